@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+
+from leads.roles import MARKETING, grant
+
+
+class HandoffConfig(AppConfig):
+    name = "handoff"
+    verbose_name = "Hand-off"
+
+    def ready(self) -> None:
+        grant(("rep", "sales_manager"), ["handoff.answer_handoff"])
+        grant(("rep", "sales_manager", "head_of_sales"), ["handoff.work_handoff"])
+        grant(("sales_manager", "head_of_sales", "administrator"), ["handoff.assign_handoff"])
+        grant(MARKETING, ["handoff.review_handoff"])
+        setup = ("workcalendar", "calendarday", "slapolicy", "slatarget", "slastep", "rep", "leave")
+        grant(("administrator",), [f"handoff.{verb}_{name}" for name in setup for verb in ("view", "add", "change", "delete")])
+        grant(("administrator", "sales_manager", "head_of_sales"), ["handoff.view_handoff"])
+        grant(
+            ("sales_manager", "head_of_sales"),
+            [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")] + ["handoff.delete_leave"],
+        )

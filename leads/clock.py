@@ -1,0 +1,46 @@
+"""The portal's one clock: the database's, so that all processes and hosts agree, and replaceable in tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+_frozen: ContextVar[datetime | None] = ContextVar("frozen_clock", default=None)
+
+
+def now() -> datetime:
+    """The current instant, aware, in UTC, as the database sees it."""
+    held = _frozen.get()
+    if held is not None:
+        return held
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (instant,) = cursor.fetchone()
+    return instant.astimezone(UTC)
+
+
+@contextmanager
+def frozen(at: datetime) -> Iterator["Hands"]:
+    """Hold the clock at `at` (aware); the yielded hands move it."""
+    if at.tzinfo is None:
+        raise ValueError("the clock needs an aware time")
+    token = _frozen.set(at.astimezone(UTC))
+    try:
+        yield Hands()
+    finally:
+        _frozen.reset(token)
+
+
+class Hands:
+    """Moves a held clock."""
+
+    def move_to(self, at: datetime) -> None:
+        _frozen.set(at.astimezone(UTC))
+
+    def advance(self, by: timedelta) -> None:
+        held = _frozen.get()
+        if held is None:
+            raise RuntimeError("the clock is not held")
+        _frozen.set(held + by)

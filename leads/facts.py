@@ -1,0 +1,85 @@
+"""What is known of a lead, by registry key: the one list of core fields for criteria, cases, packets and exports.
+
+Keys are `lead.<name>`, `company.<name>` and, for a company's own fields, `custom.<key>`. Facts are plain JSON values;
+what is not known is absent. Names, addresses and phone numbers are no facts of this kind.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from leads.choices import Consent, ContactProblem, Department, FieldType, Seniority
+from leads.models import Lead
+
+
+@dataclass(frozen=True, slots=True)
+class CoreField:
+    """A built-in field; `path` leads from `Lead` to its column."""
+
+    key: str
+    label: str
+    type: FieldType
+    path: str
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+def _choices(*pairs: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(key), str(label)) for key, label in pairs)
+
+
+CORE_FIELDS: tuple[CoreField, ...] = (
+    CoreField("lead.job_title", "Job title", FieldType.TEXT, "job_title"),
+    CoreField("lead.seniority", "Seniority", FieldType.CHOICE, "seniority", _choices(*Seniority.choices)),
+    CoreField("lead.department", "Department", FieldType.CHOICE, "department", _choices(*Department.choices)),
+    CoreField("lead.country", "Country", FieldType.TEXT, "country"),
+    CoreField("lead.language", "Language", FieldType.TEXT, "language"),
+    CoreField("lead.email_domain", "E-mail domain", FieldType.TEXT, "email_domain"),
+    CoreField("lead.email_usable", "E-mail usable", FieldType.BOOLEAN, "email_usable"),
+    CoreField("lead.contactable", "Contactable", FieldType.BOOLEAN, "contactable"),
+    CoreField("lead.contact_problem", "Contact problem", FieldType.CHOICE, "contact_problem", _choices(*ContactProblem.choices)),
+    CoreField("lead.consent", "Consent", FieldType.CHOICE, "consent", _choices(*((c.value, c.label) for c in Consent if c != Consent.UNKNOWN))),
+    CoreField("lead.first_source", "First source", FieldType.TEXT, "first_source"),
+    CoreField("lead.first_campaign", "First campaign", FieldType.TEXT, "first_campaign__name"),
+    CoreField("lead.product_interest", "Product interest", FieldType.TEXT, "product_interest__key"),
+    CoreField("lead.created_at", "Came in on", FieldType.DATE, "created_at"),
+    CoreField("company.name", "Company", FieldType.TEXT, "company__name"),
+    CoreField("company.domain", "Company domain", FieldType.TEXT, "company__domain"),
+    CoreField("company.industry", "Industry", FieldType.TEXT, "company__industry"),
+    CoreField("company.employees", "Employees", FieldType.NUMBER, "company__employees"),
+    CoreField("company.revenue", "Yearly revenue", FieldType.NUMBER, "company__revenue"),
+    CoreField("company.country", "Company country", FieldType.TEXT, "company__country"),
+    CoreField("company.is_customer", "Is a customer", FieldType.BOOLEAN, "company__is_customer"),
+    CoreField("company.is_competitor", "Is a competitor", FieldType.BOOLEAN, "company__is_competitor"),
+)
+
+_PATHS = tuple(field.path for field in CORE_FIELDS)
+_KEYS = tuple(field.key for field in CORE_FIELDS)
+
+
+def _plain(value: object) -> object:
+    """A JSON value; None where nothing is known."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def facts_from(values: Iterable[object], attributes: Mapping[str, object]) -> dict[str, object]:
+    """The facts made of core values, in the order of `CORE_FIELDS`, and the lead's own fields."""
+    facts = {key: plain for key, value in zip(_KEYS, values, strict=True) if (plain := _plain(value)) is not None}
+    if facts.get("lead.consent") == Consent.UNKNOWN:
+        del facts["lead.consent"]
+    facts.update({f"custom.{key}": value for key, value in attributes.items() if value is not None and value != ""})
+    return facts
+
+
+def facts_of(lead_ids: Iterable[int]) -> dict[int, dict[str, object]]:
+    """The facts of these leads as they are now, by lead id; leads that do not exist are left out. One query."""
+    rows = Lead.objects.filter(pk__in=list(lead_ids)).values_list("pk", "attributes", *_PATHS)
+    return {row[0]: facts_from(row[2:], row[1] or {}) for row in rows.iterator(chunk_size=2000)}

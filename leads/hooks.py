@@ -1,0 +1,32 @@
+"""How facts cause things in the layers above without knowing them.
+
+`facts_changed` is a nudge, run after commit, only to be faster: who needs work done pulls it from the database anyway.
+The others take part in the writing transaction: what they do is done or undone with it.
+Each list is filled in the upper apps' `ready()`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+if TYPE_CHECKING:
+    from leads.models import Case, Lead, User
+
+facts_changed: list[Callable[[Sequence[int]], None]] = []
+outcome_recorded: list[Callable[["Lead", "Case", "User | None"], None]] = []
+lead_merged: list[Callable[["Lead", "Lead", "User | None"], None]] = []
+lead_erased: list[Callable[["Lead", "User | None"], None]] = []
+
+
+def nudge_facts_changed(lead_ids: Sequence[int]) -> None:
+    """After commit, tell who is listening that these leads' facts changed."""
+    if not facts_changed or not lead_ids:
+        return
+    ids = tuple(lead_ids)
+
+    def tell() -> None:
+        for listen in facts_changed:
+            listen(ids)
+
+    transaction.on_commit(tell)

@@ -1,0 +1,44 @@
+from leads.models.activity import Activity, Submission
+from leads.models.api import ApiKey, IdempotentAnswer, RateBucket
+from leads.models.case import Case, Reason, ValueList, ValueListRevision
+from leads.models.catalogue import Asset, Campaign, Product
+from leads.models.company import Company
+from leads.models.event import LeadEvent
+from leads.models.field import LeadField
+from leads.models.importing import ImportRefusal, ImportRun
+from leads.models.job import Job
+from leads.models.lead import ExternalId, Lead, LeadNote, LeadRevision
+from leads.models.outbox import Heartbeat, Lane, Outbox
+from leads.models.team import Team, TeamMember
+from leads.models.user import User
+
+__all__ = [
+    "Activity",
+    "ApiKey",
+    "Asset",
+    "Campaign",
+    "Case",
+    "Company",
+    "ExternalId",
+    "Heartbeat",
+    "IdempotentAnswer",
+    "ImportRefusal",
+    "ImportRun",
+    "Job",
+    "Lane",
+    "Lead",
+    "LeadEvent",
+    "LeadField",
+    "LeadNote",
+    "LeadRevision",
+    "Outbox",
+    "Product",
+    "RateBucket",
+    "Reason",
+    "Submission",
+    "Team",
+    "TeamMember",
+    "User",
+    "ValueList",
+    "ValueListRevision",
+]

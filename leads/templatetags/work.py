@@ -1,0 +1,165 @@
+"""Parts that show a lead's way: clocks, scores with their lines, stages and tiers. Loaded with `{% load accord %}`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from leads.clockface import ClockFace
+
+register = template.Library()
+
+# The way of a lead that reaches the end; the other stages leave it.
+TRACK = (("inquiry", "Inquiry"), ("prospect", "Prospect"), ("mql", "MQL"), ("sal", "SAL"), ("sql", "SQL"), ("won", "Won"))
+ASIDE = {"rejected": "Rejected", "recycled": "Recycled", "lost": "Lost", "disqualified": "Disqualified"}
+STAGE_TONES = {
+    "mql": "p-info",
+    "sal": "p-info",
+    "sql": "p-info",
+    "won": "p-good",
+    "lost": "p-outline",
+    "rejected": "p-warn",
+    "disqualified": "p-outline",
+}
+# How far a lead that left the way had come at most.
+REACHED = {"rejected": "mql", "recycled": "prospect", "lost": "sql", "disqualified": "inquiry"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a score as drawn: words, points, and its bar from the common zero line."""
+
+    words: str
+    points: int
+    sub: str
+    group: str
+    x: float
+    width: float
+
+
+def _value(line: Any, name: str, default: Any = "") -> Any:
+    return line.get(name, default) if isinstance(line, dict) else getattr(line, name, default)
+
+
+@register.simple_tag
+def meter(value: float, maximum: float, *, tone: str = "won", label: str = "") -> SafeString:
+    """A 5 px bar of `value` out of `maximum`."""
+    width = 0.0 if not maximum else max(0.0, min(100.0, 100.0 * abs(value) / maximum))
+    return format_html(
+        '<svg class="p-meter" viewBox="0 0 100 5" preserveAspectRatio="none" {}>'
+        '<rect class="p-meter-back" width="100" height="5"/><rect class="p-fill-{}" width="{}" height="5"/></svg>',
+        format_html('role="img" aria-label="{}"', label) if label else format_html('aria-hidden="{}"', "true"),
+        tone,
+        round(width, 2),
+    )
+
+
+def _clock_data(face: ClockFace) -> SafeString:
+    return format_html(
+        'data-clock data-state="{}" data-left="{}" data-total="{}" data-until="{}"',
+        face.state,
+        face.left,
+        face.total,
+        face.runs_until.isoformat() if face.runs_until else "",
+    )
+
+
+@register.inclusion_tag("partials/clock.html")
+def sla(face: ClockFace) -> dict[str, Any]:
+    """State, time left and bar of one clock, as rows of the inbox show it."""
+    return {"face": face, "data": _clock_data(face), "with_bar": True}
+
+
+@register.inclusion_tag("partials/clock.html")
+def sla_pill(face: ClockFace) -> dict[str, Any]:
+    """State and time left without the bar."""
+    return {"face": face, "data": _clock_data(face), "with_bar": False}
+
+
+@register.simple_tag
+def sla_bar(face: ClockFace) -> SafeString:
+    return format_html(
+        '<svg class="p-meter p-clock-bar" viewBox="0 0 100 5" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="p-meter-back" width="100" height="5"/>'
+        '<rect class="p-clock-fill p-clock-fill-{}" width="{}" height="5"/></svg>',
+        face.state,
+        face.used,
+    )
+
+
+@register.inclusion_tag("partials/score_badge.html")
+def score_badge(score: int | None, *, tier: str = "", word: str = "score") -> dict[str, Any]:
+    return {"score": score, "tier": tier, "word": word}
+
+
+@register.inclusion_tag("partials/score_lines.html")
+def score_lines(lines: Sequence[Any], *, limit: int = 0, total: int | None = None) -> dict[str, Any]:
+    """Every line of a score with its points as a bar from one zero line; they add up to the total at the foot."""
+    items = [(str(_value(line, "words")), int(_value(line, "points", 0)), line) for line in lines]
+    most = max((points for _, points, _ in items if points > 0), default=0)
+    least = min((points for _, points, _ in items if points < 0), default=0)
+    span = (most - least) or 1
+    zero = 100 * -least / span
+    drawn = [
+        Line(
+            words=words,
+            points=points,
+            sub=str(_value(line, "sub") or ""),
+            group=str(_value(line, "group") or ""),
+            x=round(zero if points >= 0 else zero + 100 * points / span, 2),
+            width=round(100 * abs(points) / span, 2),
+        )
+        for words, points, line in items
+    ]
+    shown, folded = (drawn[:limit], drawn[limit:]) if limit and len(drawn) > limit + 1 else (drawn, [])
+    return {
+        "shown": shown,
+        "folded": folded,
+        "folded_points": sum(line.points for line in folded),
+        "total": sum(points for _, points, _ in items) if total is None else total,
+        "zero": round(zero, 2),
+    }
+
+
+@register.inclusion_tag("partials/score_bar.html")
+def score_bar(fit: int, engagement: int, total: int, *, threshold: int | None = None) -> dict[str, Any]:
+    """Fit and engagement as one stacked bar out of 100, with the threshold as a tick."""
+    scale = max(100, fit + engagement, threshold or 0)
+    return {
+        "fit": fit,
+        "engagement": engagement,
+        "total": total,
+        "threshold": threshold,
+        "fit_width": round(100 * max(fit, 0) / scale, 2),
+        "engagement_x": round(100 * max(fit, 0) / scale, 2),
+        "engagement_width": round(100 * max(engagement, 0) / scale, 2),
+        "tick": round(100 * (threshold or 0) / scale, 2),
+    }
+
+
+@register.simple_tag
+def stage_badge(stage: str) -> SafeString:
+    label = {**dict(TRACK), **ASIDE}.get(stage, stage.capitalize())
+    return format_html('<span class="p-badge p-stage {}">{}</span>', STAGE_TONES.get(stage, ""), label)
+
+
+@register.simple_tag
+def tier_badge(tier: str) -> SafeString:
+    """The tier as one letter or word; nothing when there is none."""
+    return format_html('<span class="p-tier p-tier-{}" title="Tier {}">{}</span>', tier.lower()[:1], tier, tier) if tier else SafeString("")
+
+
+@register.inclusion_tag("partials/stage_track.html")
+def stage_track(stage: str, *, nth: int = 1) -> dict[str, Any]:
+    """The way from inquiry to won with the place of this lead; a stage off the way is named at its end."""
+    reached = REACHED.get(stage, stage)
+    keys = [key for key, _ in TRACK]
+    at = keys.index(reached) if reached in keys else 0
+    steps = [
+        {"key": key, "label": label, "is_done": place < at, "is_now": place == at and stage == key, "nth": nth if key == "mql" else 1}
+        for place, (key, label) in enumerate(TRACK)
+    ]
+    return {"steps": steps, "aside": ASIDE.get(stage, ""), "aside_key": stage}

@@ -1,0 +1,40 @@
+from scoring.models.model import (
+    Criterion,
+    CriterionComment,
+    CriterionExample,
+    CriterionGroup,
+    CriterionView,
+    Dimension,
+    DraftEvent,
+    Gate,
+    ModelResearch,
+    ModelVersion,
+    ScoringModel,
+)
+from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, LeadScore, LeadState, Mark, Qualification, ScoreChange
+from scoring.models.signing import Activation, PreviewReport, SignOff
+
+__all__ = [
+    "FLAG_GATED",
+    "FLAG_MQL",
+    "FLAG_MQO",
+    "Activation",
+    "Criterion",
+    "CriterionComment",
+    "CriterionExample",
+    "CriterionGroup",
+    "CriterionView",
+    "Dimension",
+    "DraftEvent",
+    "Gate",
+    "LeadScore",
+    "LeadState",
+    "Mark",
+    "ModelResearch",
+    "ModelVersion",
+    "PreviewReport",
+    "Qualification",
+    "ScoreChange",
+    "ScoringModel",
+    "SignOff",
+]

@@ -1,0 +1,60 @@
+"""The fields a criterion may ask about: core lead and company fields from code, and the custom fields people define."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from leads.choices import FieldType, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the registry. `choices` are (key, label); `active` is off for a custom field that is no longer offered."""
+
+    key: str
+    label: str
+    type: FieldType
+    choices: tuple[tuple[str, str], ...] = ()
+    known: Known = Known.INTAKE
+    personal: bool = False
+    active: bool = True
+
+    @property
+    def owner(self) -> str:
+        """`lead`, `company` or `custom`: where the value lives."""
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The key without its owner: the column, or the key within the custom fields."""
+        return self.key.partition(".")[2]
+
+    def choice_label(self, key: str) -> str:
+        return dict(self.choices).get(key, key)
+
+
+def _no_values(key: str, rev: int) -> frozenset[str] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All a spec may name: fields, activity kinds (key to label), value lists with their latest revision.
+
+    `list_values` answers the folded values of a list's revision, None when there is no such revision; revisions never change.
+    """
+
+    fields: Mapping[str, Field]
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    latest_lists: Mapping[str, int] = field(default_factory=dict)
+    list_values: Callable[[str, int], frozenset[str] | None] = _no_values
+
+    @property
+    def hash(self) -> str:
+        """Changes when the meaning of stored facts does: keys and types, not labels, choices or what is offered."""
+        text = "\n".join(sorted(f"{one.key}:{one.type}" for one in self.fields.values()))
+        return sha256(text.encode()).hexdigest()
+
+
+def by_key(fields: Iterable[Field]) -> dict[str, Field]:
+    return {one.key: one for one in fields}

@@ -1,0 +1,13 @@
+"""Places on this layer's pages that the hand-off layer fills in its `ready()`: an empty slot leaves its figure out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Slots:
+    # Qualified leads the reps can take a week, in all; None where nobody knows.
+    weekly_capacity: Callable[[], int | None] | None = None
+
+
+slots = Slots()

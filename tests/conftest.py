@@ -1,0 +1,75 @@
+"""The cast and the builders every test may use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from django.test import Client
+
+from leads import clock
+from leads.models import Team, TeamMember, User
+from tests.builders import Builders
+
+MONDAY = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
+    """The roles are there in every test's database, as after `sync_roles`."""
+    from leads.roles import sync_roles
+
+    with django_db_blocker.unblock():
+        sync_roles()
+
+
+@pytest.fixture
+def freeze() -> Iterator[Callable[[datetime], clock.Hands]]:
+    """`freeze(at)` holds the portal's clock for the test; the returned hands move it."""
+    with ExitStack() as stack:
+        yield lambda at=MONDAY: stack.enter_context(clock.frozen(at))
+
+
+@pytest.fixture
+def make(db: None) -> Builders:
+    return Builders()
+
+
+@pytest.fixture
+def cast(make: Builders) -> SimpleNamespace:
+    """Two reps under one manager, marketing, the heads, an administrator, and an outsider without a role."""
+    people = SimpleNamespace(
+        rep=make.user("rita@accord.test", "Rita Rep", "rep"),
+        other_rep=make.user("otto@accord.test", "Otto Other", "rep"),
+        manager=make.user("mona@accord.test", "Mona Manager", "sales_manager"),
+        marketer=make.user("maya@accord.test", "Maya Marketer", "marketing"),
+        marketing_ops=make.user("omar@accord.test", "Omar Ops", "marketing_ops"),
+        head_of_marketing=make.user("hanna@accord.test", "Hanna Head", "head_of_marketing"),
+        head_of_sales=make.user("jonas@accord.test", "Jonas Head", "head_of_sales"),
+        admin=make.user("ada@accord.test", "Ada Admin", "administrator"),
+        outsider=make.user("oscar@accord.test", "Oscar Outsider"),
+    )
+    team = Team.objects.create(name="Sales north")
+    TeamMember.objects.bulk_create(
+        [
+            TeamMember(team=team, user=people.manager, is_manager=True),
+            TeamMember(team=team, user=people.rep),
+            TeamMember(team=team, user=people.other_rep),
+        ]
+    )
+    people.team = team
+    return people
+
+
+@pytest.fixture
+def client_of() -> Callable[[User | None], Client]:
+    """A browser in which `user` is signed in (None: nobody)."""
+
+    def client(user: User | None, **options: object) -> Client:
+        browser = Client(**options)
+        if user is not None:
+            browser.force_login(user)
+        return browser
+
+    return client
