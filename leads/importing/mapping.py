@@ -30,7 +30,7 @@ _AFTER = re.compile(
     r"\b(tags?|lead quality|lead profile|last notable|quality|remarks?|comments?|notes?|details|disposition|status|stage|lead score|scores?|rating|asymmetrique"
     r"|last contacted|closed?|lost|won|converted|follow up|owner|agent|sales rep|call result)\b"
 )
-_PERSONAL = re.compile(r"\b(linkedin|address|street|birth|birthday|dob|skype|twitter|facebook|passport|gender|salary|social security|iban|email|e mail|phone|mobile)\b")
+_PERSONAL = re.compile(r"\b(linked ?in|address|street|birth|birthday|dob|skype|twitter|facebook|passport|gender|salary|social security|iban|email|e mail|phone|mobile)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,11 +296,13 @@ def _says_won(column: Profile) -> bool:
 
 
 def _best_outcome(profiles: Sequence[Profile], candidates: Sequence[int]) -> int:
-    def merit(index: int) -> tuple[bool, float]:
+    def merit(index: int) -> tuple[bool, bool, float]:
         known = guess_outcomes(profiles[index].distinct)
         seen = sum(profiles[index].counts.values()) or 1
         both = Outcome.WON in known.values() and len(set(known.values())) > 1
-        return both, sum(profiles[index].counts[value] for value in known) / seen
+        # "Closed Won" is surer than "Converted", which some systems say of every opportunity.
+        says_so = any("won" in plain(value).split() for value in known)
+        return both, says_so, sum(profiles[index].counts[value] for value in known) / seen
 
     return max(candidates, key=merit, default=-1)
 
