@@ -1,35 +1,170 @@
-"""The one site of the portal: the apps' pages at the root and the stock admin below setup/."""
+"""The one site of the portal: the apps' pages at the root and the model pages of Setup below setup/."""
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponseBase
-from django.urls import URLPattern, URLResolver, include, path
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import (
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+)
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import URLPattern, URLResolver, include, path, reverse, reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
 import handoff.urls
 import leads.urls
 import scoring.urls
+from config import views
+from leads.models import User
+from leads.slots import NavItem, slots
+
+# Setup as people look for things in it; models that name no group of theirs stand last.
+SETUP_GROUPS = ("People and teams", "Facts", "Scoring", "Hand-off", "System")
+AT_THE_DOOR = ("login", "logout", "password_change", "password_change_done", "jsi18n")
+
+
+class SignInForm(AuthenticationForm):
+    """Lets in active people with a portal role; whether somebody is "staff" plays no part."""
+
+    error_messages = {
+        "invalid_login": "This e-mail address and password do not fit together. Both mind capital letters in the password only.",
+        "inactive": "This account is switched off. Ask your administrator.",
+    }
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        if not user.has_portal_role:
+            raise ValidationError("This account has no role in the portal yet. Ask your administrator.", code="no_role")
 
 
 class AccordAdminSite(admin.AdminSite):
     site_header = "Accord"
     site_title = "Accord"
+    index_title = "Setup"
+    site_url = None
+    enable_nav_sidebar = True
+    login_form = SignInForm
+    login_template = "registration/login.html"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Any active person with a portal role may enter; each page then asks for its own permission."""
         user = request.user
-        return user.is_active and user.is_authenticated and user.has_portal_role
+        return isinstance(user, User) and user.is_active and user.has_portal_role
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        pages: list[URLPattern] = []
+        pages: list[URLPattern | URLResolver] = [
+            path("", self.admin_view(views.home), name="home"),
+            path("preferences/", self.admin_view(views.preferences), name="preferences"),
+            path("theme/", views.theme_choose, name="theme-choose"),
+            *self._password_reset_urls(),
+        ]
         for module in (leads.urls, scoring.urls, handoff.urls):
             pages += [self._wrapped(pattern) for pattern in module.urlpatterns]
-        return [*pages, path("setup/", include(super().get_urls()))]
+        stock = super().get_urls()
+        door = [pattern for pattern in stock if getattr(pattern, "name", None) in AT_THE_DOOR]
+        return [*pages, *door, path("setup/", include([pattern for pattern in stock if pattern not in door]))]
 
     def _wrapped(self, pattern: URLPattern) -> URLPattern:
         view: Callable[..., HttpResponseBase] = self.admin_view(pattern.callback)
         return URLPattern(pattern.pattern, view, pattern.default_args, pattern.name)
 
+    def _password_reset_urls(self) -> list[URLPattern]:
+        """The way back in by mail; open to people who are not signed in."""
+        extra = {"site_header": self.site_header, "site_title": self.site_title}
+        return [
+            path(
+                "password_reset/",
+                PasswordResetView.as_view(success_url=reverse_lazy("admin:password_reset_done"), extra_context=extra),
+                name="password_reset",
+            ),
+            path("password_reset/sent/", PasswordResetDoneView.as_view(extra_context=extra), name="password_reset_done"),
+            path(
+                "password_reset/<uidb64>/<token>/",
+                PasswordResetConfirmView.as_view(
+                    success_url=reverse_lazy("admin:password_reset_complete"), extra_context=extra
+                ),
+                name="password_reset_confirm",
+            ),
+            path(
+                "password_reset/done/", PasswordResetCompleteView.as_view(extra_context=extra), name="password_reset_complete"
+            ),
+        ]
+
+    @method_decorator(sensitive_post_parameters())
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The sign-in page; who comes without a destination lands on the home page."""
+        return super().login(request, {"next": request.GET.get("next") or reverse("admin:home"), **(extra_context or {})})
+
+    # What every page needs
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return super().each_context(request)
+        context = super().each_context(request)
+        user = request.user
+        if not context["has_permission"] or not isinstance(user, User):
+            return {**context, "in_setup": False, "theme_choices": User.Theme.choices}
+        in_setup = request.path.startswith(reverse("admin:index"))
+        nav = navigation(request.path, user)
+        return {
+            **context,
+            "in_setup": in_setup,
+            "is_setup_index": request.path == reverse("admin:index"),
+            "nav_items": nav,
+            "tab_items": [item for item in nav if item["tab"]][:4],
+            "theme_choices": User.Theme.choices,
+            "role_words": ", ".join(role.label for role in user.roles) or "Administrator",
+            "search_url": next((item["url"] for item in nav if item["key"] == "leads"), ""),
+        }
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Setup's models by what they are for, in words, instead of by Django app."""
+        apps = super().get_app_list(request, app_label)
+        if app_label:
+            return apps
+        groups: dict[str, list[Any]] = {name: [] for name in SETUP_GROUPS}
+        for app in apps:
+            for entry in app["models"]:
+                model_admin = self._registry[entry["model"]]
+                name = getattr(model_admin, "setup_group", SETUP_GROUPS[-1])
+                url = entry["admin_url"]
+                about = getattr(model_admin, "setup_intro", "")
+                groups[name].append({**entry, "about": about, "is_current": bool(url) and request.path.startswith(url)})
+        return [
+            {"name": name, "app_label": "", "app_url": "", "has_module_perms": True, "models": models}
+            for name, models in groups.items()
+            if models
+        ]
+
+
+def navigation(path: str, user: User) -> list[dict[str, Any]]:
+    """The links this person may follow, in order; the longest address that begins `path` is the current one."""
+    shown = []
+    for item in sorted(slots.nav, key=lambda item: item.order):
+        if item.permissions and not any(user.has_perm(name) for name in item.permissions):
+            continue
+        shown.append(_link(item, user))
+    if views.lands_on_home(user):
+        shown.insert(0, {**_link(HOME, user)})
+    fitting = [link for link in shown if path == link["url"] or (link["url"] != "/" and path.startswith(link["url"]))]
+    current = max(fitting, key=lambda link: len(link["url"]), default=None)
+    return [{**link, "is_current": link is current} for link in shown]
+
+
+HOME = NavItem(key="home", label="Home", icon="home", url_name="admin:home", order=0, shortcut="h", tab=True)
+
+
+def _link(item: NavItem, user: User) -> dict[str, Any]:
+    return {
+        "key": item.key,
+        "label": item.label,
+        "icon": item.icon,
+        "url": reverse(item.url_name),
+        "shortcut": item.shortcut,
+        "tab": item.tab,
+        "badge": item.badge(user) if item.badge else None,
+    }

@@ -24,7 +24,7 @@ register.tags.update(charts.register.tags)
 register.tags.update(work.register.tags)
 register.filters.update(work.register.filters)
 
-THEMES = {"auto": "automatic", "light": "light", "dark": "dark"}
+THEMES = frozenset(("auto", "light", "dark"))
 
 
 # Icons and numbers
@@ -158,9 +158,12 @@ def person(user: Any, *, nobody: str = "nobody") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def theme(context: template.Context) -> str:
-    """The theme this browser chose: auto, light or dark."""
+    """The theme of the person who is signed in, else what this browser chose last: auto, light or dark."""
     request: HttpRequest | None = context.get("request")
-    chosen = request.COOKIES.get("theme", "auto") if request else "auto"
+    if request is None:
+        return "auto"
+    user = getattr(request, "user", None)
+    chosen = getattr(user, "theme", "") or request.COOKIES.get("theme", "auto")
     return chosen if chosen in THEMES else "auto"
 
 

@@ -1,0 +1,87 @@
+/* Single keys: help, search, g and a letter, and the rows of a list. Off while typing and where the person said so. */
+"use strict";
+
+(() => {
+  const isOff = () => document.body.dataset.keys === "off";
+  const isTyping = (element) => element.closest?.("input:not([type=checkbox], [type=radio], [type=range], [type=button], [type=submit]), textarea, select, [contenteditable]");
+  const visible = (element) => element.getClientRects().length > 0;
+  let waitsForPlace = 0;
+
+  const rowsOf = () => [...document.querySelectorAll("[data-list] [data-row]")].filter(visible);
+  const currentRow = () => {
+    const open = document.querySelector(".p-menu:popover-open");
+    return open?.opener?.closest("[data-row]") ?? document.activeElement?.closest("[data-row]");
+  };
+
+  function move(step) {
+    const rows = rowsOf();
+    if (!rows.length) return false;
+    const at = rows.indexOf(currentRow());
+    const next = rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))];
+    next.focus({ preventScroll: true, focusVisible: true });
+    next.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  function press(key) {
+    const row = currentRow() ?? (document.activeElement === document.body ? rowsOf()[0] : null);
+    for (const root of [row, document.querySelector("[data-keys-page]"), document].filter(Boolean)) {
+      const target = [...root.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((element) => visible(element) && !element.disabled && (root !== document || !element.closest("[data-row]")));
+      if (!target) continue;
+      if (target.matches("input, textarea, select")) target.focus();
+      else target.click();
+      return true;
+    }
+    return false;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (isTyping(event.target)) {
+      if (event.key === "Escape" && event.target.matches("[type=search]")) event.target.blur();
+      return;
+    }
+    if (isOff() || document.querySelector("dialog[open]")) return;
+    const { key } = event;
+    const menu = document.querySelector(".p-menu:popover-open");
+
+    if (menu) {
+      if (/^[1-9]$/.test(key)) {
+        const choice = [...menu.querySelectorAll("[data-digit]")].filter(visible)[Number(key) - 1];
+        if (choice) {
+          event.preventDefault();
+          choice.click();
+        }
+      } else {
+        const target = [...menu.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find(visible);
+        if (target) {
+          event.preventDefault();
+          if (target.matches("input, textarea")) target.focus();
+          else target.click();
+        }
+      }
+      return;
+    }
+
+    if (Date.now() < waitsForPlace) {
+      waitsForPlace = 0;
+      const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+      if (link) {
+        event.preventDefault();
+        location.assign(link.href);
+      }
+      return;
+    }
+
+    let done = true;
+    if (key === "g") waitsForPlace = Date.now() + 1500;
+    else if (key === "?") document.getElementById("shortcuts")?.showModal();
+    else if (key === "/") (document.querySelector("main [data-search]") ?? document.querySelector("#searchbar, [data-search-top]"))?.focus();
+    else if (key === "j" || key === "k") done = move(key === "j" ? 1 : -1);
+    else if (key === "Enter" && event.target.matches("[data-row]")) event.target.querySelector("[data-open]")?.click();
+    else if (key === "x" && currentRow()?.querySelector("[data-bulk]")) currentRow().querySelector("[data-bulk]").click();
+    else if (/^[a-z0-9]$/i.test(key)) done = press(key);
+    else done = false;
+    if (done) event.preventDefault();
+  });
+})();
