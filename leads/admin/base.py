@@ -1,0 +1,129 @@
+"""What every model page of Setup shares: changed fields only, labels on inline inputs, words where lists are empty, and
+actions that ask before they act."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.forms import BaseModelForm, BaseModelFormSet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+M = TypeVar("M", bound=Model)
+Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+class AccordModelAdmin(admin.ModelAdmin[M]):
+    """A model page of Setup. Saving writes only what the person changed, so a concurrent writer loses nothing."""
+
+    setup_group = "System"
+    setup_intro = ""
+    empty_text = ""
+    empty_hint = ""
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+    empty_value_display = "–"
+    save_on_top = False
+
+    def save_model(self, request: HttpRequest, obj: M, form: BaseModelForm[M], change: bool) -> None:
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        changed = [name for name in form.changed_data if name in columns]
+        if changed:
+            obj.save(update_fields=changed)
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> type[BaseModelFormSet[M, Any]]:
+        formset = super().get_changelist_formset(request, **kwargs)
+
+        class Labelled(formset):  # type: ignore[valid-type, misc]
+            def add_fields(self, form: Any, index: int | None) -> None:
+                super().add_fields(form, index)
+                for field in form.fields.values():
+                    if field.label:
+                        field.widget.attrs.setdefault("aria-label", f"{field.label} of {form.instance}")
+
+        return Labelled
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        plural = str(self.opts.verbose_name_plural)
+        words = {
+            "title": plural[:1].upper() + plural[1:],
+            "setup_intro": self.setup_intro,
+            "empty_text": self.empty_text or f"No {plural} yet.",
+            "empty_hint": self.empty_hint,
+        }
+        return super().changelist_view(request, {**words, **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return super().changeform_view(request, object_id, form_url, {"setup_intro": self.setup_intro, **(extra_context or {})})
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Deleting many at once is not offered: what is no longer wanted is switched off."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+class ReadOnlyAdmin(AccordModelAdmin[M]):
+    """Rows that the portal writes itself: to be looked at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
+def confirmed_action(
+    *, description: str, question: str, button: str, permissions: tuple[str, ...] = ("change",), danger: bool = False
+) -> Callable[[Action], Action]:
+    """An action of a list that first shows what it would touch and runs only after a yes.
+
+    The decorated method does the work row by row through verbs and tells the person what was done and what was refused.
+    """
+
+    def decorate(method: Action) -> Action:
+        @wraps(method)
+        def asked(self: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+            if request.POST.get("confirmed") == "yes":
+                return method(self, request, queryset)
+            chosen = list(queryset[:1000])
+            if not chosen:
+                messages.warning(request, "Nothing was selected.")
+                return None
+            return TemplateResponse(
+                request,
+                "admin/action_confirmation.html",
+                {
+                    **self.admin_site.each_context(request),
+                    "title": description,
+                    "question": question,
+                    "button": button,
+                    "danger": danger,
+                    "opts": self.opts,
+                    "objects": chosen[:50],
+                    "rest": max(0, len(chosen) - 50),
+                    "action": request.POST.get("action", ""),
+                    "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+                    "select_across": request.POST.get("select_across", "0"),
+                    "checkbox_name": ACTION_CHECKBOX_NAME,
+                },
+            )
+
+        return admin.action(description=description, permissions=list(permissions))(asked)
+
+    return decorate

@@ -1,0 +1,125 @@
+"""What the company sells and says, and the companies it knows."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from leads import clock
+from leads.admin.base import AccordModelAdmin
+from leads.lib.folding import fold
+from leads.models import Asset, Campaign, Company, Product
+
+
+@admin.register(Product)
+class ProductAdmin(AccordModelAdmin[Product]):
+    setup_group = "Facts"
+    setup_intro = "What you sell. Sales says how much each matters this quarter; scoring and routing use it."
+    empty_hint = "A first product lets campaigns, assets and leads name what they are about."
+    list_display = ("name", "key", "sales_priority", "active")
+    list_editable = ("sales_priority", "active")
+    list_filter = ("active",)
+    search_fields = ("name", "key")
+    prepopulated_fields = {"key": ("name",)}
+    fieldsets = (
+        ("What it is", {"fields": ("name", "key")}),
+        ("How much sales wants it", {"fields": ("sales_priority", "active")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
+        return ("key",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Product | None = None) -> dict[str, Any]:
+        return {} if obj else {"key": ("name",)}
+
+
+@admin.register(Campaign)
+class CampaignAdmin(AccordModelAdmin[Campaign]):
+    setup_group = "Facts"
+    setup_intro = "Where leads come from and what that cost."
+    empty_hint = "Imports and the API can name a campaign for the leads they bring."
+    list_display = ("name", "channel", "product", "starts_on", "ends_on", "cost", "lead_count")
+    list_filter = ("channel", ("product", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("product",)
+    search_fields = ("name",)
+    date_hierarchy = "starts_on"
+    fieldsets = (
+        ("What it is", {"fields": ("name", "channel", "product")}),
+        ("When, and for how much", {"fields": (("starts_on", "ends_on"), "cost")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        return super().get_queryset(request).annotate(leads_in=Count("first_leads"))
+
+    @admin.display(description="leads", ordering="leads_in")
+    def lead_count(self, campaign: Any) -> int:
+        return int(campaign.leads_in)
+
+
+@admin.register(Asset)
+class AssetAdmin(AccordModelAdmin[Asset]):
+    setup_group = "Facts"
+    setup_intro = "What people download, watch or read, and what it tells the rep who calls them."
+    empty_hint = "With pain points and a talk track, every hand-off says how to open the conversation."
+    list_display = ("name", "kind", "product", "buying_stage", "has_talk_track")
+    list_filter = ("buying_stage", ("product", admin.RelatedOnlyFieldListFilter), "kind")
+    list_select_related = ("product",)
+    search_fields = ("name", "key", "kind")
+    fieldsets = (
+        ("What it is", {"fields": ("name", "key", "kind", "product", "url")}),
+        ("Where the buyer is who takes it", {"fields": ("buying_stage", "tags")}),
+        ("What a rep says", {"fields": ("pain_points", "talk_track"), "description": "Both stand in the hand-off of every lead who took it."}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Asset | None = None) -> tuple[str, ...]:
+        return ("key",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Asset | None = None) -> dict[str, Any]:
+        return {} if obj else {"key": ("name",)}
+
+    @admin.display(description="talk track", boolean=True)
+    def has_talk_track(self, asset: Asset) -> bool:
+        return bool(asset.talk_track)
+
+
+class CompanyForm(forms.ModelForm[Company]):
+    class Meta:
+        model = Company
+        exclude = ("created_at", "name_key", "folded")
+
+    def clean_domain(self) -> str:
+        return str(self.cleaned_data["domain"]).strip().lower().removeprefix("www.")
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).strip().upper()
+
+
+@admin.register(Company)
+class CompanyAdmin(AccordModelAdmin[Company]):
+    setup_group = "Facts"
+    setup_intro = "The companies leads work for, one for each domain."
+    empty_hint = "Companies come in with leads, or by an import of their own."
+    form = CompanyForm
+    list_display = ("name", "domain", "industry", "employees", "country", "account_owner", "is_customer", "is_competitor")
+    list_filter = ("is_customer", "is_competitor", "country")
+    list_select_related = ("account_owner",)
+    search_fields = ("name_key__startswith", "domain__startswith")
+    search_help_text = "Beginning of the name or domain"
+    show_full_result_count = False
+    autocomplete_fields = ("account_owner",)
+    fieldsets = (
+        ("Which company it is", {"fields": ("name", "domain", "country")}),
+        ("What it is like", {"fields": ("industry", ("employees", "revenue"))}),
+        (
+            "How you know each other",
+            {
+                "fields": ("account_owner", "is_customer", "is_competitor"),
+                "description": "New interest from a company with an account owner goes to that person, not to the next rep in turn.",
+            },
+        ),
+    )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Company], search_term: str) -> Any:
+        return super().get_search_results(request, queryset, fold(search_term).strip())
