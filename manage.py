@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Accord's command line."""
+"""Accord's command line. Without DATABASE_URL it brings up the embedded PostgreSQL for commands that need one."""
 
 import os
 import sys
@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from config import trial
+
+    trial.prepare(sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

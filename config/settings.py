@@ -3,8 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config import embedded, logs
+
+django_stubs_ext.monkeypatch()  # so that classes like ModelAdmin[Lead] can say what they are about
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -12,11 +18,31 @@ if (BASE_DIR / ".env").exists():
     env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=False)
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-SECRET_KEY = env.str("SECRET_KEY", default="" if not DEBUG else "only-for-development")
+VAR_DIR = Path(env.str("VAR_DIR", default="") or BASE_DIR / "var").resolve()
+SECRET_KEY = env.str("SECRET_KEY", default="only-for-development" if DEBUG else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. It signs sessions and links: put a long random value into the environment or .env, for example from\n"
+        "    python -c 'import secrets; print(secrets.token_urlsafe(60))'\n"
+        "and keep it. Only a trial, which is a start without DATABASE_URL, makes one of its own."
+    )
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000")
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL] if SITE_URL.startswith("https://") else [])
+
+# Everything that only makes sense over https follows from the address people use.
+SECURE_SSL_REDIRECT = SITE_URL.startswith("https://")
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
+SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000) if SECURE_SSL_REDIRECT else 0
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # whether neighbouring subdomains speak https is not ours to promise
+if env.bool("TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=24 * 14) * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
     "config.apps.AccordConfig",
@@ -40,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -50,6 +77,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.PersonsZone",
+    "config.middleware.DomainErrors",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -69,8 +98,17 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-DATABASES: dict[str, Any] = {"default": env.db("DATABASE_URL", default="postgres://postgres@/accord")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASES: dict[str, Any] = {"default": env.db_url_config(env.str("DATABASE_URL", default="") or embedded.url(VAR_DIR))}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    "CONN_MAX_AGE": 600,
+    "CONN_HEALTH_CHECKS": True,
+}
+_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
+if "host" in _options:  # a socket's folder comes as ?host=; Django and its dbshell want it here
+    DATABASES["default"]["HOST"] = _options.pop("host")
+_options.setdefault("connect_timeout", 5)
+_options.setdefault("application_name", "accord")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "leads.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -87,14 +125,24 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
 MEDIA_ROOT = VAR_DIR / "uploads"
+FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 FORMS_URLFIELD_ASSUME_HTTPS = True
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "accord"
 CRISPY_TEMPLATE_PACK = "accord"
 
-EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
-vars().update(EMAIL_CONFIG)
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Accord <accord@localhost>")
 
 CONTENT_SECURITY_POLICY = {
@@ -111,6 +159,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO").upper())
+
+# django-q2 carries "do this soon" only, never a deadline: its tasks may run twice and its schedules tick every 30 s.
 Q_CLUSTER: dict[str, Any] = {
     "name": "accord",
     "orm": "default",

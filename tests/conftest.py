@@ -6,13 +6,28 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
+from django.db import connections
 from django.test import Client
 
+from config import embedded
 from leads import clock
 from leads.models import Team, TeamMember, User
 from tests.builders import Builders
 
 MONDAY = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Without DATABASE_URL the tests bring up a server of their own; parallel runs share it and the last one stops it."""
+    if settings.EMBEDDED_FOLDER is None:
+        yield
+        return
+    server = embedded.use(settings.EMBEDDED_FOLDER, durable=False)
+    yield
+    connections.close_all()
+    server.leave()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,21 @@
+"""The portal's settings as the tests see them: a server of their own, mail kept in memory, a cheap password hash."""
+
+import os
+from pathlib import Path
+
+from config import embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_FOLDER = ROOT / "var" / "test" if "DATABASE_URL" not in os.environ else None
+if EMBEDDED_FOLDER:
+    os.environ["DATABASE_URL"] = embedded.url(EMBEDDED_FOLDER)
+os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "test"))
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
+os.environ.setdefault("EMAIL_URL", "memorymail://")
+os.environ.setdefault("SITE_URL", "http://testserver")
+
+from config.settings import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
