@@ -21,6 +21,11 @@ def now() -> datetime:
     return instant.astimezone(UTC)
 
 
+def at_hand() -> datetime:
+    """About now, without asking the database: for words on pages such as "3 h ago", never for a rule."""
+    return _frozen.get() or datetime.now(UTC)
+
+
 @contextmanager
 def frozen(at: datetime) -> Iterator["Hands"]:
     """Hold the clock at `at` (aware); the yielded hands move it."""

@@ -80,13 +80,13 @@ def duration(seconds: float | None) -> str:
 
 def _text_of(value: datetime | date, *, with_time: bool) -> str:
     local = timezone.localtime(value) if isinstance(value, datetime) else value
-    today = timezone.localtime(clock.now()).date()
+    today = timezone.localtime(clock.at_hand()).date()
     form = "j M" if (local.year == today.year) else "j M Y"
     return date_format(local, f"{form}, H:i" if with_time and isinstance(value, datetime) else form)
 
 
 def _ago(value: datetime) -> str:
-    seconds = (clock.now() - value).total_seconds()
+    seconds = (clock.at_hand() - value).total_seconds()
     length = abs(seconds)
     if length < 60:
         return "just now" if seconds >= 0 else "in a moment"
@@ -274,6 +274,12 @@ def filter_bar(context: template.Context, filterset: Any, *, target: str = "") -
         "target": target,
         "request": request,
     }
+
+
+@register.inclusion_tag("partials/filter_chips.html", takes_context=True)
+def filter_chips(context: template.Context, filterset: Any) -> dict[str, Any]:
+    """The chips of a filter bar alone, for a fragment that htmx swaps: they replace those of the page."""
+    return {**filter_bar(context, filterset), "is_swapped_in": True}
 
 
 def _names(bound: Any) -> list[str]:

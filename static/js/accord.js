@@ -39,6 +39,10 @@
   /* htmx: token, hidden tabs, failures, focus. */
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = csrfToken();
+    // What is not set stays out of the address.
+    if (event.detail.elt.matches("[data-filters]")) {
+      for (const [name, value] of [...event.detail.formData.entries()]) if (value === "") event.detail.formData.delete(name);
+    }
   });
   let missedPolls = new Set();
   document.addEventListener("htmx:beforeRequest", (event) => {
