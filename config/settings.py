@@ -22,7 +22,7 @@ VAR_DIR = Path(env.str("VAR_DIR", default="") or BASE_DIR / "var").resolve()
 SECRET_KEY = env.str("SECRET_KEY", default="only-for-development" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
-        "SECRET_KEY is not set. It signs sessions and links: put a long random value into the environment or .env, for example from\n"
+        "SECRET_KEY is not set. It signs sessions and links: put a long random value into the environment or .env, for example\n"
         "    python -c 'import secrets; print(secrets.token_urlsafe(60))'\n"
         "and keep it. Only a trial, which is a start without DATABASE_URL, makes one of its own."
     )
@@ -121,6 +121,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"

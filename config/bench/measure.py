@@ -1,0 +1,116 @@
+"""Timing of steps beside their physical limits, interleaved in one run, and the table printed from it."""
+
+import gc
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class CheckFailed(Exception):
+    """What was measured is not right, so no figure of it may be printed."""
+
+
+@dataclass(slots=True)
+class Probe:
+    """One thing to time. `run` does the work once; `before` prepares it outside the clock; `items` are done by one run."""
+
+    step: str
+    run: Callable[[], object]
+    before: Callable[[], object] | None = None
+    items: int = 1
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the table: `ratio` is this step's rate or time over its limit's, `target` what it should be at least (rate)
+    or at most (time)."""
+
+    step: str
+    size: int
+    median_ms: float | None = None
+    p95_ms: float | None = None
+    rate_per_s: float | None = None
+    limit: str | None = None
+    ratio: float | None = None
+    target: float | None = None
+    met: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "size": self.size,
+            "median_ms": _rounded(self.median_ms),
+            "p95_ms": _rounded(self.p95_ms),
+            "rate_per_s": _rounded(self.rate_per_s),
+            "limit": self.limit,
+            "ratio": _rounded(self.ratio, 4),
+            "target": self.target,
+            "met": self.met,
+        }
+
+
+def _rounded(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def interleave(probes: Sequence[Probe], rounds: int) -> None:
+    """Run all probes once a round, in turn, so that a noisy minute hits limits and steps alike."""
+    for _ in range(rounds):
+        for probe in probes:
+            if probe.before is not None:
+                probe.before()
+            gc.collect()
+            start = time.perf_counter()
+            probe.run()
+            probe.seconds.append(time.perf_counter() - start)
+
+
+def median_ms(seconds: Sequence[float]) -> float:
+    return statistics.median(seconds) * 1000
+
+
+def p95_ms(seconds: Sequence[float]) -> float:
+    """The nearest-rank 95th percentile in milliseconds."""
+    ordered = sorted(seconds)
+    return ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)] * 1000
+
+
+def check(condition: object, message: str) -> None:
+    """Refuse all figures when `condition` does not hold."""
+    if not condition:
+        raise CheckFailed(message)
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as aligned columns for people."""
+    heads = ("step", "size", "median ms", "p95 ms", "per second", "limit", "ratio", "target", "")
+    rows = [heads]
+    for r in results:
+        rows.append(
+            (
+                r.step,
+                f"{r.size:,}",
+                _cell(r.median_ms),
+                _cell(r.p95_ms),
+                _cell(r.rate_per_s),
+                r.limit or "",
+                _cell(r.ratio, 3),
+                _cell(r.target, 3),
+                "" if r.met is None else ("met" if r.met else "NOT MET"),
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    return "\n".join("  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows)
+
+
+def _cell(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def as_json(results: Sequence[Result]) -> str:
+    return json.dumps({"checks_passed": True, "results": [r.as_dict() for r in results]})

@@ -1,0 +1,57 @@
+"""A database of its own for a benchmark, migrated and thrown away, on the server the settings name."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management import call_command
+from django.db import connection, connections
+
+from leads.roles import sync_roles
+
+
+@contextmanager
+def scratch_database(*, keep: bool = False) -> Iterator[str]:
+    """Point the default connection at a new, migrated database; yields its name and drops it afterwards unless `keep`."""
+    settings = connection.settings_dict
+    original = settings["NAME"]
+    name = f"accord_bench_{secrets.token_hex(4)}"
+    _administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    connections["default"].close()
+    settings["NAME"] = name
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        sync_roles()
+        yield name
+    finally:
+        connections["default"].close()
+        settings["NAME"] = original
+        if not keep:
+            _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            connections["default"].close()
+
+
+def _administer(statement: str) -> None:
+    """Run a statement that names only what this module made up itself, outside any transaction."""
+    settings = connection.settings_dict
+    name = settings["NAME"]
+    connections["default"].close()
+    settings["NAME"] = "postgres"
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connections["default"].close()
+        settings["NAME"] = name
+
+
+def database_url(name: str) -> str:
+    """The address of database `name` on the same server, for child processes."""
+    settings = connection.settings_dict
+    user, password = settings.get("USER") or "postgres", settings.get("PASSWORD") or ""
+    host, port = settings.get("HOST") or "", settings.get("PORT") or ""
+    secret = f":{password}" if password else ""
+    if host.startswith("/") or not host:
+        query = f"?host={host}" if host else ""
+        return f"postgres://{user}{secret}@/{name}{query}"
+    return f"postgres://{user}{secret}@{host}{f':{port}' if port else ''}/{name}"

@@ -1,0 +1,84 @@
+"""What Harborline sells and says: two products, three paid campaigns of different quality, the assets people take."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from leads.choices import BuyingStage, FieldType, Known
+from leads.models import Asset, Campaign, LeadField, Product
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A way people come in: its share of all leads, how well it selects (-1 to 1), and what they do first."""
+
+    key: str
+    share: float
+    quality: float
+    first: str
+    campaign: str = ""
+
+
+SOURCES = (
+    Source("Website", 0.27, 0.20, "form_submit"),
+    Source("Paid search", 0.22, 0.05, "whitepaper", "Search: route planning"),
+    Source("Trade show", 0.12, 0.35, "event_visit", "Expo Rotterdam"),
+    Source("Bought list", 0.15, -0.55, "form_submit", "Bought list, spring"),
+    Source("Partner", 0.08, 0.45, "contact_request"),
+    Source("Webinar", 0.10, 0.10, "webinar_registered"),
+    Source("Social media", 0.06, -0.20, "ebook"),
+)
+
+ASSETS = (
+    # key, name, kind, product, stage, tags, pain, talk track
+    ("empty-miles", "The price of empty miles", "whitepaper", "dispatch", BuyingStage.AWARENESS, ["cost"],
+     "A fifth of all kilometres is driven empty, and nobody sees which.",
+     "Ask what share of their tours comes back empty, and how they know."),
+    ("route-guide", "Route planning in one morning", "ebook", "dispatch", BuyingStage.AWARENESS, ["planning"],
+     "Planning takes the whole morning and is out of date by ten.",
+     "Ask who plans tomorrow's tours, and when they start."),
+    ("dispatch-roi", "Dispatch ROI guide", "roi_guide", "dispatch", BuyingStage.DECISION, ["pricing"],
+     "The saving has to be shown to finance before anyone signs.",
+     "Offer to fill in the sheet together with their own tour data."),
+    ("yard-study", "How Halden cleared the yard", "case_study", "yard", BuyingStage.CONSIDERATION, ["yard"],
+     "Trucks wait at the gate because nobody knows which dock is free.",
+     "Ask how long a truck stands in their yard on a Monday."),
+    ("yard-webinar", "Live: docks without queues", "webinar_attended", "yard", BuyingStage.CONSIDERATION, ["yard"],
+     "Dock times are booked by phone and missed by hours.",
+     "Pick up the question they asked in the webinar."),
+    ("security", "Security and hosting", "security_view", None, BuyingStage.DECISION, ["security"],
+     "IT asks where the data lives.",
+     "Offer a call with our engineer for their IT."),
+)  # fmt: skip
+
+
+def create_catalogue(today: date) -> None:
+    """Products, campaigns, assets and two custom fields, as marketing would have set them up."""
+    dispatch = Product.objects.create(key="dispatch", name="Harborline Dispatch", sales_priority=1)
+    yard = Product.objects.create(key="yard", name="Harborline Yard", sales_priority=2)
+    products = {"dispatch": dispatch, "yard": yard, None: None}
+    start = today - timedelta(days=364)
+    Campaign.objects.create(
+        name="Search: route planning", channel=Campaign.Channel.SEARCH, cost=Decimal(38400), starts_on=start, ends_on=today + timedelta(days=60), product=dispatch
+    )
+    Campaign.objects.create(
+        name="Expo Rotterdam", channel=Campaign.Channel.EVENT, cost=Decimal(27500), starts_on=today - timedelta(days=8), ends_on=today - timedelta(days=3), product=yard
+    )
+    Campaign.objects.create(
+        name="Bought list, spring", channel=Campaign.Channel.LIST, cost=Decimal(9800), starts_on=today - timedelta(days=250), ends_on=today - timedelta(days=130), product=dispatch
+    )
+    for key, name, kind, product, stage, tags, pain, talk in ASSETS:
+        Asset.objects.create(
+            key=key, name=name, kind=kind, product=products[product], buying_stage=stage, tags=tags, pain_points=pain, talk_track=talk,
+            url=f"https://harborline.example/{key}",
+        )  # fmt: skip
+    LeadField.objects.create(
+        key="fleet_size", label="Fleet size", type=FieldType.NUMBER, known=Known.INTAKE, position=1, help="Vehicles, from the form."
+    )
+    LeadField.objects.create(
+        key="buying_horizon", label="Wants to decide", type=FieldType.CHOICE, known=Known.INTAKE, position=2,
+        choices=["This quarter", "This year", "Just looking"], help="Asked on the demo form.",
+    )  # fmt: skip
+    LeadField.objects.create(
+        key="current_tool", label="Tool in use today", type=FieldType.TEXT, known=Known.AFTER, position=3, help="Learnt in the first call."
+    )

@@ -1,0 +1,1 @@
+"""How times and numbers are written in the portal."""

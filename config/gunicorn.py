@@ -1,0 +1,29 @@
+"""How gunicorn serves the portal: `gunicorn -c config/gunicorn.py config.wsgi`.
+
+Threads, as pages wait for the database more than they compute.
+"""
+
+import os
+from typing import Any
+
+from handoff import supervisor
+
+bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+worker_class = "gthread"
+preload_app = True
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+max_requests = 20_000
+max_requests_jitter = 2_000
+control_socket_disable = True
+loglevel = "warning"  # the portal writes a line for each request itself
+
+# A statement or a lock that hangs ends by itself.
+os.environ.setdefault("PGOPTIONS", "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s")
+
+
+def on_starting(server: Any) -> None:
+    supervisor.stop_with_parent()

@@ -1,0 +1,189 @@
+"""`manage.py worker`: the clocks and the messages in this process, everything that computes for long in children of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import InterfaceError, OperationalError, connections
+
+from handoff import supervisor
+from leads.heartbeats import Pulse
+
+logger = logging.getLogger("accord.worker")
+
+CHILDREN = ("qcluster", "pipeline", "jobs")
+LIMITS = "-c lock_timeout=5s -c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}"
+SENDERS = 4
+SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
+PATIENCE = 70.0
+
+
+class Command(BaseCommand):
+    help = "Run the clocks, the outbox, scoring, routing and long jobs. Any number may run, on any number of hosts."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--only", choices=CHILDREN, help="run one of the children alone; the worker does this itself")
+
+    def handle(self, *args: Any, only: str | None = None, **options: Any) -> None:
+        supervisor.stop_with_parent()
+        stop = threading.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda number, frame: stop.set())
+        if only == "qcluster":
+            limit_statements("30s", "60s")
+            run_cluster()
+        elif only == "pipeline":
+            limit_statements("30s", "60s")
+            from handoff.pipeline import run_once
+
+            repeat("pipeline", stop, run_once, pulse=Pulse("pipeline", busy_for=timedelta(seconds=60)), pause=0.5)
+        elif only == "jobs":
+            limit_statements("10min", "0")
+            from leads import jobs
+
+            pulse = Pulse("jobs", busy_for=timedelta(seconds=120))
+            repeat("jobs", stop, lambda: jobs.run_once(beat=pulse, stopping=stop.is_set), pulse=pulse, pause=0.5)
+        else:
+            limit_statements("30s", "10s")
+            Worker(stop).run()
+
+
+def limit_statements(statement: str, idle: str) -> None:
+    """What hangs in the database ends by itself; connections made from now on carry these limits."""
+    connections.close_all()
+    os.environ["PGOPTIONS"] = LIMITS.format(statement=statement, idle=idle)
+
+
+def repeat(name: str, stop: threading.Event, step: Callable[[], int], *, pulse: Pulse, pause: float) -> None:
+    """Calls `step` until `stop`: again at once while there was something to do, else after `pause` seconds. No error ends it."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            pulse()
+            done = step()
+            failures = 0
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("%s: the database: %s", name, str(error).strip())
+            connections.close_all()
+            failures, done = failures + 1, 0
+        except Exception:
+            logger.exception("%s failed", name)
+            failures, done = failures + 1, 0
+        if not done:
+            stop.wait(min(10.0, pause * 2 ** min(failures, 5)))
+    connections.close_all()
+
+
+def run_cluster() -> None:
+    """django-q2's cluster, until SIGTERM; it sets its own handlers."""
+    from django_q.cluster import Cluster
+
+    Cluster().start()
+
+
+def release_queue() -> None:
+    """Gives back what a dead cluster had taken, instead of leaving it locked until `retry` is over."""
+    from django.conf import settings
+    from django_q.models import OrmQ
+
+    from leads import clock
+
+    at = clock.now()
+    OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__gt=at).update(lock=at)
+
+
+class Sender:
+    """A thread with its own connection that delivers messages, second by second."""
+
+    def __init__(self, number: int, stop: threading.Event) -> None:
+        self.since: float | None = None
+        self.retired = threading.Event()
+        self._stop = stop
+        self._pulse = Pulse("outbox", every=5.0)
+        self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
+        self.thread.start()
+
+    @property
+    def is_stuck(self) -> bool:
+        since = self.since
+        return since is not None and time.monotonic() - since > SENDER_STUCK
+
+    def _run(self) -> None:
+        from leads.notify.outbox import deliver
+
+        def step() -> int:
+            if self.retired.is_set():
+                raise SystemExit
+            self.since = time.monotonic()
+            try:
+                return deliver()
+            finally:
+                self.since = None
+
+        repeat("outbox", self._stop, step, pulse=self._pulse, pause=1.0)
+
+
+class Worker:
+    """The parent: fires clocks, watches its senders and children, and stops them in order."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+        self.children = [
+            supervisor.Child(
+                name,
+                [sys.executable, sys.argv[0], "worker", "--only", name],
+                before_restart=release_queue if name == "qcluster" else None,
+            )
+            for name in CHILDREN
+        ]
+        self.senders: list[Sender] = []
+        self.lost = 0
+
+    def run(self) -> None:
+        from handoff.sweep import sweep
+
+        for child in self.children:
+            child.start()
+        self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
+        logger.info("the worker runs")
+
+        def step() -> int:
+            fired = sweep()
+            self.supervise()
+            return fired
+
+        try:
+            repeat("sweeper", self.stop, step, pulse=Pulse("sweeper"), pause=0.5)
+        finally:
+            self.stop.set()
+            self.finish()
+
+    def supervise(self) -> None:
+        for child in self.children:
+            child.supervise()
+        for place, sender in enumerate(self.senders):
+            if sender.is_stuck:
+                sender.retired.set()
+                self.lost += 1
+                logger.error("a sender hangs and is replaced (%s so far)", self.lost)
+                self.senders[place] = Sender(SENDERS + self.lost, self.stop)
+        if self.lost >= 3:
+            raise SystemExit(1)
+
+    def finish(self) -> None:
+        for child in self.children:
+            child.ask_to_stop()
+        for sender in self.senders:
+            sender.thread.join(25)
+        supervisor.stop_all(self.children, PATIENCE)
+        logger.info("the worker has stopped")
