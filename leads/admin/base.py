@@ -49,6 +49,15 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
 
         return Labelled
 
+    def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> type[BaseModelForm[M]]:
+        form = super().get_form(request, obj, change, **kwargs)
+
+        class WithoutColons(form):  # type: ignore[valid-type, misc]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+        return WithoutColons
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         plural = str(self.opts.verbose_name_plural)
         words = {

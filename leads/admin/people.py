@@ -25,7 +25,7 @@ class PersonForm(forms.ModelForm[User]):
     """A person as the administrator sees them."""
 
     groups = forms.ModelMultipleChoiceField(
-        label="roles",
+        label="Roles",
         queryset=Group.objects.filter(name__in=BY_LABEL),
         widget=forms.CheckboxSelectMultiple,
         required=False,
@@ -45,7 +45,7 @@ class PersonForm(forms.ModelForm[User]):
 
 class NewPersonForm(PersonForm):
     password = forms.CharField(
-        label="first password",
+        label="First password",
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),

@@ -84,7 +84,7 @@ class LeadFieldAdmin(AccordModelAdmin[LeadField]):
 
 class ReasonForm(forms.ModelForm[Reason]):
     field_keys = LinesField(
-        label="facts it speaks about",
+        label="Facts it speaks about",
         required=False,
         help_text="Registry keys, one on each line, such as company.employees. A rejection for this reason is compared with the criteria on them.",
     )

@@ -36,10 +36,7 @@ def histogram(bins: Iterable[Sequence[Any]], *, label: str, marker: float | None
                 y -= tall
                 segments.append({"kind": kind, "y": round(y, 2), "height": round(tall - 1, 2), "count": count})
         columns.append({"x": round(place * step + 1, 2), "width": round(step - 2, 2), "label": name, "segments": segments})
-    ticks = [
-        {"x": round(place * WIDTH / 5, 2), "text": f"{top * place / 5:g}", "anchor": {0: "start", 5: "end"}.get(place, "middle")}
-        for place in range(6)
-    ]
+    ticks = [f"{top * place / 5:g}" for place in range(6)]
     return {
         "label": label,
         "columns": columns,

@@ -159,7 +159,7 @@ def stage_track(stage: str, *, nth: int = 1) -> dict[str, Any]:
     keys = [key for key, _ in TRACK]
     at = keys.index(reached) if reached in keys else 0
     steps = [
-        {"key": key, "label": label, "is_done": place < at, "is_now": place == at and stage == key, "nth": nth if key == "mql" else 1}
+        {"key": key, "label": label, "is_done": place < at or (place == at and stage != key), "is_now": place == at and stage == key, "nth": nth if key == "mql" else 1}
         for place, (key, label) in enumerate(TRACK)
     ]
     return {"steps": steps, "aside": ASIDE.get(stage, ""), "aside_key": stage}
