@@ -19,3 +19,9 @@ class HandoffConfig(AppConfig):
             ("sales_manager", "head_of_sales"),
             [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")] + ["handoff.delete_leave"],
         )
+        from handoff import notices
+        from handoff.actions.working import close_by_outcome
+        from leads import hooks
+
+        notices.register_kinds()
+        hooks.outcome_recorded.append(close_by_outcome)

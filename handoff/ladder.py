@@ -105,7 +105,9 @@ def due_at(calendar: Calendar, *, target_us: int, consumed_us: int, running_sinc
     return add(calendar, running_since, timedelta(microseconds=max(0, target_us - consumed_us)))
 
 
-def advance(entries: Sequence[Sequence[object]], ladder: Ladder | None, now: datetime, *, by_person: bool = False) -> tuple[list[Firing], Plan]:
+def advance(
+    entries: Sequence[Sequence[object]], ladder: Ladder | None, now: datetime, *, by_person: bool = False
+) -> tuple[list[Firing], Plan]:
     """Split a plan at `now`: what came due, with its outcome, and what is left.
 
     Of several steps due at once the last is fired and the others are skipped; the breach is never skipped, and the last act is

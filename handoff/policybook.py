@@ -11,6 +11,8 @@ from handoff.ladder import Ladder, Rung
 from handoff.models import CalendarDay, Rep, SlaPolicy, SlaStep, SlaTarget, WorkCalendar
 from leads.errors import Invalid
 
+STANDARD = "standard"
+
 
 class PolicyBook:
     """Reads policies, ladders and calendars lazily and remembers them for the length of one act or batch.
@@ -26,6 +28,7 @@ class PolicyBook:
         self._calendars: dict[int, Calendar] = {}
         self._current: dict[str, int] = {}
         self._rep_keys: dict[int, str] = {}
+        self._calendar_keys: dict[int, str] = {}
 
     def policy_for(self, facts: Mapping[str, object]) -> SlaPolicy | None:
         """The policy in force for a hand-off with these facts (team, tier, source, product): the narrowest that matches."""
@@ -37,6 +40,14 @@ class PolicyBook:
             in_force = [row for row in newest.values() if row.retired_at is None or row.retired_at > self.at]
             self._policies = sorted(in_force, key=lambda row: (-len(row.scope), row.key))
         return next((row for row in self._policies if _matches(row.scope, facts)), None)
+
+    def calendar_key(self, policy_id: int | None) -> str:
+        """The calendar a policy runs on unless a person's own is asked for."""
+        if policy_id is None:
+            return STANDARD
+        if policy_id not in self._calendar_keys:
+            self._calendar_keys[policy_id] = SlaPolicy.objects.values_list("calendar_key", flat=True).get(pk=policy_id)
+        return self._calendar_keys[policy_id]
 
     def ladder(self, policy_id: int | None, kind: str) -> Ladder | None:
         """What a policy promises for one kind of clock; None when it promises nothing."""
@@ -67,20 +78,31 @@ class PolicyBook:
     def current_id(self, key: str) -> int:
         """The version of a calendar in force."""
         if key not in self._current:
-            row = WorkCalendar.objects.filter(key=key, effective_from__lte=self.at).order_by("-version").values_list("pk", flat=True).first()
+            row = (
+                WorkCalendar.objects.filter(key=key, effective_from__lte=self.at)
+                .order_by("-version")
+                .values_list("pk", flat=True)
+                .first()
+            )
             if row is None:
-                raise Invalid(f"There is no calendar named {key}.", code="no_calendar", field="calendar", value=key, expected="a calendar of Setup")
+                raise Invalid(
+                    f"There is no calendar named {key}.",
+                    code="no_calendar",
+                    field="calendar",
+                    value=key,
+                    expected="a calendar of Setup",
+                )
             self._current[key] = row
         return self._current[key]
 
-    def calendar_id_for(self, ladder: Ladder, owner_id: int | None, policy_key: str) -> int | None:
+    def calendar_id_for(self, ladder: Ladder, owner_id: int | None, policy_id: int | None) -> int | None:
         """The calendar a clock runs on: none for elapsed time, the owner's own where the target says so, else the policy's."""
         if ladder.clock == SlaTarget.Clock.ELAPSED:
             return None
-        own = ladder.calendar_from == SlaTarget.CalendarFrom.OWNER and owner_id is not None
-        return self.current_id((self.rep_key(owner_id) if own and owner_id is not None else "") or policy_key)
+        own = self.rep_key(owner_id) if ladder.calendar_from == SlaTarget.CalendarFrom.OWNER and owner_id is not None else ""
+        return self.current_id(own or self.calendar_key(policy_id))
 
-    def hours_of(self, user_id: int, policy_key: str = "standard") -> Calendar:
+    def hours_of(self, user_id: int, policy_key: str = STANDARD) -> Calendar:
         """When a person works: their own calendar, else the policy's."""
         return self.calendar(self.current_id(self.rep_key(user_id) or policy_key))
 

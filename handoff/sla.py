@@ -1,18 +1,22 @@
 """The clocks of a hand-off: every change of one is a new epoch with an event, and its plan is worked out once, here.
 
-All functions work inside the caller's transaction on clocks the caller has locked (order: lead, hand-off, its clocks by id).
-An act reads the database clock after its locks and first lets `settle` record what had come due by then.
+`Clocks` gathers what an act does to clocks and writes it in a few statements, for one hand-off or for ten thousand. The caller
+has locked the clocks (order: lead, hand-off, its clocks by id) and read the database clock after that; `settle` then records
+what had come due before the act counts, so a verdict hangs on times and never on the order of commits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db import connection
+
 from handoff.businesstime import add, between
-from handoff.ladder import BREACH, PAUSE_CAP, Firing, Ladder, advance, due_at, from_us, plan, to_us
+from handoff.ladder import BREACH, PAUSE_CAP, Ladder, Plan, advance, due_at, from_us, plan, to_us
 from handoff.models import SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
 from leads.errors import Invalid
@@ -21,169 +25,191 @@ if TYPE_CHECKING:
     from leads.models import User
 
 State = SlaTimer.State
+Outcome = SlaEvent.Outcome
 MICROSECOND = timedelta(microseconds=1)
-TIMER_FIELDS = (
-    "state", "epoch", "consumed_us", "running_since", "due_at", "plan", "next_fire_at", "met_at", "pause_reason", "target", "target_us",
-    "calendar", "owner",
-)  # fmt: skip
+
+_WRITE = """
+UPDATE handoff_slatimer t SET state = v.state, epoch = v.epoch, consumed_us = v.consumed_us, running_since = v.running_since,
+    due_at = v.due_at, plan = v.plan::jsonb, next_fire_at = v.next_fire_at, met_at = v.met_at, pause_reason = v.pause_reason,
+    target_id = v.target_id, target_us = v.target_us, calendar_id = v.calendar_id
+FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[],
+    %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+    AS v(id, state, epoch, consumed_us, running_since, due_at, plan, next_fire_at, met_at, pause_reason, target_id, target_us, calendar_id)
+WHERE t.id = v.id
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """One clock to start: which promise, from when, whose."""
+@dataclass(slots=True)
+class Clocks:
+    """What one act does to clocks. Nothing is written before `flush`."""
 
-    handoff_id: int
-    ladder: Ladder
-    at: datetime
-    owner_id: int | None
-    calendar_id: int | None
+    book: PolicyBook
+    now: datetime
+    actor: User | None = None
+    started: list[SlaTimer] = field(default_factory=list)
+    changed: dict[int, SlaTimer] = field(default_factory=dict)
+    events: list[tuple[SlaTimer, SlaEvent]] = field(default_factory=list)
 
-
-def start(starts: Sequence[Start], book: PolicyBook) -> list[SlaTimer]:
-    """Start clocks with their whole plan; two statements for any number of them."""
-    timers = []
-    for item in starts:
-        calendar, target = book.calendar(item.calendar_id), item.ladder.duration_us
-        entries = plan(calendar, item.ladder.rungs, target_us=target, consumed_us=0, running_since=item.at)
-        timers.append(
-            SlaTimer(
-                handoff_id=item.handoff_id, kind=item.ladder.kind, target_id=item.ladder.target_id, calendar_id=item.calendar_id,
-                owner_id=item.owner_id, target_us=target, started_at=item.at, running_since=item.at,
-                due_at=due_at(calendar, target_us=target, consumed_us=0, running_since=item.at),
-                plan=entries, next_fire_at=from_us(entries[0][0]) if entries else None,
-            )
+    def start(self, handoff_id: int, ladder: Ladder, *, at: datetime, owner_id: int | None, calendar_id: int | None) -> SlaTimer:
+        """Start a clock with its whole plan."""
+        calendar, target = self.book.calendar(calendar_id), ladder.duration_us
+        timer = SlaTimer(
+            handoff_id=handoff_id, kind=ladder.kind, target_id=ladder.target_id, calendar_id=calendar_id, owner_id=owner_id,
+            target_us=target, started_at=at, running_since=at,
+            due_at=due_at(calendar, target_us=target, consumed_us=0, running_since=at),
         )  # fmt: skip
-    SlaTimer.objects.bulk_create(timers, batch_size=2000)
-    SlaEvent.objects.bulk_create(
-        [_event(timer, "start", due=timer.started_at, at=timer.started_at, outcome="recorded") for timer in timers], batch_size=5000
-    )
-    return timers
+        arm(timer, plan(calendar, ladder.rungs, target_us=target, consumed_us=0, running_since=at))
+        self.started.append(timer)
+        self._note(timer, "start", due=at)
+        return timer
+
+    def settle(self, timers: Iterable[SlaTimer]) -> None:
+        """Record what had come due by now. A breach is kept and nobody is told of it: the act itself is the news."""
+        due = [timer for timer in timers if timer.next_fire_at is not None and timer.next_fire_at <= self.now]
+        if not due:
+            return
+        ladders = self.book.ladders_of(timer.target_id for timer in due)
+        for timer in due:
+            firings, rest = advance(timer.plan, ladders.get(timer.target_id), self.now, by_person=True)
+            for firing in firings:
+                self._note(timer, firing.code, due=firing.due_at, outcome=firing.outcome)
+            arm(timer, rest)
+            self.changed[timer.pk] = timer
+
+    def meet(self, timer: SlaTimer, *, at: datetime | None = None) -> bool:
+        """The promise is kept as of `at` (now, or earlier); True when that withdraws a breach already recorded."""
+        at = max(at or self.now, timer.started_at)
+        self._stop(timer, State.MET, at)
+        timer.met_at = at
+        self._note(timer, "met", due=timer.due_at)
+        withdrawn = at <= timer.due_at < self.now and self._has_breached(timer)
+        if withdrawn:
+            self._note(timer, self._breach_code(timer), due=timer.due_at, outcome=Outcome.WITHDRAWN)
+        return withdrawn
+
+    def cancel(self, timer: SlaTimer) -> None:
+        """The promise no longer applies: what was recorded stays, nothing more is fired."""
+        self._stop(timer, State.CANCELLED, self.now)
+        self._note(timer, "cancel", due=self.now)
+
+    def pause(self, timer: SlaTimer, *, reason: str) -> None:
+        """Stop the clock, with a reason, for at most the target's cap of its own time; no pause undoes a breach."""
+        if not reason.strip():
+            raise Invalid("A pause needs a reason.", code="reason_needed", field="reason", value=reason, expected="some words")
+        cap = self._ladder(timer).pause_cap_us
+        if not cap or timer.state != State.RUNNING:
+            raise Invalid(
+                "This promise cannot be paused now.",
+                code="no_pause",
+                field="clock",
+                value=timer.kind,
+                expected="a running clock with a pause",
+            )
+        self._stop(timer, State.PAUSED, self.now)
+        timer.pause_reason = reason.strip()[:120]
+        arm(timer, [(to_us(add(self.book.calendar(timer.calendar_id), self.now, timedelta(microseconds=cap))), PAUSE_CAP)])
+        self._note(timer, "pause", due=self.now)
+
+    def resume(self, timer: SlaTimer) -> None:
+        """Go on with the time that was left; steps already fired never come again."""
+        self._stop(timer, State.PAUSED, self.now)
+        self._run(timer, since=self.now, step="resume")
+
+    def restart(self, timer: SlaTimer) -> None:
+        """Take back the end of a clock: it goes on as if it had never ended."""
+        ended = timer.met_at
+        if ended is None:
+            ended = (
+                SlaEvent.objects.filter(timer_id=timer.pk, epoch=timer.epoch, step="cancel")
+                .values_list("fired_at", flat=True)
+                .first()
+            )
+        timer.epoch += 1
+        self._run(timer, since=ended or self.now, step="undo")
+
+    def replan(self, timer: SlaTimer, *, ladder: Ladder, calendar_id: int | None) -> None:
+        """Carry a running clock over to another version of its policy or calendar: time used stays used, nothing fired is unfired."""
+        self._stop(timer, State.PAUSED, self.now)
+        timer.target_id, timer.target_us, timer.calendar_id = ladder.target_id, ladder.duration_us, calendar_id
+        self._run(timer, since=self.now, step="replan")
+
+    def flush(self) -> None:
+        """Write everything gathered, in a few statements."""
+        fresh = [timer for timer in self.started if timer.pk is None]
+        SlaTimer.objects.bulk_create(fresh, batch_size=2000)
+        write(list(self.changed.values()))
+        for timer, event in self.events:
+            event.timer_id = timer.pk
+        SlaEvent.objects.bulk_create([event for _, event in self.events], batch_size=5000, ignore_conflicts=True)
+        self.started, self.changed, self.events = [], {}, []
+
+    def _run(self, timer: SlaTimer, *, since: datetime, step: str) -> None:
+        calendar = self.book.calendar(timer.calendar_id)
+        done = set(SlaEvent.objects.filter(timer_id=timer.pk).values_list("step", flat=True))
+        done |= {event.step for other, event in self.events if other is timer}
+        timer.state, timer.running_since, timer.met_at, timer.pause_reason = State.RUNNING, since, None, ""
+        times = {"target_us": timer.target_us, "consumed_us": timer.consumed_us}
+        timer.due_at = due_at(calendar, running_since=since, **times)
+        arm(timer, plan(calendar, self._ladder(timer).rungs, running_since=since, done=done, **times))
+        self.changed[timer.pk] = timer
+        self._note(timer, step, due=self.now)
+
+    def _stop(self, timer: SlaTimer, state: str, until: datetime) -> None:
+        """Add the time since the clock last started to what it has used, and begin a new epoch."""
+        if timer.running_since is not None:
+            timer.consumed_us += between(self.book.calendar(timer.calendar_id), timer.running_since, until) // MICROSECOND
+        timer.state, timer.running_since = state, None
+        timer.epoch += 1
+        arm(timer, [])
+        self.changed[timer.pk] = timer
+
+    def _ladder(self, timer: SlaTimer) -> Ladder:
+        return self.book.ladders_of([timer.target_id])[timer.target_id]
+
+    def _breach_code(self, timer: SlaTimer) -> str:
+        return next((rung.code for rung in self._ladder(timer).rungs if rung.action == BREACH), BREACH)
+
+    def _has_breached(self, timer: SlaTimer) -> bool:
+        code = self._breach_code(timer)
+        noted = any(other is timer and event.step == code for other, event in self.events)
+        return noted or SlaEvent.objects.filter(timer_id=timer.pk, step=code).exclude(outcome=Outcome.SKIPPED).exists()
+
+    def _note(self, timer: SlaTimer, step: str, *, due: datetime, outcome: str = Outcome.RECORDED) -> None:
+        event = SlaEvent(
+            handoff_id=timer.handoff_id, epoch=timer.epoch, step=step, due_at=due, fired_at=self.now, outcome=outcome,
+            actor_id=self.actor.pk if self.actor else None,
+        )  # fmt: skip
+        self.events.append((timer, event))
 
 
-def settle(timers: Iterable[SlaTimer], now: datetime, book: PolicyBook) -> None:
-    """Before a person's deed counts: record on its clocks what had come due. A breach is kept, and nobody is told of it."""
-    due = [timer for timer in timers if timer.next_fire_at is not None and timer.next_fire_at <= now]
-    if not due:
-        return
-    ladders = book.ladders_of(timer.target_id for timer in due)
-    events = []
-    for timer in due:
-        firings, rest = advance(timer.plan, ladders.get(timer.target_id), now, by_person=True)
-        events += [_fired(timer, firing, now) for firing in firings]
-        arm(timer, rest)
-        timer.save(update_fields=["plan", "next_fire_at"])
-    SlaEvent.objects.bulk_create(events, ignore_conflicts=True)
-
-
-def meet(timer: SlaTimer, *, at: datetime, now: datetime, book: PolicyBook, actor: User | None) -> bool:
-    """The promise is done as of `at`, which may lie before `now`; True when that withdraws a breach already recorded."""
-    at = max(at, timer.started_at)
-    _consume(timer, at, book)
-    _to(timer, State.MET)
-    timer.met_at = at
-    timer.save(update_fields=TIMER_FIELDS)
-    events = [_event(timer, "met", due=timer.due_at, at=now, outcome="recorded", actor=actor)]
-    withdrawn = at <= timer.due_at and is_breached(timer, book)
-    if withdrawn:
-        events.append(_event(timer, _breach_code(timer, book), due=timer.due_at, at=now, outcome="withdrawn", actor=actor))
-    SlaEvent.objects.bulk_create(events)
-    return withdrawn
-
-
-def cancel(timer: SlaTimer, *, now: datetime, book: PolicyBook, actor: User | None) -> None:
-    """The promise no longer applies: what was recorded stays, nothing more is fired."""
-    _consume(timer, now, book)
-    _to(timer, State.CANCELLED)
-    timer.save(update_fields=TIMER_FIELDS)
-    _event(timer, "cancel", due=now, at=now, outcome="recorded", actor=actor).save(force_insert=True)
-
-
-def pause(timer: SlaTimer, *, now: datetime, book: PolicyBook, actor: User | None, reason: str) -> None:
-    """Stop the clock, with a reason, for at most the target's cap of working time; no pause undoes a breach."""
-    if not reason.strip():
-        raise Invalid("A pause needs a reason.", code="reason_needed", field="reason", value=reason, expected="some words")
-    ladder = book.ladders_of([timer.target_id])[timer.target_id]
-    if not ladder.pause_cap_us:
-        raise Invalid("This promise cannot be paused.", code="no_pause", field="clock", value=timer.kind, expected="a clock with a pause")
-    _consume(timer, now, book)
-    _to(timer, State.PAUSED)
-    timer.pause_reason = reason.strip()[:120]
-    end = add(book.calendar(timer.calendar_id), now, timedelta(microseconds=ladder.pause_cap_us))
-    arm(timer, [(to_us(end), PAUSE_CAP)])
-    timer.save(update_fields=TIMER_FIELDS)
-    _event(timer, "pause", due=now, at=now, outcome="recorded", actor=actor).save(force_insert=True)
-
-
-def resume(timer: SlaTimer, *, now: datetime, book: PolicyBook, actor: User | None) -> None:
-    """Go on with the time that was left; steps already fired never come again."""
-    _run(timer, since=now, now=now, book=book, actor=actor, step="resume")
-
-
-def restart(timer: SlaTimer, *, now: datetime, book: PolicyBook, actor: User | None) -> None:
-    """Take back the end of a clock: it goes on as if it had never ended."""
-    ended = timer.met_at or now
-    if timer.state == State.CANCELLED:
-        stamp = SlaEvent.objects.filter(timer_id=timer.pk, epoch=timer.epoch, step="cancel").values_list("fired_at", flat=True).first()
-        ended = stamp or now
-    _run(timer, since=ended, now=now, book=book, actor=actor, step="undo")
-
-
-def replan(timer: SlaTimer, *, ladder: Ladder, calendar_id: int | None, now: datetime, book: PolicyBook, actor: User | None) -> None:
-    """Carry a running clock over to another version of its policy or calendar: time used stays used, nothing fired is unfired."""
-    _consume(timer, now, book)
-    timer.target_id, timer.target_us, timer.calendar_id = ladder.target_id, ladder.duration_us, calendar_id
-    _run(timer, since=now, now=now, book=book, actor=actor, step="replan")
-
-
-def is_breached(timer: SlaTimer, book: PolicyBook) -> bool:
-    """Whether the breach of this clock was noticed, by the sweep or by an act, and not withdrawn."""
-    outcomes = set(SlaEvent.objects.filter(timer_id=timer.pk, step=_breach_code(timer, book)).values_list("outcome", flat=True))
-    return bool(outcomes) and SlaEvent.Outcome.WITHDRAWN not in outcomes
-
-
-def arm(timer: SlaTimer, entries: Sequence[tuple[int, str]]) -> None:
+def arm(timer: SlaTimer, entries: Plan) -> None:
     """Give a clock its plan; `next_fire_at` always follows from it."""
     timer.plan = [list(entry) for entry in entries]
     timer.next_fire_at = from_us(entries[0][0]) if entries else None
 
 
-def _run(timer: SlaTimer, *, since: datetime, now: datetime, book: PolicyBook, actor: User | None, step: str) -> None:
-    calendar = book.calendar(timer.calendar_id)
-    ladder = book.ladders_of([timer.target_id])[timer.target_id]
-    done = set(SlaEvent.objects.filter(timer_id=timer.pk).values_list("step", flat=True))
-    _to(timer, State.RUNNING)
-    timer.running_since, timer.met_at, timer.pause_reason = since, None, ""
-    timer.due_at = due_at(calendar, target_us=timer.target_us, consumed_us=timer.consumed_us, running_since=since)
-    arm(timer, plan(calendar, ladder.rungs, target_us=timer.target_us, consumed_us=timer.consumed_us, running_since=since, done=done))
-    timer.save(update_fields=TIMER_FIELDS)
-    _event(timer, step, due=now, at=now, outcome="recorded", actor=actor).save(force_insert=True)
-
-
-def _consume(timer: SlaTimer, until: datetime, book: PolicyBook) -> None:
-    """Add the time since the clock last started to what it has used."""
-    if timer.running_since is not None:
-        timer.consumed_us += between(book.calendar(timer.calendar_id), timer.running_since, until) // MICROSECOND
-
-
-def _to(timer: SlaTimer, state: str) -> None:
-    timer.state, timer.running_since = state, None
-    timer.epoch += 1
-    arm(timer, [])
-
-
-def _breach_code(timer: SlaTimer, book: PolicyBook) -> str:
-    ladder = book.ladders_of([timer.target_id])[timer.target_id]
-    return next((rung.code for rung in ladder.rungs if rung.action == BREACH), BREACH)
-
-
-def _fired(timer: SlaTimer, firing: Firing, now: datetime) -> SlaEvent:
-    return _event(timer, firing.code, due=firing.due_at, at=now, outcome=firing.outcome)
-
-
-def _event(
-    timer: SlaTimer, step: str, *, due: datetime, at: datetime, outcome: str, actor: User | None = None
-) -> SlaEvent:  # fmt: skip
-    return SlaEvent(
-        timer_id=timer.pk, handoff_id=timer.handoff_id, epoch=timer.epoch, step=step, due_at=due, fired_at=at, outcome=outcome,
-        actor_id=actor.pk if actor else None,
+def write(timers: list[SlaTimer]) -> None:
+    """Store changed clocks in one statement."""
+    if not timers:
+        return
+    columns = zip(
+        *(
+            (
+                t.pk, t.state, t.epoch, t.consumed_us, t.running_since, t.due_at, json.dumps(t.plan), t.next_fire_at, t.met_at,
+                t.pause_reason, t.target_id, t.target_us, t.calendar_id,
+            )
+            for t in timers
+        ),
+        strict=True,
     )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, [list(column) for column in columns])
+
+
+def verdict(timer: SlaTimer, now: datetime) -> bool | None:
+    """Whether the promise was kept; None while it still may be. Done at exactly the due time is kept."""
+    if timer.met_at is not None:
+        return timer.met_at <= timer.due_at
+    if timer.state == State.RUNNING and now >= timer.due_at:
+        return False
+    return None

@@ -36,6 +36,8 @@ class ClockKind(models.TextChoices):
 
 S = HandoffState
 K = ClockKind
+# The promises of the person who has it; the earliest due is the hand-off's `due_at`.
+OWNER_CLOCKS = frozenset({K.ACCEPT, K.FIRST_CONTACT, K.MQO_FOLLOWUP})
 # At most one hand-off of a lead is in one of these (a partial unique index).
 OPEN = frozenset({S.QUEUED, S.OFFERED, S.ACCEPTED, S.CONTACTED, S.CONVERTED})
 # A rep is responsible; these count against the rep's cap.
@@ -92,6 +94,7 @@ TRANSITIONS = (
         "reassign", "Reassign", frozenset({S.QUEUED, S.OFFERED, S.ACCEPTED, S.CONTACTED}), S.OFFERED, ASSIGN,
         meets=(K.OFFER,), starts=(K.ACCEPT,), cancels=(K.ACCEPT, K.FIRST_CONTACT),
     ),
+    Transition("reassign", "Reassign", frozenset({S.CONVERTED}), None, ASSIGN),
     Transition("return", "Return to the queue", frozenset({S.OFFERED}), S.QUEUED, "", starts=(K.OFFER,), cancels=(K.ACCEPT,)),
     Transition("withdraw", "Withdraw", OPEN, S.CLOSED, ASSIGN, cancels=WORKED),
     Transition("agree", "Agree", frozenset({S.REJECTED}), None, REVIEW, meets=(K.REVIEW,)),
@@ -99,7 +102,17 @@ TRANSITIONS = (
     Transition(
         "recycle", "Recycle", frozenset({S.REJECTED}), S.RECYCLED, REVIEW, meets=(K.REVIEW,), cancels=(K.DISPUTE,),
     ),
+    Transition("settle", "Settle the dispute", frozenset({S.REJECTED}), None, REVIEW, meets=(K.DISPUTE,)),
 )  # fmt: skip
+
+
+# How each verb reads in a sentence about what somebody did.
+DONE = {
+    "offer": "offered", "accept": "accepted", "reject": "rejected", "undo": "took back the answer to", "attempt": "logged an attempt on",
+    "convert": "converted", "win": "won", "lose": "lost", "give_up": "gave up and recycled", "expire": "recycled", "reassign": "reassigned",
+    "return": "returned to the queue", "withdraw": "withdrew", "agree": "agreed to the rejection of", "dispute": "disputed the rejection of",
+    "recycle": "recycled", "open": "opened", "join": "joined", "settle": "settled the dispute about",
+}  # fmt: skip
 
 
 def transition(verb: str, source: str) -> Transition | None:

@@ -43,7 +43,9 @@ def latest(user: User, limit: int = 20) -> list[Notice]:
         if kind is None or kind.render is None:
             continue
         rendered = kind.render([row])
-        notices.append(Notice(row.pk, rendered.title, rendered.text, rendered.url, row.sent_at or row.created_at, row.seen_at is not None))
+        notices.append(
+            Notice(row.pk, rendered.title, rendered.text, rendered.url, row.sent_at or row.created_at, row.seen_at is not None)
+        )
     return notices
 
 

@@ -121,9 +121,7 @@ def claim_lane(now: datetime) -> Claim | None:
     claim = Claim(lane.name, uuid.uuid4())
     probing = lane.paused_until is not None
     rows = list(
-        _locked()
-        .filter(lane=lane.name, next_attempt_at__lte=now)
-        .order_by("next_attempt_at", "id")[: 1 if probing else CLAIM]
+        _locked().filter(lane=lane.name, next_attempt_at__lte=now).order_by("next_attempt_at", "id")[: 1 if probing else CLAIM]
     )
     groups: dict[str, list[Outbox]] = {}
     taken: set[int] = set()

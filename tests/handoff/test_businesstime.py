@@ -10,7 +10,16 @@ from django_bizcal import WorkingCalendar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.businesstime import ELAPSED, Calendar, NoOpenTime, add, between, is_open, next_close, next_open
+from handoff.businesstime import (
+    ELAPSED,
+    Calendar,
+    NoOpenTime,
+    add,
+    between,
+    is_open,
+    next_close,
+    next_open,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = (
@@ -214,7 +223,7 @@ def test_hours_out_of_range_are_refused(interval):
 
 def test_naive_times_are_refused():
     with pytest.raises(TypeError):
-        between(OFFICE, datetime(2026, 6, 12), berlin(6, 12))  # noqa: DTZ001
+        between(OFFICE, datetime(2026, 6, 12), berlin(6, 12))
 
 
 # Rule 4, as properties
@@ -236,7 +245,7 @@ def calendars(draw, zones=ZONES):
     return Calendar.of(draw(st.sampled_from(zones)), weekly, exceptions)
 
 
-instants = st.datetimes(datetime(2025, 11, 1), datetime(2027, 2, 1), timezones=st.just(UTC))  # noqa: DTZ001
+instants = st.datetimes(datetime(2025, 11, 1), datetime(2027, 2, 1), timezones=st.just(UTC))
 durations = st.timedeltas(timedelta(0), timedelta(days=20))
 thorough = settings(max_examples=60, deadline=None)
 
@@ -293,7 +302,7 @@ def open_minutes(calendar, first, last):
     found = set()
     day, end = first.date() - timedelta(days=2), last.date() + timedelta(days=2)
     while day <= end:
-        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001
+        midnight = datetime(day.year, day.month, day.day)
         for opening, closing in exceptions.get(day, calendar.weekly[day.weekday()]):
             opens, closes = midnight + MINUTE * opening, midnight + MINUTE * closing
             start = next((n for n, wall in enumerate(walls) if wall >= opens), len(walls))
@@ -347,7 +356,7 @@ def test_every_minute_agrees_with_a_dumb_model_over_the_change_of_clocks(zone, h
     st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kathmandu", "America/Santiago"]),
     st.sampled_from([[("09:00", "17:00")], [("08:30", "12:00"), ("13:00", "17:30")], [("06:00", "22:00")]]),
     st.sets(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=5),
-    st.datetimes(datetime(2026, 1, 1), datetime(2026, 11, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 11, 1), timezones=st.just(UTC)),
     st.timedeltas(timedelta(minutes=1), timedelta(hours=90)),
 )
 def test_due_times_equal_those_of_another_library(zone, windows, closed, start, duration):

@@ -1,0 +1,205 @@
+"""Who has a hand-off: given to somebody else by a person, back to the queue or to nurture by a policy, withdrawn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from handoff import notices
+from handoff.actions.answering import case_score
+from handoff.actions.working import answer_qualification, recycle_lead
+from handoff.models import Handoff, Leave, Packet, Rep
+from handoff.moves import Held, allow, go, hold
+from handoff.policybook import PolicyBook
+from handoff.states import Transition
+from leads.actions.outcome import freeze_case, set_case_outcome
+from leads.actions.owner import set_owner
+from leads.actions.stage import change_stage
+from leads.choices import CaseKind, Outcome, Stage
+from leads.errors import Invalid
+from leads.models import Case, User
+from leads.notify.outbox import Message, enqueue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@transaction.atomic
+def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "", at: datetime | None = None) -> Handoff:
+    """Give a hand-off to another rep, who is asked anew: a new accept clock on their calendar; the lead's age goes on.
+
+    Not to somebody inactive or absent. The one who had it is told in the portal. An opportunity keeps its state.
+    """
+    held = hold(handoff, actor=actor, at=at)
+    move = allow(held, "reassign", seen=handoff)
+    _may_take(to, held.now)
+    fresh = held.handoff
+    if fresh.owner_id == to.pk:
+        raise Invalid(f"{to} has it already.", code="same_owner", field="to", value=to.email, expected="somebody else")
+    before, words = fresh.owner, reason.replace("\x00", "").strip()[:200]
+    asked_anew = move.target is not None
+    changes: dict[str, Any] = {"owner": to, "epoch": fresh.epoch + 1, "undo_until": None}
+    if asked_anew:
+        _freeze_packet(fresh, held.now)
+        changes |= {"queue_reason": "", "offered_at": held.now, "seen_at": None, "answered_at": None}
+    moved = {"decided_by": "person", "by": str(actor), "reason": words, "at": held.now.isoformat()}
+    detail = {"from": before.pk if before else None, "to": to.pk, "reason": words}
+    go(held, move, detail=detail, routing=fresh.routing | {"moved": moved}, **changes)
+    if asked_anew and held.lead.stage == Stage.SAL:
+        change_stage(held.lead, Stage.MQL, actor=None, reason="Reassigned", at=held.now, act_id=held.act_id)
+    set_owner(held.lead, to, actor=None, at=held.now, reason=words or "Reassigned", act_id=held.act_id)
+    messages = _left(held, "reassign", before, words, to)
+    if asked_anew:
+        messages += offered_messages([fresh], held.book, held.now)
+    enqueue(messages, at=held.now)
+    return fresh
+
+
+@transaction.atomic
+def return_to_queue(handoff: Handoff | int, *, reason: str, at: datetime | None = None) -> Handoff:
+    """The portal takes an unanswered offer back into the queue; whoever let it pass is not asked again."""
+    held = hold(handoff, actor=None, at=at)
+    move = allow(held, "return", seen=handoff)
+    take_back(held, move, reason)
+    return held.handoff
+
+
+def take_back(held: Held, move: Transition, reason: str) -> None:
+    """`return_to_queue` on a hand-off that is held already."""
+    fresh = held.handoff
+    before = fresh.owner
+    passed = [*fresh.routing.get("passed", []), *([before.pk] if before else [])]
+    go(
+        held, move, detail={"from": before.pk if before else None, "reason": reason}, owner=None, queue_reason=reason, epoch=fresh.epoch + 1,
+        moves=fresh.moves + 1, routing=fresh.routing | {"passed": passed}, seen_at=None,
+    )  # fmt: skip
+    set_owner(held.lead, None, actor=None, at=held.now, reason=reason, act_id=held.act_id)
+    enqueue(_left(held, "return", before, reason), at=held.now)
+
+
+@transaction.atomic
+def expire_handoff(handoff: Handoff | int, *, reason: str, at: datetime | None = None) -> Handoff:
+    """The portal sends a lead nobody answered back to nurture; its case says that it was never worked."""
+    held = hold(handoff, actor=None, at=at)
+    move = allow(held, "expire", seen=handoff)
+    expire_held(held, move, reason)
+    return held.handoff
+
+
+def expire_held(held: Held, move: Transition, reason: str) -> None:
+    """`expire_handoff` on a hand-off that is held already."""
+    fresh = held.handoff
+    before = fresh.owner
+    go(held, move, detail={"reason": reason}, closed_at=held.now, queue_reason="", note=reason)
+    answer_qualification(fresh, held.now)
+    _close_unworked(held)
+    recycle_lead(held, reason=reason, return_on=None)
+    enqueue(_left(held, "expire", before, reason), at=held.now)
+
+
+@transaction.atomic
+def withdraw(handoff: Handoff | int, *, actor: User | None, reason: str, at: datetime | None = None) -> Handoff:
+    """Take an open hand-off back, with a reason: the lead is a prospect again."""
+    words = reason.replace("\x00", "").strip()[:200]
+    if not words:
+        raise Invalid("Say why it is withdrawn.", code="words_needed", field="reason", value=reason, expected="a few words")
+    held = hold(handoff, actor=actor, at=at)
+    move = allow(held, "withdraw", seen=handoff)
+    fresh = held.handoff
+    before = fresh.owner
+    go(
+        held,
+        move,
+        detail={"reason": words},
+        closed_at=held.now,
+        closed_as="withdrawn",
+        queue_reason="",
+        note=words,
+        undo_until=None,
+    )
+    answer_qualification(fresh, held.now)
+    _close_unworked(held)
+    if held.lead.stage == Stage.SQL:
+        recycle_lead(held, reason=words, return_on=None)
+    else:
+        change_stage(held.lead, Stage.PROSPECT, actor=None, reason=words, at=held.now, act_id=held.act_id)
+        set_owner(held.lead, None, actor=None, at=held.now, reason="Withdrawn", act_id=held.act_id)
+    enqueue(_left(held, "withdraw", before, words), at=held.now)
+    return fresh
+
+
+def _may_take(to: User, now: datetime) -> None:
+    rep = Rep.objects.filter(user=to).first()
+    if not to.is_active or rep is None:
+        raise Invalid(f"{to} takes no hand-offs.", code="no_rep", field="to", value=to.email, expected="an active rep")
+    if Leave.objects.filter(rep=rep, starts_at__lte=now, ends_at__gt=now).exists():
+        raise Invalid(f"{to} is away.", code="away", field="to", value=to.email, expected="somebody present")
+
+
+def _freeze_packet(handoff: Handoff, at: datetime) -> None:
+    """An offer freezes the packet; one that is incomplete is not offered."""
+    packet = Packet.objects.filter(handoff=handoff).first()
+    if packet is None or not packet.complete:
+        lacking = ", ".join(packet.missing) if packet else "everything"
+        raise Invalid(
+            f"The packet is incomplete: {lacking}.",
+            code="packet_incomplete",
+            field="packet",
+            value=lacking,
+            expected="a complete packet",
+        )
+    Packet.objects.filter(pk=packet.pk, frozen_at=None).update(frozen_at=at)
+
+
+def _close_unworked(held: Held) -> None:
+    """The decision that never came is a case of its own; one that was open ends without work."""
+    case = (
+        Case.objects.filter(lead=held.lead, outcome__in=(Outcome.WORKING, Outcome.UNKNOWN)).order_by("-decided_at", "-pk").first()
+    )
+    if case is not None and case.decided_at >= held.handoff.opened_at:
+        set_case_outcome(case, Outcome.CLOSED_UNWORKED, at=held.now)
+        return
+    freeze_case(
+        held.lead,
+        kind=CaseKind.CLOSED,
+        outcome=Outcome.CLOSED_UNWORKED,
+        decided_at=held.now,
+        outcome_at=held.now,
+        score=case_score(held.handoff),
+    )
+
+
+def _left(held: Held, verb: str, before: User | None, reason: str, to: User | None = None) -> list[Message]:
+    """Tell whoever had it, unless they did it themselves."""
+    if before is None or not before.is_active or (held.actor is not None and held.actor.pk == before.pk):
+        return []
+    payload = notices.facts(
+        held.handoff, actor=str(held.actor or "The portal"), verb=verb, to=str(to) if to else "", reason=reason
+    )
+    key = f"moved:{held.handoff.pk}:{held.handoff.version}"
+    return list(
+        notices.tell(
+            [before],
+            key=key,
+            kind=notices.MOVED,
+            payload=payload,
+            book=held.book,
+            at=held.now,
+            channels=(notices.INAPP,),
+            handoff=held.handoff,
+        )
+    )
+
+
+def offered_messages(handoffs: Sequence[Handoff], book: PolicyBook, at: datetime) -> list[Message]:
+    """Tell each new owner, in the portal at once and by mail in their hours."""
+    messages: list[Message] = []
+    for handoff in handoffs:
+        if handoff.owner is not None:
+            key = f"offered:{handoff.pk}:{handoff.version}"
+            messages += notices.tell(
+                [handoff.owner], key=key, kind=notices.OFFERED, payload=notices.facts(handoff), book=book, at=at, handoff=handoff
+            )
+    return messages

@@ -1,0 +1,140 @@
+"""Marketing's answer to a rejection, and how a dispute ends."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from handoff import notices, packet
+from handoff.actions.working import recycle_lead
+from handoff.models import Handoff, HandoffEvent, RejectionReview
+from handoff.moves import Held, allow, go, hold
+from handoff.sla import Clocks
+from handoff.states import ClockKind, HandoffState
+from leads.actions.stage import change_stage
+from leads.choices import Stage
+from leads.errors import Conflict, Invalid
+from leads.notify.outbox import enqueue
+
+if TYPE_CHECKING:
+    from leads.models import User
+
+Verdict = RejectionReview.Verdict
+
+
+@transaction.atomic
+def review_rejection(
+    handoff: Handoff | int,
+    *,
+    actor: User,
+    verdict: str,
+    note: str = "",
+    return_on: date | None = None,
+    at: datetime | None = None,
+) -> RejectionReview:
+    """Marketing's verdict, once a rejection: agree, dispute with the rep (in words), or recycle the lead with a date or without.
+
+    A dispute starts its own clock and is told to the rep and the rep's manager; the lead stays rejected until it is settled.
+    """
+    if verdict not in Verdict.values:
+        raise Invalid(
+            "Agree, dispute or recycle.",
+            code="unknown_verdict",
+            field="verdict",
+            value=verdict,
+            expected=", ".join(Verdict.values),
+        )
+    words = note.replace("\x00", "").strip()[:2000]
+    if verdict == Verdict.DISPUTE and not words:
+        raise Invalid(
+            "Say why you dispute the rejection.", code="words_needed", field="note", value=note, expected="what speaks against it"
+        )
+    held = hold(handoff, actor=actor, at=at)
+    move = allow(held, verdict, seen=handoff)
+    fresh = held.handoff
+    if RejectionReview.objects.filter(handoff=fresh).exists():
+        raise Conflict("This rejection was reviewed already.")
+    if fresh.undo_until is not None and held.now < fresh.undo_until:
+        raise Conflict("The rep can still take this rejection back; try again in a few seconds.", code="too_early")
+    if return_on is not None and return_on <= held.now.date():
+        raise Invalid(
+            "The return date lies in the past.",
+            code="in_past",
+            field="return_on",
+            value=return_on.isoformat(),
+            expected="a day to come",
+        )
+    review = RejectionReview.objects.create(
+        handoff=fresh,
+        verdict=verdict,
+        note=words,
+        return_on=return_on if verdict == Verdict.RECYCLE else None,
+        by=actor,
+        at=held.now,
+    )
+    go(held, move, detail={"verdict": verdict, "note": words})
+    if verdict == Verdict.RECYCLE and held.lead.stage == Stage.REJECTED:
+        recycle_lead(held, reason=words or f"Rejected: {fresh.reason}", return_on=return_on)
+    if verdict == Verdict.DISPUTE:
+        people = notices.People()
+        told = notices.tell(
+            people.of(("owner", "manager"), fresh.owner_id), key=f"dispute:{fresh.pk}:{fresh.version}", kind=notices.DISPUTED,
+            payload=notices.facts(fresh, actor=str(actor), note=words), book=held.book, at=held.now, handoff=fresh,
+        )  # fmt: skip
+        enqueue(told, at=held.now)
+    return review
+
+
+@transaction.atomic
+def settle_dispute(
+    handoff: Handoff | int, *, actor: User, stands: bool, note: str, at: datetime | None = None
+) -> RejectionReview:
+    """End a dispute: the rejection stands, or the lead is handed over once more, to another rep."""
+    words = note.replace("\x00", "").strip()[:2000]
+    if not words:
+        raise Invalid("Say how the dispute was settled.", code="words_needed", field="note", value=note, expected="a few words")
+    held = hold(handoff, actor=actor, at=at)
+    move = allow(held, "settle", seen=handoff)
+    fresh = held.handoff
+    review = (
+        RejectionReview.objects.select_for_update(no_key=True)
+        .filter(handoff=fresh, verdict=Verdict.DISPUTE, settled_at=None)
+        .first()
+    )
+    if review is None:
+        raise Conflict("There is no open dispute about this rejection.")
+    review.settled_at, review.settled_note = held.now, words
+    review.save(update_fields=["settled_at", "settled_note"])
+    go(held, move, detail={"stands": stands, "note": words})
+    if not stands:
+        _hand_over_again(held)
+    return review
+
+
+def _hand_over_again(held: Held) -> None:
+    """A new hand-off of the same lead on the same evidence; the rep who rejected it is not asked again."""
+    before = held.handoff
+    again = Handoff.objects.create(
+        lead=held.lead, nth=before.nth + 1, is_mqo=before.is_mqo, state=HandoffState.QUEUED, policy=before.policy, score=before.score,
+        tier=before.tier, headline=before.headline, queue_reason="Handed over again after a dispute", opened_at=held.now,
+        routing={"passed": [before.owner_id]},
+    )  # fmt: skip
+    HandoffEvent.objects.create(
+        handoff=again,
+        verb="open",
+        target=HandoffState.QUEUED,
+        actor=held.actor,
+        at=held.now,
+        act_id=held.act_id,
+        detail={"after": before.pk},
+    )
+    clocks = Clocks(held.book, held.now, held.actor)
+    ladder = held.book.ladder(again.policy_id, ClockKind.OFFER)
+    if ladder is not None:
+        calendar_id = held.book.calendar_id_for(ladder, None, again.policy_id)
+        clocks.start(again.pk, ladder, at=held.now, owner_id=None, calendar_id=calendar_id)
+        clocks.flush()
+    change_stage(held.lead, Stage.MQL, actor=held.actor, reason="Handed over again", at=held.now, act_id=held.act_id)
+    packet.build([again], at=held.now)

@@ -1,0 +1,330 @@
+"""Who is told what about a hand-off, when and in which words. Builds messages; the outbox delivers them.
+
+In the portal people are told at once. Mail waits for the next opening of the person's own hours, a breach included, unless
+the step is urgent and the person wants urgent mail at any hour; what waited is asked again whether it still makes sense.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from handoff.businesstime import next_open
+from handoff.models import Handoff, SlaTimer
+from handoff.policybook import PolicyBook
+from handoff.states import DONE, OPEN, TERMINAL, HandoffState
+from leads.models import Outbox, TeamMember, User
+from leads.notify.outbox import Message
+from leads.notify.registry import Kind, Rendered, register
+from leads.roles import BY_KEY
+
+if TYPE_CHECKING:
+    from handoff.ladder import Rung
+
+OFFERED = "handoff.offered"
+STEP = "handoff.step"
+ANSWERED = "handoff.answered"
+MOVED = "handoff.moved"
+INTEREST = "handoff.interest"
+DISPUTED = "handoff.disputed"
+WITHDRAWN = "handoff.breach_withdrawn"
+WORK = "handoff.work"
+DIGEST_S = 60
+UNDO_S = 15
+INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
+PROMISES = {
+    "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first contact",
+    "mqo_followup": "follow up the MQO", "review": "review the rejection", "dispute": "settle the dispute",
+}  # fmt: skip
+
+
+class People:
+    """Who stands behind an audience, read once per act or batch; nobody inactive is ever told."""
+
+    def __init__(self) -> None:
+        self._users: dict[int, User] = {}
+        self._managers: dict[int, list[int]] | None = None
+        self._roles: dict[str, list[int]] = {}
+
+    def read(self, ids: Iterable[int]) -> None:
+        missing = set(ids) - self._users.keys()
+        if missing:
+            self._users.update(User.objects.filter(is_active=True).in_bulk(missing))
+
+    def users(self, ids: Iterable[int]) -> list[User]:
+        wanted = list(dict.fromkeys(ids))
+        self.read(wanted)
+        return [self._users[pk] for pk in wanted if pk in self._users]
+
+    def of(self, audience: Sequence[str], owner_id: int | None) -> list[User]:
+        """The people of an audience: owner, manager (of the owner's teams), head, marketing."""
+        ids: list[int] = []
+        for part in audience:
+            if part == "owner":
+                ids += [owner_id] if owner_id else []
+            elif part == "manager":
+                ids += self.managers_of(owner_id)
+            elif part == "head":
+                ids += self.holding("head_of_sales")
+            elif part == "marketing":
+                ids += self.holding("marketing")
+        return self.users(ids)
+
+    def managers_of(self, owner_id: int | None) -> list[int]:
+        """The managers of a person's teams; of every sales team when it is nobody's, and the head where there is none."""
+        if self._managers is None:
+            self._managers = defaultdict(list)
+            teams: dict[int, list[int]] = defaultdict(list)
+            members = list(TeamMember.objects.order_by("team_id", "user_id").values_list("team_id", "user_id", "is_manager"))
+            for team_id, user_id, is_manager in members:
+                if is_manager:
+                    teams[team_id].append(user_id)
+            sales = set(self.holding("sales_manager"))
+            self._managers[0] = [user for managers in teams.values() for user in managers if user in sales]
+            for team_id, user_id, _ in members:
+                self._managers[user_id] += teams[team_id]
+        found = self._managers.get(owner_id or 0) or self._managers[0]
+        return [pk for pk in found if pk != owner_id] or self.holding("head_of_sales")
+
+    def holding(self, role: str) -> list[int]:
+        if role not in self._roles:
+            label = BY_KEY[role].label
+            self._roles[role] = list(
+                User.objects.filter(groups__name=label, is_active=True).order_by("pk").values_list("pk", flat=True)
+            )
+        return self._roles[role]
+
+
+def facts(handoff: Handoff, **more: Any) -> dict[str, Any]:
+    """What the words of a message about a hand-off are made of."""
+    lead = handoff.lead
+    company = str(lead.company) if lead.company_id and lead.company else ""
+    return {
+        "handoff": handoff.pk, "lead": lead.name, "company": company, "why": handoff.headline, "score": handoff.score,
+        "due": handoff.due_at.isoformat() if handoff.due_at else None, "epoch": handoff.epoch,
+    } | more  # fmt: skip
+
+
+def mail_time(user: User, book: PolicyBook, at: datetime, *, urgent: bool = False, digest_s: int = DIGEST_S) -> datetime:
+    """When a mail to this person may leave: in their working hours, at the end of the window in which mails are gathered."""
+    if urgent and user.mail_urgent_any_time:
+        return at
+    opens = next_open(book.hours_of(user.pk), at)
+    return opens if opens > at else _window_end(at, digest_s)
+
+
+def _window_end(at: datetime, seconds: int) -> datetime:
+    """The end of the common window `at` lies in, so that messages of one burst fall due together."""
+    if not seconds:
+        return at
+    passed = int(at.timestamp()) // seconds
+    return datetime.fromtimestamp((passed + 1) * seconds, tz=UTC)
+
+
+def tell(
+    users: Iterable[User], *, key: str, kind: str, payload: dict[str, Any], book: PolicyBook, at: datetime, channels: Sequence[str] = (INAPP, MAIL),
+    handoff: Handoff | None = None, after: timedelta = timedelta(0), digest_s: int = DIGEST_S,
+) -> Iterator[Message]:  # fmt: skip
+    """One message for each person and channel; `after` holds all of them back for a while."""
+    for user in users:
+        if INAPP in channels:
+            yield Message(
+                key=f"{key}:{INAPP}:{user.pk}", kind=kind, channel=INAPP, payload=payload, recipient_id=user.pk, due_at=at + after,
+                handoff_id=handoff.pk if handoff else None, epoch=handoff.epoch if handoff else None,
+            )  # fmt: skip
+        if MAIL in channels and user.mail_handoffs:
+            yield Message(
+                key=f"{key}:{MAIL}:{user.pk}", kind=kind, channel=MAIL, payload=payload, recipient_id=user.pk,
+                due_at=max(mail_time(user, book, at, digest_s=digest_s), at + after), handoff_id=handoff.pk if handoff else None,
+                epoch=handoff.epoch if handoff else None, digest_key=f"{user.pk}:{MAIL}:{kind}" if digest_s else "",
+            )  # fmt: skip
+
+
+def step_messages(
+    handoff: Handoff, timer: SlaTimer, rungs: Sequence[Rung], *, people: People, book: PolicyBook, at: datetime
+) -> Iterator[Message]:
+    """What the fired steps of one clock tell: each person once a channel, by the gravest step that speaks to them."""
+    told: set[tuple[int, str]] = set()
+    for rung in sorted(rungs, key=lambda rung: GRAVITY.get(rung.action, 0), reverse=True):
+        payload = facts(
+            handoff, clock=timer.kind, action=rung.action, owner=str(handoff.owner or ""), promised=timer.due_at.isoformat()
+        )
+        for user in people.of(rung.audience, handoff.owner_id):
+            for channel in rung.channels:
+                if (user.pk, channel) in told or (channel == MAIL and rung.action == "remind" and not user.mail_reminders):
+                    continue
+                told.add((user.pk, channel))
+                mail = channel == MAIL
+                window = rung.digest_s or DIGEST_S
+                yield Message(
+                    key=f"{timer.pk}:{timer.epoch}:{rung.code}:{channel}:{user.pk}", kind=STEP, channel=channel, payload=payload,
+                    recipient_id=user.pk, due_at=mail_time(user, book, at, urgent=rung.urgent, digest_s=window) if mail else at,
+                    handoff_id=handoff.pk, timer_id=timer.pk, epoch=timer.epoch, urgent=rung.urgent,
+                    digest_key=f"{user.pk}:{MAIL}:{STEP}" if mail and not rung.urgent else "",
+                )  # fmt: skip
+
+
+GRAVITY = {"remind": 1, "escalate": 2, "breach": 3}
+
+
+# Words
+
+
+def _when(text: str | None, zone: ZoneInfo) -> str:
+    if not text:
+        return ""
+    at = datetime.fromisoformat(text).astimezone(zone)
+    return f"{at:%a %-d %b, %H:%M} {at.tzname()}"
+
+
+def _zone(row: Outbox) -> ZoneInfo:
+    return row.recipient.zone if row.recipient else ZoneInfo("UTC")
+
+
+def _name(payload: dict[str, Any]) -> str:
+    return f"{payload['lead']}, {payload['company']}" if payload.get("company") else str(payload["lead"])
+
+
+def _link(payload: dict[str, Any]) -> str:
+    return f"/handoffs/{payload['handoff']}/"
+
+
+def _digest(rows: Sequence[Outbox], subject: str, title: str, each: Sequence[str], url: str) -> Rendered:
+    lines = tuple((words, _link(row.payload)) for words, row in zip(each, rows, strict=True))
+    return Rendered(
+        subject=subject,
+        title=title,
+        text=title + ".",
+        url=url,
+        lines=lines,
+        action="Open your inbox" if url == "/inbox/" else "Open",
+    )
+
+
+def _offered(rows: Sequence[Outbox]) -> Rendered:
+    zone = _zone(rows[0])
+    each = [
+        f"{_name(row.payload)}: {row.payload['why'] or 'met the agreed criteria'} ({row.payload['score']} points)"
+        + (f", answer by {_when(row.payload['due'], zone)}" if row.payload.get("due") else "")
+        for row in rows
+    ]
+    if len(rows) > 1:
+        return _digest(rows, f"{len(rows)} leads are offered to you", f"{len(rows)} leads are offered to you", each, "/inbox/")
+    payload = rows[0].payload
+    return Rendered(
+        "A lead is offered to you", f"{_name(payload)} is offered to you", each[0], _link(payload), action="Open the packet"
+    )
+
+
+def _step(rows: Sequence[Outbox]) -> Rendered:
+    zone = _zone(rows[0])
+    each = [_step_words(row.payload, row.recipient_id, zone) for row in rows]
+    overdue = sum(row.payload["action"] != "remind" for row in rows)
+    if len(rows) > 1:
+        title = (
+            f"{len(rows)} hand-offs need attention, {overdue} past their time"
+            if overdue
+            else f"{len(rows)} hand-offs are due soon"
+        )
+        return _digest(rows, title, title, each, "/inbox/")
+    payload = rows[0].payload
+    subject = "A hand-off is past its time" if overdue else "A hand-off is due soon"
+    return Rendered(subject, f"{_name(payload)}: {'past its time' if overdue else 'due soon'}", each[0], _link(payload))
+
+
+def _step_words(payload: dict[str, Any], recipient_id: int | None, zone: ZoneInfo) -> str:
+    promise, promised = PROMISES.get(payload["clock"], payload["clock"]), _when(payload["promised"], zone)
+    whose = f" It is with {payload['owner']}." if payload.get("owner") else ""
+    if payload["action"] == "remind":
+        return f"{_name(payload)}: please {promise} by {promised}.{whose}"
+    return f"{_name(payload)}: the time to {promise} ended {promised}.{whose}"
+
+
+def _answered(rows: Sequence[Outbox]) -> Rendered:
+    each = [f"{row.payload['actor']} rejected {_name(row.payload)}: {row.payload['reason']}" for row in rows]
+    if len(rows) > 1:
+        return _digest(rows, f"{len(rows)} leads were rejected", f"{len(rows)} leads were rejected", each, "/rejections/")
+    payload = rows[0].payload
+    note = f" “{payload['note']}”" if payload.get("note") else ""
+    return Rendered("A lead was rejected", f"{_name(payload)} was rejected", each[0] + note, _link(payload), action="Review it")
+
+
+def _moved(rows: Sequence[Outbox]) -> Rendered:
+    each = [
+        f"{row.payload['actor']} {DONE.get(row.payload['verb'], 'moved')} {_name(row.payload)}" + _to(row.payload) for row in rows
+    ]
+    if len(rows) > 1:
+        return _digest(rows, f"{len(rows)} leads left your inbox", f"{len(rows)} leads left your inbox", each, "/inbox/")
+    return Rendered("A lead left your inbox", f"{_name(rows[0].payload)} left your inbox", each[0] + ".", "/inbox/")
+
+
+def _to(payload: dict[str, Any]) -> str:
+    words = f" to {payload['to']}" if payload.get("to") else ""
+    return words + (f": {payload['reason']}" if payload.get("reason") else "")
+
+
+def _interest(rows: Sequence[Outbox]) -> Rendered:
+    each = [
+        f"{_name(row.payload)} met the criteria again{' as an MQO' if row.payload.get('mqo') else ''}: {row.payload['why']}"
+        for row in rows
+    ]
+    if len(rows) > 1:
+        return _digest(
+            rows, f"New interest of {len(rows)} of your leads", f"New interest of {len(rows)} of your leads", each, "/inbox/"
+        )
+    return Rendered(
+        "New interest of one of your leads", f"{_name(rows[0].payload)} shows new interest", each[0], _link(rows[0].payload)
+    )
+
+
+def _disputed(rows: Sequence[Outbox]) -> Rendered:
+    each = [f"{row.payload['actor']} disputes the rejection of {_name(row.payload)}: {row.payload['note']}" for row in rows]
+    if len(rows) > 1:
+        return _digest(rows, f"{len(rows)} rejections are disputed", f"{len(rows)} rejections are disputed", each, "/rejections/")
+    return Rendered(
+        "A rejection is disputed", f"The rejection of {_name(rows[0].payload)} is disputed", each[0], _link(rows[0].payload)
+    )
+
+
+def _withdrawn(rows: Sequence[Outbox]) -> Rendered:
+    payload = rows[0].payload
+    text = f"{_name(payload)}: the time to {PROMISES.get(payload['clock'], payload['clock'])} was kept after all; it was logged later."
+    return Rendered("A breach is withdrawn", f"{_name(payload)} was in time", text, _link(payload))
+
+
+# Whether it still makes sense
+
+
+def _offer_stands(row: Outbox) -> bool:
+    """The person still has it before them and has not opened it in the portal meanwhile."""
+    return Handoff.objects.filter(pk=row.handoff_id, owner_id=row.recipient_id, state=HandoffState.OFFERED, seen_at=None).exists()
+
+
+def _clock_stands(row: Outbox) -> bool:
+    states = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
+    return SlaTimer.objects.filter(pk=row.timer_id, epoch=row.epoch, state__in=states).exists()
+
+
+def _answer_stands(row: Outbox) -> bool:
+    return Handoff.objects.filter(pk=row.handoff_id, epoch=row.epoch, state__in=TERMINAL).exists()
+
+
+def _is_open(row: Outbox) -> bool:
+    return Handoff.objects.filter(pk=row.handoff_id, state__in=OPEN).exists()
+
+
+def register_kinds() -> None:
+    """Make the outbox know this app's messages and work; called once, when the app is ready."""
+    from handoff.heavy import do_step
+
+    register(OFFERED, Kind("Offer", _offered, _offer_stands))
+    register(STEP, Kind("Deadline", _step, _clock_stands))
+    register(ANSWERED, Kind("Rejection", _answered, _answer_stands))
+    register(MOVED, Kind("Reassignment", _moved))
+    register(INTEREST, Kind("New interest", _interest, _is_open))
+    register(DISPUTED, Kind("Dispute", _disputed))
+    register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
+    register(WORK, Kind("Step of a policy", handle=do_step))
