@@ -37,17 +37,23 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+def _is_no_health_answer(record: logging.LogRecord) -> bool:
+    """A 503 of /healthz is its normal way of saying that something is not up yet."""
+    return getattr(record, "status_code", 0) != 503
+
+
 def configuration(level: str) -> dict[str, Any]:
     """The LOGGING setting: everything to standard error, from `level` up."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "config.logs.JsonLines"}},
+        "filters": {"logged_elsewhere": {"()": "django.utils.log.CallbackFilter", "callback": _is_no_health_answer}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},
-            "django.request": {"level": "ERROR"},  # 4xx are in the line of the request
+            "django.request": {"level": "ERROR", "filters": ["logged_elsewhere"]},  # 4xx are in the line of the request
             "django.server": {"handlers": [], "level": level, "propagate": True},
             "django-q": {"handlers": [], "level": "WARNING", "propagate": True},
         },
