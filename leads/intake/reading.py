@@ -1,0 +1,340 @@
+"""Understanding what came in: values by registry key, cleaned and typed, or the reason why not. Touches no database."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Protocol
+
+from leads import normalise
+from leads.choices import Consent, Department, FieldType, Outcome, Seniority
+from leads.intake.incoming import Incoming, IncomingActivity, IncomingOutcome, Problem
+from leads.lib.folding import fold
+from leads.normalise import NO_EMAIL, NO_PHONE, Email, Misfit, Phone
+
+LONGEST_TEXT = 2_000
+MOST_VALUES = 100
+# Clocks of other systems differ a little; what is further ahead is a mistake.
+SKEW = timedelta(minutes=5)
+EARLIEST_YEAR = 1970
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# What jsonb cannot hold: the NUL character and halves of surrogate pairs.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_UNSTORABLE_JSON = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+
+
+class FieldLike(Protocol):
+    """What is asked of a custom field's definition."""
+
+    key: str
+    type: str
+    choices: list[str]
+
+
+@dataclass(slots=True)
+class Reading:
+    """An item understood. `facts` and `company` hold what it says, by registry key; `notes` what could not be used."""
+
+    facts: dict[str, object] = field(default_factory=dict)
+    company: dict[str, object] = field(default_factory=dict)
+    email: Email = NO_EMAIL
+    phone: Phone = NO_PHONE
+    refusals: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+
+def shown(value: object) -> object:
+    """A value as it may be told back: short, and of a kind that JSON can hold."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = _UNSTORABLE.sub("\ufffd", value if isinstance(value, str) else str(value))
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def problem(code: str, key: str, value: object, expected: str) -> Problem:
+    """A problem in words: what was found and what was expected."""
+    found = shown(value)
+    return Problem(code, key, found, f"{key}: “{found}” is not {expected}." if code != "too_long" else f"{key}: longer than {expected}.")
+
+
+def storable(raw: object) -> str:
+    """`raw` as JSON text that the database takes, whatever it holds."""
+    text = json.dumps(raw, default=str, separators=(",", ":"))
+    if _UNSTORABLE_JSON.search(text):
+        text = json.dumps(_cleaned(raw), default=str, separators=(",", ":"))
+    return text
+
+
+def _cleaned(value: object) -> object:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_UNSTORABLE.sub("\ufffd", str(key)): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def line(value: object, longest: int) -> str:
+    """One line of text: trimmed, white space collapsed, nothing in it that cannot be shown."""
+    if not isinstance(value, str):
+        raise Misfit("not_text", "text")
+    text = value
+    if not text.isprintable():
+        if _UNSTORABLE.search(text):
+            raise Misfit("bad_character", "text without NUL characters and broken letters")
+        text = "".join(char for char in " ".join(text.split()) if char.isprintable() or char in "\u200c\u200d")
+    text = text.strip()
+    if len(text) > longest:
+        raise Misfit("too_long", f"{longest} characters")
+    return text
+
+
+def _line_of(longest: int) -> Callable[[object], object]:
+    return lambda value: line(value, longest)
+
+
+def _choice_of(values: list[str], expected: str) -> Callable[[object], object]:
+    known = {fold(value): value for value in values}
+
+    def read(value: object) -> object:
+        found = known.get(fold(line(value, 200)))
+        if found is None:
+            raise Misfit("unknown_choice", expected)
+        return found
+
+    return read
+
+
+def _employees(value: object) -> object:
+    found = normalise.number(value)
+    if found != found.to_integral_value() or not 0 <= found < 2**31:
+        raise Misfit("not_count", "a whole number of people")
+    return int(found)
+
+
+def _revenue(value: object) -> object:
+    found = normalise.number(value)
+    if found < 0:
+        raise Misfit("not_positive", "a positive amount")
+    return found.quantize(Decimal(1))
+
+
+def _consent(value: object) -> object:
+    if isinstance(value, str) and value.strip().casefold() in Consent.values:
+        return value.strip().casefold()
+    try:
+        return Consent.GIVEN.value if normalise.boolean(value) else Consent.REFUSED.value
+    except Misfit as misfit:
+        raise Misfit("unknown_choice", "given, refused or unknown") from misfit
+
+
+def _opt_out(value: object) -> object:
+    return Consent.REFUSED.value if normalise.boolean(value) else None
+
+
+class Unclear(ValueError):
+    """A value that is left out, without refusing the item."""
+
+    def __init__(self, code: str, expected: str) -> None:
+        super().__init__(expected)
+        self.code, self.expected = code, expected
+
+
+def _country(value: object) -> object:
+    text = line(value, 120)
+    found = normalise.country(text) if text else ""
+    if found is None:
+        raise Unclear("unknown_country", "a country, such as DE or Germany")
+    return found
+
+
+def _language(value: object) -> object:
+    text = line(value, 60)
+    found = normalise.language(text) if text else ""
+    if found is None:
+        raise Unclear("unknown_language", "a language, such as de or German")
+    return found
+
+
+def _domain(value: object) -> object:
+    text = line(value, 2_000)
+    found = normalise.domain(text) if text else ""
+    if text and not found:
+        raise Unclear("bad_domain", "a domain or address of a website")
+    return found
+
+
+LEAD_READERS: dict[str, Callable[[object], object]] = {
+    "lead.first_name": _line_of(120),
+    "lead.last_name": _line_of(120),
+    "lead.job_title": _line_of(200),
+    "lead.seniority": _choice_of(list(Seniority.values), f"one of {', '.join(Seniority.values)}"),
+    "lead.department": _choice_of(list(Department.values), f"one of {', '.join(Department.values)}"),
+    "lead.country": _country,
+    "lead.language": _language,
+    "lead.product_interest": _line_of(80),
+    "lead.consent": _consent,
+    "lead.opt_out": _opt_out,
+}
+COMPANY_READERS: dict[str, Callable[[object], object]] = {
+    "company.name": _line_of(200),
+    "company.domain": _domain,
+    "company.industry": _line_of(120),
+    "company.employees": _employees,
+    "company.revenue": _revenue,
+    "company.country": _country,
+    "company.is_customer": normalise.boolean,
+    "company.is_competitor": normalise.boolean,
+}
+OTHER_KEYS = frozenset({"lead.email", "lead.phone"})
+
+
+def known_keys(fields: Mapping[str, FieldLike]) -> frozenset[str]:
+    """Every key an item may use."""
+    return OTHER_KEYS | LEAD_READERS.keys() | COMPANY_READERS.keys() | {f"custom.{key}" for key in fields}
+
+
+def custom_value(field: FieldLike, value: object) -> object:
+    """A custom field's value as it is stored: JSON of the field's type."""
+    match field.type:
+        case FieldType.TEXT:
+            return line(value, LONGEST_TEXT)
+        case FieldType.NUMBER:
+            found = normalise.number(value)
+            return int(found) if found == found.to_integral_value() else float(found)
+        case FieldType.BOOLEAN:
+            return normalise.boolean(value)
+        case FieldType.DATE:
+            return normalise.date_only(value).isoformat()
+        case FieldType.CHOICE:
+            return _choice(field, value)
+        case _:
+            if not isinstance(value, list | tuple):
+                raise Misfit("not_list", "a list")
+            return list(dict.fromkeys(_choice(field, one) for one in value if one != ""))
+
+
+def _choice(field: FieldLike, value: object) -> str:
+    if not isinstance(value, str):
+        raise Misfit("not_text", "text")
+    found = _choices(tuple(field.choices)).get(value) or _choices(tuple(field.choices)).get(fold(line(value, 200)))
+    if found is None:
+        raise Misfit("unknown_choice", "one of the field’s choices")
+    return found
+
+
+@lru_cache(maxsize=200)
+def _choices(choices: tuple[str, ...]) -> dict[str, str]:
+    """The choice by its exact spelling and, where only one is spelt so, by its folded one."""
+    by_fold: dict[str, str] = {}
+    for choice in reversed(choices):
+        by_fold[fold(choice)] = choice
+    return by_fold | {choice: choice for choice in choices}
+
+
+def read(item: Incoming, fields: Mapping[str, FieldLike], at: datetime) -> Reading:
+    """The item understood as far as its words go; who it is and whether that is known is asked later."""
+    reading = Reading(refusals=list(item.problems))
+    if len(item.values) > MOST_VALUES + len(fields):
+        reading.refusals.append(problem("too_many_values", "values", len(item.values), f"at most {MOST_VALUES} values"))
+        return reading
+    for key, value in item.values.items():
+        if value is None or value == "" or key in OTHER_KEYS:
+            continue
+        try:
+            if (reader := LEAD_READERS.get(key)) is not None:
+                if (found := reader(value)) is not None and found != "":
+                    reading.facts["lead.consent" if key == "lead.opt_out" else key] = found
+            elif (reader := COMPANY_READERS.get(key)) is not None:
+                if (found := reader(value)) != "":
+                    reading.company[key] = found
+            elif key.startswith("custom.") and (defined := fields.get(key[7:])) is not None:
+                if (found := custom_value(defined, value)) != "":
+                    reading.facts[key] = found
+            else:
+                reading.refusals.append(Problem("unknown_field", shown(key), None, f"There is no field {shown(key)}."))  # type: ignore[arg-type]
+        except Unclear as unclear:
+            reading.notes.append(problem(unclear.code, key, value, unclear.expected))
+        except Misfit as misfit:
+            reading.refusals.append(problem(misfit.code, key, value, misfit.expected))
+    _read_contact(item, reading)
+    if item.occurred_at is not None:
+        _check_time(item.occurred_at, at, "occurred_at", reading.refusals)
+    for number, activity in enumerate(item.activities):
+        check_activity(activity, at, f"activities[{number}].", reading.refusals)
+    if item.outcome is not None:
+        check_outcome(item.outcome, at, reading.refusals)
+    check_external(item.external, reading.refusals)
+    check_label(item.source, "source", 80, reading.refusals)
+    return reading
+
+
+def _read_contact(item: Incoming, reading: Reading) -> None:
+    for key, longest in (("lead.email", 320), ("lead.phone", 60)):
+        value = item.values.get(key)
+        if value is None or value == "":
+            continue
+        try:
+            text = line(value, longest)
+        except Misfit as misfit:
+            reading.refusals.append(problem(misfit.code, key, value, misfit.expected))
+            continue
+        if key == "lead.email":
+            reading.email = normalise.email(text)
+            if reading.email.problem == "bad":
+                reading.notes.append(problem("bad_email", key, text, "an e-mail address that can exist"))
+            elif reading.email.problem == "disposable":
+                reading.notes.append(problem("disposable_email", key, text, "an address people keep"))
+        else:
+            place = reading.facts.get("lead.country") or reading.company.get("company.country") or ""
+            reading.phone = normalise.phone(text, str(place))
+
+
+def _check_time(moment: datetime, at: datetime, key: str, refusals: list[Problem]) -> None:
+    if moment.tzinfo is None:
+        refusals.append(problem("no_time_zone", key, moment.isoformat(), "a time with its zone"))
+    elif moment > at + SKEW:
+        refusals.append(problem("in_future", key, moment.isoformat(), "a time up to now"))
+    elif moment.year < EARLIEST_YEAR:
+        refusals.append(problem("too_early", key, moment.isoformat(), f"a time since {EARLIEST_YEAR}"))
+
+
+def check_label(text: str, key: str, longest: int, refusals: list[Problem]) -> None:
+    """Refuse a label that is no text or too long for its place."""
+    if text == "":
+        return
+    try:
+        line(text, longest)
+    except Misfit as misfit:
+        refusals.append(problem(misfit.code, key, text, misfit.expected))
+
+
+def check_external(external: Mapping[str, str], refusals: list[Problem]) -> None:
+    """Refuse ids of other systems that cannot be kept."""
+    for system, value in external.items():
+        check_label(system, "external", 40, refusals)
+        check_label(value, f"external.{shown(system)}", 200, refusals)
+
+
+def check_activity(activity: IncomingActivity, at: datetime, prefix: str, refusals: list[Problem]) -> None:
+    """Refuse what cannot be an activity."""
+    if not _KIND.fullmatch(activity.kind):
+        refusals.append(problem("bad_kind", f"{prefix}kind", activity.kind, "a kind in small letters, digits and _, such as demo_request"))
+    _check_time(activity.occurred_at, at, f"{prefix}occurred_at", refusals)
+    check_label(activity.source, f"{prefix}source", 80, refusals)
+    check_label(activity.source_id, f"{prefix}source_id", 200, refusals)
+    check_label(activity.asset, f"{prefix}asset", 60, refusals)
+
+
+def check_outcome(outcome: IncomingOutcome, at: datetime, refusals: list[Problem]) -> None:
+    """Refuse what cannot be an outcome."""
+    if outcome.outcome not in Outcome.values:
+        refusals.append(problem("unknown_outcome", "outcome", outcome.outcome, f"one of {', '.join(Outcome.values)}"))
+    if outcome.at is not None:
+        _check_time(outcome.at, at, "outcome_at", refusals)
+    if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < 10**12):
+        refusals.append(problem("bad_amount", "amount", str(outcome.amount), "an amount below 1,000,000,000,000"))
