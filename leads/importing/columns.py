@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from leads.choices import FieldType
 from leads.importing import values
@@ -37,6 +38,17 @@ class Profile:
             self.counts[text] += 1
         else:
             self.overflow = True
+
+    def as_json(self, most: int) -> dict[str, Any]:
+        """For keeping with the run: its commonest values only."""
+        common = self.counts.most_common(most)
+        cut = self.overflow or len(self.counts) > most
+        return {"name": self.name, "rows": self.rows, "filled": self.filled, "counts": common, "overflow": cut}
+
+    @classmethod
+    def from_json(cls, index: int, stored: dict[str, Any]) -> "Profile":
+        counts = Counter({value: count for value, count in stored["counts"]})
+        return cls(index, stored["name"], stored["rows"], stored["filled"], counts, stored["overflow"])
 
     @property
     def distinct(self) -> list[str]:

@@ -278,7 +278,11 @@ def _content_allows(kind: str, target: targets.Target, column: Profile) -> bool:
         case _ if target.key == "external_id":
             return kind != LEADS or column.is_unique
         case _ if target.key in ("lead.full_name", "company.name", "lead.job_title"):
-            return columns.guess_type(column).type not in (FieldType.NUMBER, FieldType.DATE, FieldType.BOOLEAN)
+            return columns.looks_like(column) != "email" and columns.guess_type(column).type not in (
+                FieldType.NUMBER,
+                FieldType.DATE,
+                FieldType.BOOLEAN,
+            )
         case _:
             return True
 

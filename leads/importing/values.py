@@ -107,7 +107,9 @@ def decimal_sign(texts: list[str]) -> str:
         found = _NUMBER.fullmatch(bare)
         if not found:
             continue
-        if found["d"] == "," and not (found["t"] is None and re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", bare)):
+        if found["t"] is None and re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", bare):
+            continue  # "1,234" and "1.234" tell nothing
+        if found["d"] == ",":
             commas += 1
         elif found["d"] == "." or (found["t"] == "," and not found["d"]):
             points += 1
