@@ -4,7 +4,7 @@ Keys are `lead.<name>`, `company.<name>` and, for a company's own fields, `custo
 what is not known is absent. Names, addresses and phone numbers are no facts of this kind.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,7 +79,13 @@ def facts_from(values: Iterable[object], attributes: Mapping[str, object]) -> di
     return facts
 
 
+def fact_rows(lead_ids: Iterable[int]) -> Iterator[tuple[int, dict[str, object], datetime | None, tuple[object, ...]]]:
+    """Id, own fields, start of engagement and core values of each of these leads. One query."""
+    rows = Lead.objects.filter(pk__in=list(lead_ids)).order_by()
+    for pk, attributes, engagement_from, *values in rows.values_list("pk", "attributes", "engagement_from", *_PATHS):
+        yield pk, attributes or {}, engagement_from, tuple(values)
+
+
 def facts_of(lead_ids: Iterable[int]) -> dict[int, dict[str, object]]:
     """The facts of these leads as they are now, by lead id; leads that do not exist are left out. One query."""
-    rows = Lead.objects.filter(pk__in=list(lead_ids)).values_list("pk", "attributes", *_PATHS)
-    return {row[0]: facts_from(row[2:], row[1] or {}) for row in rows.iterator(chunk_size=2000)}
+    return {pk: facts_from(values, attributes) for pk, attributes, _, values in fact_rows(lead_ids)}

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from leads.choices import FieldType, Known
 from leads.lib.folding import fold
 from scoring.operators import EPOCH, OPERATORS, Operator, Takes
-from scoring.reading import MAX_COUNT, MAX_DAYS, At, a_list, a_whole, an_object, maybe_whole, one_of
+from scoring.reading import MAX_COUNT, MAX_DAYS, At, a_key, a_list, a_whole, an_object, maybe_whole, one_of
 from scoring.registry import Field, Registry
 from scoring.spec import Condition, EventClause, EventFilter, FieldClause
 
@@ -149,15 +149,11 @@ def _listed(at: At, given: dict[str, Any], base: FieldClause, registry: Registry
     return _with(base, list_key=key, rev=rev, listed=listed)
 
 
-def read_event(at: At, data: object, registry: Registry) -> EventFilter:
+def read_event(at: At, data: object) -> EventFilter:
+    """Which activities count. A kind need not be among those the portal has words for: other systems send their own."""
     given = an_object(at, data, optional=("kinds", "assets", "campaigns"))
     kinds = tuple(
-        sorted(
-            {
-                one_of(at.into("kinds"), kind, tuple(registry.kinds))
-                for kind in a_list(at.into("kinds"), given.get("kinds", []), most=MAX_PARTS)
-            }
-        )
+        sorted({a_key(at.into("kinds"), kind) for kind in a_list(at.into("kinds"), given.get("kinds", []), most=MAX_PARTS)})
     )
     ids = {
         name: tuple(
@@ -172,9 +168,9 @@ def read_event(at: At, data: object, registry: Registry) -> EventFilter:
     return EventFilter(kinds, ids["assets"], ids["campaigns"])
 
 
-def _event_clause(at: At, data: dict[str, Any], registry: Registry) -> EventClause:
+def _event_clause(at: At, data: dict[str, Any]) -> EventClause:
     given = an_object(at, data, required=("event", "days"), optional=("at_least", "at_most"))
-    event = read_event(at.into("event"), given["event"], registry)
+    event = read_event(at.into("event"), given["event"])
     days = a_whole(at.into("days"), given["days"], 1, MAX_DAYS)
     least = maybe_whole(at, given, "at_least", 1, MAX_COUNT)
     most = maybe_whole(at, given, "at_most", 0, MAX_COUNT)
@@ -205,7 +201,7 @@ def read_condition(at: At, data: object, registry: Registry, *, may_be_empty: bo
                 place.refuse("conditions nest one level only", code="too_deep", expected="a clause")
             parts.append(read_condition(place, entry, registry, nested=True))
         elif isinstance(entry, dict) and "event" in entry:
-            parts.append(_event_clause(place, entry, registry))
+            parts.append(_event_clause(place, entry))
         elif isinstance(entry, dict):
             parts.append(_field_clause(place, entry, registry))
         else:

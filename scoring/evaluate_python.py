@@ -50,7 +50,7 @@ class Line(NamedTuple):
     key: str
     label: str
     points: int
-    count: int | None = None
+    times: int | None = None
     facts: tuple[tuple[str, object], ...] = ()
     events: tuple[int, ...] = ()
 
@@ -190,8 +190,8 @@ def _clause_match(clause: FieldClause) -> operators.Match:
         case FieldType.BOOLEAN:
             return operators.match_boolean(clause.flag is True)
         case FieldType.DATE:
-            ends = (None if end is None else int(end) for end in (clause.low, clause.high))
-            return operators.match_date(clause.op, *ends, clause.days)
+            low, high = (None if end is None else int(end) for end in (clause.low, clause.high))
+            return operators.match_date(clause.op, low, high, clause.days)
 
 
 def _field_test(clause: FieldClause) -> _Test:
@@ -276,8 +276,7 @@ def _tally_due(criterion: Criterion, newest: list[_Seen], paid: list[_Seen], tod
     days = criterion.days or 0
     if criterion.half_life:
         steps = next_steps(criterion.half_life)
-        fades = min(seen.day + min(steps[today - seen.day], days) for seen in paid)
-        return min(fades, newest[criterion.freq_min - 1].day + days)
+        return min(seen.day + min(steps[today - seen.day], days) for seen in paid)
     if criterion.award == "once":
         return newest[criterion.freq_min - 1].day + days
     return paid[-1].day + days

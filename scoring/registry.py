@@ -39,7 +39,7 @@ def _no_values(key: str, rev: int) -> frozenset[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All a spec may name: fields, activity kinds (key to label), value lists with their latest revision.
+    """All a spec may name: fields, activity kinds (key to label, those with words), value lists with their latest revision.
 
     `list_values` answers the folded values of a list's revision, None when there is no such revision; revisions never change.
     """

@@ -5,7 +5,7 @@ Each part can be read by itself, so that a draft page says what is wrong where i
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from leads.errors import Invalid
 from scoring.condition_reader import read_condition, read_event
@@ -39,7 +39,9 @@ from scoring.spec import (
     Spec,
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
+Part = TypeVar("Part", Group, Criterion, Gate)
 
 MAX_TIERS = 12
 
@@ -85,7 +87,7 @@ def read_criterion(at: At, data: object, registry: Registry, groups: Mapping[str
     }
     if shape == "test":
         return Criterion(shape="test", when=read_condition(at.into("when"), given["when"], registry), **base)
-    return Criterion(shape="tally", **base, **_tally(at, given, registry))
+    return Criterion(shape="tally", **base, **_tally(at, given))
 
 
 def _group_of(at: At, given: dict[str, Any], groups: Mapping[str, Group]) -> str | None:
@@ -107,7 +109,7 @@ def _group_of(at: At, given: dict[str, Any], groups: Mapping[str, Group]) -> str
     return group.key
 
 
-def _tally(at: At, given: dict[str, Any], registry: Registry) -> dict[str, Any]:
+def _tally(at: At, given: dict[str, Any]) -> dict[str, Any]:
     award = one_of(at.into("award"), given.get("award", "once"), ("once", "each"))
     freq_min = a_whole(at.into("freq_min"), given.get("freq_min", 1), 1, MAX_COUNT)
     freq_max = maybe_whole(at, given, "freq_max", 1, MAX_COUNT)
@@ -128,7 +130,7 @@ def _tally(at: At, given: dict[str, Any], registry: Registry) -> dict[str, Any]:
             expected=f"{freq_min} or more",
         )
     return {
-        "event": read_event(at.into("event"), given["event"], registry),
+        "event": read_event(at.into("event"), given["event"]),
         "days": a_whole(at.into("days"), given["days"], 1, MAX_DAYS),
         "award": award,
         "freq_min": freq_min,
@@ -250,41 +252,52 @@ def _limits(at: At, data: object) -> Limits:
     return Limits(floor, ceiling)
 
 
+def read_scope(data: object, registry: Registry) -> Condition:
+    """Which leads a model judges; an empty "all" means every lead."""
+    return read_condition(At("The scope", "scope"), data, registry, may_be_empty=True)
+
+
+def read_limits(data: object) -> dict[str, dict[str, int]]:
+    """The bounds of both dimensions, as a spec has them."""
+    held = an_object(At("The dimensions", "dimensions"), data, optional=DIMENSIONS)
+    return {one: _limits(At(f"The {one} limits", f"dimensions.{one}"), held.get(one, {})).as_json() for one in DIMENSIONS}
+
+
 class _Reading:
     """Reads part after part; with `problems` it collects what is refused, without it raises at once."""
 
     def __init__(self, problems: list[Invalid] | None) -> None:
         self.problems = problems
 
-    def part(self, read: Callable[[], T]) -> T | None:
+    def part(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
-            return read()
+            return read(*args, **kwargs)
         except Invalid as problem:
             if self.problems is None:
                 raise
             self.problems.append(problem)
             return None
 
-    def parts(self, kind: str, at: At, data: object, read: Callable[[At, object], T]) -> list[T]:
+    def parts(self, kind: str, at: At, data: object, read: Callable[[At, object], Part]) -> list[Part]:
         """All entries of a list that can be read; a key used twice is refused at its second use."""
-        entries = self.part(lambda: a_list(at, data, most=500)) or []
-        found: list[T] = []
-        seen: set[str] = set()
+        entries = self.part(a_list, at, data, most=500) or []
+        found: dict[str, Part] = {}
         for index, entry in enumerate(entries):
             place = At(_called(kind, entry, index).words, at.into(index).path)
-            made = self.part(lambda entry=entry, place=place: read(place, entry))  # type: ignore[misc]
-            if made is None:
-                continue
-            key = made.key  # type: ignore[attr-defined]
-            if key in seen:
-                self.part(
-                    lambda place=place, key=key: place.into("key").refuse(
-                        f"the key {key!r} is used twice", code="double", value=key
-                    )
-                )  # type: ignore[misc]
-            seen.add(key)
-            found.append(made)
-        return found
+            made = self.part(read, place, entry)
+            if made is not None and made.key in found:
+                self.part(_refuse_double, place, made.key)
+            elif made is not None:
+                found[made.key] = made
+        return list(found.values())
+
+
+def _refuse_double(at: At, key: str) -> None:
+    at.into("key").refuse(f"the key {key!r} is used twice", code="double", value=key, expected="another key")
+
+
+def _refuse_empty(at: At) -> None:
+    at.refuse("it has no criterion", code="missing", expected="at least one criterion")
 
 
 def read_spec(data: object, registry: Registry) -> Spec:
@@ -305,25 +318,17 @@ def _read(data: object, registry: Registry, problems: list[Invalid] | None) -> S
     reading = _Reading(problems)
     top = At("The model", "")
     names = ("format", "evaluator", "model", "criteria", "decision")
-    given = reading.part(lambda: an_object(top, data, required=names, optional=("scope", "dimensions", "groups", "gates")))
+    given = reading.part(an_object, top, data, required=names, optional=("scope", "dimensions", "groups", "gates"))
     if given is None:
         return None
     for name, version in (("format", FORMAT), ("evaluator", EVALUATOR)):
-        reading.part(lambda name=name, version=version: a_whole(top.into(name), given[name], version, version))  # type: ignore[misc]
-    model = reading.part(lambda: a_text(top.into("model"), given["model"], most=80))
-    scope = reading.part(
-        lambda: (
-            read_condition(At("The scope", "scope"), given["scope"], registry, may_be_empty=True) if "scope" in given else ALWAYS
-        )
-    )
-    held = (
-        reading.part(lambda: an_object(At("The dimensions", "dimensions"), given.get("dimensions", {}), optional=DIMENSIONS))
-        or {}
-    )
-    limits = {
-        one: reading.part(lambda one=one: _limits(At(f"The {one} limits", f"dimensions.{one}"), held.get(one, {})))  # type: ignore[misc]
-        for one in DIMENSIONS
-    }
+        reading.part(a_whole, top.into(name), given[name], version, version)
+    model = reading.part(a_text, top.into("model"), given["model"], most=80)
+    scope = reading.part(read_scope, given["scope"], registry) if "scope" in given else ALWAYS
+    held = reading.part(an_object, At("The dimensions", "dimensions"), given.get("dimensions", {}), optional=DIMENSIONS) or {}
+    limits = [
+        reading.part(_limits, At(f"The {one} limits", f"dimensions.{one}"), held.get(one, {})) or Limits() for one in DIMENSIONS
+    ]
     groups = reading.parts("Group", At("The groups", "groups"), given.get("groups", []), read_group)
     by_key = {group.key: group for group in groups}
     criteria = reading.parts(
@@ -333,22 +338,11 @@ def _read(data: object, registry: Registry, problems: list[Invalid] | None) -> S
         lambda at, entry: read_criterion(at, entry, registry, by_key),
     )
     if not given["criteria"]:
-        reading.part(
-            lambda: At("The model", "criteria").refuse("it has no criterion", code="missing", expected="at least one criterion")
-        )
+        reading.part(_refuse_empty, top.into("criteria"))
     gates = reading.parts(
         "Gate", At("The gates", "gates"), given.get("gates", []), lambda at, entry: read_gate(at, entry, registry)
     )
-    decision = reading.part(lambda: read_decision(At("The decision", "decision"), given["decision"], registry))
+    decision = reading.part(read_decision, At("The decision", "decision"), given["decision"], registry)
     if problems or model is None or scope is None or decision is None:
         return None
-    return Spec(
-        model,
-        scope,
-        limits["fit"] or Limits(),
-        limits["engagement"] or Limits(),
-        tuple(groups),
-        tuple(criteria),
-        tuple(gates),
-        decision,
-    )
+    return Spec(model, scope, limits[0], limits[1], tuple(groups), tuple(criteria), tuple(gates), decision)

@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 from scoring.evaluate_python import Event, Facts
 from tests.scoring.samples import AS_OF
 
-TITLES = ("VP Sales", "MVP", "Head of IT", "INTERN", "International", "Müller & Söhne", "STRASSE", "Straße", "ＶＰ", "50%_off", "  ", "")
+TITLES = (
+    "VP Sales",
+    "MVP",
+    "Head of IT",
+    "INTERN",
+    "International",
+    "Müller & Söhne",
+    "STRASSE",
+    "Straße",
+    "ＶＰ",
+    "50%_off",
+    "  ",
+    "",
+)
 WORDS = ("vp", "head of", "intern", "müller", "strasse", "vp sales", "50", "off")
 DAYS = (1, 2, 7, 30, 90)
 KINDS = ("whitepaper", "webinar_attended", "demo_request", "unsubscribed")
@@ -66,7 +79,8 @@ _presence = st.fixed_dictionaries(
     }
 )
 _event_filter = st.fixed_dictionaries(
-    {"kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2)}, optional={"assets": st.lists(st.sampled_from((1, 2)), max_size=2)}
+    {"kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2)},
+    optional={"assets": st.lists(st.sampled_from((1, 2)), max_size=2)},
 )
 
 
@@ -102,7 +116,12 @@ def _criterion(draw: st.DrawFn, number: int, groups: dict[str, str]) -> dict[str
         one["cap"] = draw(st.integers(0, 80))
     if draw(st.booleans()):
         return one | {"shape": "test", "when": draw(conditions)}
-    one |= {"shape": "tally", "event": draw(_event_filter), "days": draw(st.sampled_from(DAYS)), "freq_min": draw(st.integers(1, 3))}
+    one |= {
+        "shape": "tally",
+        "event": draw(_event_filter),
+        "days": draw(st.sampled_from(DAYS)),
+        "freq_min": draw(st.integers(1, 3)),
+    }
     if draw(st.booleans()):
         one["award"] = "each"
         if draw(st.booleans()):
@@ -141,7 +160,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "scope": draw(st.just({"all": []}) | conditions),
         "dimensions": {one: _limits(draw, "floor", "ceiling") for one in ("fit", "engagement")},
         "groups": [
-            {"key": key, "label": key.upper(), "dimension": dimension, **_limits(draw, "floor", "cap")} for key, dimension in groups.items()
+            {"key": key, "label": key.upper(), "dimension": dimension, **_limits(draw, "floor", "cap")}
+            for key, dimension in groups.items()
         ],
         "criteria": [draw(_criterion(number, groups)) for number in range(draw(st.integers(1, 6)))],
         "gates": [{"key": "barred", "label": "Barred", "when": draw(conditions)}] if draw(st.booleans()) else [],

@@ -84,6 +84,24 @@ def test_negative_points_decay_and_caps_mirror_positive_ones(data: dict[str, Any
 
 @many
 @given(models(), known_facts())
+def test_bounds_hold_and_each_is_a_line_of_its_own(data: dict[str, Any], facts: Facts) -> None:
+    result = evaluate(read_spec(data, REGISTRY), facts, AS_OF)
+    if not result.in_scope:
+        return
+    for dimension, total in (("fit", result.fit), ("engagement", result.engagement)):
+        bounds = data["dimensions"][dimension]
+        assert bounds.get("floor", total) <= total <= bounds.get("ceiling", total)
+    for one in data["criteria"]:
+        own = [line for line in result.lines if line.key == one["key"] and line.kind in ("criterion", "decay", "cap")]
+        assert abs(sum(line.points for line in own)) <= one.get("cap", 10**9)
+    members = {one["key"]: one.get("group") for one in data["criteria"]}
+    for group in data["groups"]:
+        total = sum(line.points for line in result.lines if line.key == group["key"] or members.get(line.key) == group["key"])
+        assert group.get("floor", total) <= total <= group.get("cap", total)
+
+
+@many
+@given(models(), known_facts())
 def test_a_gate_beats_any_score_and_an_mqo_is_an_mql(data: dict[str, Any], facts: Facts) -> None:
     spec = read_spec(data, REGISTRY)
     result = evaluate(spec, facts, AS_OF)

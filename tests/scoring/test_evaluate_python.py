@@ -43,18 +43,20 @@ def test_what_was_learnt_late_does_not_count_and_a_trusted_import_does() -> None
 
 
 def test_after_recycling_old_engagement_is_out_and_fit_stays() -> None:
-    both = spec(a_tally("papers", 10), a_test("title", 5))
+    both = spec(a_tally("papers", 10, award="each"), a_test("title", 5))
     events = (event(3), event(10))
     restarted = facts(*events, engagement_from=AS_OF - timedelta(days=10), lead__job_title="VP")
-    assert (score(both, restarted).fit, score(both, restarted).engagement) == (5, 10)
-    assert score(both, facts(*events, engagement_from=AS_OF - timedelta(days=9), lead__job_title="VP")).lines[0].count == 1
+    assert (score(both, restarted).fit, score(both, restarted).engagement) == (5, 20)
+    assert score(both, facts(*events, engagement_from=AS_OF - timedelta(days=9), lead__job_title="VP")).lines[0].times == 1
 
 
 def test_the_example_of_three_papers_with_decay_and_a_group_cap() -> None:
     papers = a_tally("papers", 10, days=180, award="each", freq_max=5, half_life=30, cap=25, group="content")
     webinar = a_tally("webinar", 15, "webinar_attended", group="content")
     content = {"key": "content", "label": "Content", "dimension": "engagement", "cap": 30}
-    result = score(spec(papers, webinar, groups=[content]), facts(event(0), event(30), event(60), event(2, "webinar_attended", number=99)))
+    result = score(
+        spec(papers, webinar, groups=[content]), facts(event(0), event(30), event(60), event(2, "webinar_attended", number=99))
+    )
     assert lines(result) == [
         ("criterion", "papers", 30),
         ("decay", "papers", -12),
@@ -137,7 +139,12 @@ def test_a_count_in_a_condition_has_two_ends(count: int, expected: int) -> None:
 def test_an_event_filter_asks_for_kind_asset_and_campaign_together() -> None:
     narrow = a_tally("papers", 1, award="each") | {"event": {"kinds": ["whitepaper"], "assets": [7], "campaigns": [3]}}
     hit = event(0, asset=7, campaign=3)
-    misses = (event(1, asset=7), event(2, campaign=3), event(3, "demo_request", asset=7, campaign=3), event(4, asset=8, campaign=3))
+    misses = (
+        event(1, asset=7),
+        event(2, campaign=3),
+        event(3, "demo_request", asset=7, campaign=3),
+        event(4, asset=8, campaign=3),
+    )
     assert engagement(narrow, hit, *misses) == 1
     assert engagement(a_tally("papers", 1, award="each") | {"event": {"campaigns": [3]}}, hit, *misses) == 4
 
@@ -222,6 +229,7 @@ def test_out_of_scope_there_is_no_score_but_a_day_on_which_it_may_come_in() -> N
         ({}, (3,), 87),
         ({}, (), None),
         ({}, (3, 50), 87),  # once: the newest holds the points
+        ({"freq_min": 2}, (3, 50), 40),
         ({"award": "each"}, (3, 50), 40),
         ({"award": "each", "freq_max": 1}, (3, 50), 87),
         ({"award": "each", "freq_min": 2}, (3,), None),
@@ -229,9 +237,48 @@ def test_out_of_scope_there_is_no_score_but_a_day_on_which_it_may_come_in() -> N
         ({"award": "each", "half_life": 3650}, (0,), 3),
     ],
 )
-def test_the_due_day_is_the_first_on_which_the_tally_can_move(more: dict[str, Any], ages: tuple[int, ...], due_in: int | None) -> None:
+def test_the_due_day_is_the_first_on_which_the_tally_can_move(
+    more: dict[str, Any], ages: tuple[int, ...], due_in: int | None
+) -> None:
     result = score(spec(a_tally("papers", 10, **more)), facts(*(event(age) for age in ages)))
     assert result.due_on == (None if due_in is None else AS_OF.date() + timedelta(days=due_in))
+
+
+@pytest.mark.parametrize(
+    ("counts", "ages", "due_in"),
+    [
+        ({"at_least": 1}, (3, 20), 27),
+        ({"at_least": 2}, (3, 20), 10),
+        ({"at_least": 3}, (3, 20), None),
+        ({"at_most": 0}, (3, 20), 27),
+        ({"at_most": 1}, (3, 20), 10),
+        ({"at_most": 2}, (3, 20), None),
+        ({"at_least": 1, "at_most": 1}, (3, 20), 10),
+        ({"at_least": 1, "at_most": 1}, (20,), 10),
+    ],
+)
+def test_the_due_day_of_a_count_is_when_it_can_turn(counts: dict[str, int], ages: tuple[int, ...], due_in: int | None) -> None:
+    some = a_test("some", 5, {"event": {"kinds": ["whitepaper"]}, "days": 30} | counts)
+    result = score(spec(some), facts(*(event(age) for age in ages)))
+    assert result.due_on == (None if due_in is None else AS_OF.date() + timedelta(days=due_in))
+
+
+@pytest.mark.parametrize(
+    ("op", "renewal", "due_on"),
+    [
+        ("within_days", "2026-06-20", date(2026, 6, 20)),
+        ("within_days", "2026-06-08", date(2026, 7, 8)),
+        ("within_days", "2026-01-01", None),
+        ("older_than", "2026-06-20", date(2026, 7, 20)),
+        ("older_than", "2026-01-01", None),
+        ("future", "2026-06-20", date(2026, 6, 20)),
+        ("future", "2026-06-08", None),
+    ],
+)
+def test_the_due_day_of_a_date_is_when_the_clause_can_turn(op: str, renewal: str, due_on: date | None) -> None:
+    arguments = {} if op == "future" else {"days": 30}
+    asked = spec(a_test("it", 5, clause("custom.renewal", op, **arguments)))
+    assert score(asked, facts(custom__renewal=renewal)).due_on == due_on
 
 
 def test_an_event_yet_to_come_makes_its_day_due() -> None:

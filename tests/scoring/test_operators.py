@@ -37,7 +37,13 @@ def holds(field: str, fact: object, op: str, **arguments: object) -> bool:
 
 @pytest.mark.parametrize(
     ("kind", "op", "fact"),
-    [(kind, op, fact) for kind, ops in OPERATORS.items() for op in ops.values() if op.name != "unknown" for fact in NOBODY_KNOWS[kind]],
+    [
+        (kind, op, fact)
+        for kind, ops in OPERATORS.items()
+        for op in ops.values()
+        if op.name != "unknown"
+        for fact in NOBODY_KNOWS[kind]
+    ],
 )
 def test_unknown_matches_no_operator_negative_ones_included(kind: FieldType, op: operators.Operator, fact: object) -> None:
     arguments = ARGUMENTS.get((kind, op.takes), {})

@@ -1,0 +1,122 @@
+"""What stands beside the criteria of a draft: groups, gates, the decision, the bounds of the dimensions, the scope."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.db.models import Max, Model
+
+from leads.errors import Invalid, NotFound
+from leads.models import User
+from scoring.actions.drafting import editing
+from scoring.compiler import gate_data, group_data
+from scoring.models import CriterionGroup, Gate, ModelVersion
+from scoring.reading import At
+from scoring.spec_reader import read_decision, read_gate, read_group, read_limits, read_scope
+from scoring.vocabulary import load_registry
+
+Row = TypeVar("Row", bound=Model)
+
+
+def add_group(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> CriterionGroup:
+    """Add a group, given as in a spec."""
+    with editing(version, actor=actor, rev=rev, verb="add_group") as edit:
+        one = read_group(At(f"Group “{data.get('label') or 'new'}”", ""), dict(data))
+        if version.groups.filter(key=one.key).exists():
+            raise Invalid(f"There is a group with the key “{one.key}” already.", code="double", field="key", value=one.key)
+        last = version.groups.aggregate(last=Max("position"))["last"]
+        row = CriterionGroup(version=version, position=0 if last is None else last + 1, **one.as_json())
+        row.save()
+        edit.target, edit.after = one.key, one.as_json()
+    return row
+
+
+def edit_group(group: CriterionGroup, data: Mapping[str, Any], *, actor: User | None, rev: int) -> CriterionGroup:
+    """Change a group's label and bounds; key and dimension stay, as its criteria stand on them."""
+    version = group.version
+    with editing(version, actor=actor, rev=rev, verb="edit_group") as edit:
+        row = _of(version.groups.filter(pk=group.pk).first())
+        one = read_group(At(f"Group “{row.label}”", ""), {**data, "key": row.key, "dimension": row.dimension})
+        edit.target, edit.before, edit.after = row.key, group_data(row), one.as_json()
+        row.label, row.cap, row.floor = one.label, one.cap, one.floor
+        row.save(update_fields=["label", "cap", "floor"])
+    return row
+
+
+def remove_group(group: CriterionGroup, *, actor: User | None, rev: int) -> None:
+    """Take a group away; its criteria stay, without a group."""
+    version = group.version
+    with editing(version, actor=actor, rev=rev, verb="remove_group") as edit:
+        row = _of(version.groups.filter(pk=group.pk).first())
+        edit.target, edit.before = row.key, group_data(row)
+        row.delete()
+
+
+def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
+    """Add a gate, given as in a spec, after the others."""
+    with editing(version, actor=actor, rev=rev, verb="add_gate") as edit:
+        one = read_gate(At(f"Gate “{data.get('label') or 'new'}”", ""), dict(data), load_registry())
+        if version.gates.filter(key=one.key).exists():
+            raise Invalid(f"There is a gate with the key “{one.key}” already.", code="double", field="key", value=one.key)
+        last = version.gates.aggregate(last=Max("position"))["last"]
+        row = Gate.objects.create(
+            version=version,
+            key=one.key,
+            label=one.label,
+            condition=one.when.as_json(),
+            position=0 if last is None else last + 1,
+        )
+        edit.target, edit.after = one.key, one.as_json()
+    return row
+
+
+def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
+    """Replace a gate's label and condition; its key stays."""
+    version = gate.version
+    with editing(version, actor=actor, rev=rev, verb="edit_gate") as edit:
+        row = _of(version.gates.filter(pk=gate.pk).first())
+        one = read_gate(At(f"Gate “{row.label}”", ""), {**data, "key": row.key}, load_registry())
+        edit.target, edit.before, edit.after = row.key, gate_data(row), one.as_json()
+        row.label, row.condition = one.label, one.when.as_json()
+        row.save(update_fields=["label", "condition"])
+    return row
+
+
+def remove_gate(gate: Gate, *, actor: User | None, rev: int) -> None:
+    version = gate.version
+    with editing(version, actor=actor, rev=rev, verb="remove_gate") as edit:
+        row = _of(version.gates.filter(pk=gate.pk).first())
+        edit.target, edit.before = row.key, gate_data(row)
+        row.delete()
+
+
+def set_decision(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> None:
+    """Say how scores become tiers, MQL and MQO: by a threshold on the sum or by a grid."""
+    with editing(version, actor=actor, rev=rev, verb="set_decision") as edit:
+        one = read_decision(At("The decision", ""), dict(data), load_registry())
+        edit.before, edit.after = version.decision, one.as_json()
+        version.decision = one.as_json()
+        version.save(update_fields=["decision"])
+
+
+def set_bounds(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> None:
+    """Say between which floor and ceiling fit and engagement are held."""
+    with editing(version, actor=actor, rev=rev, verb="set_bounds") as edit:
+        bounds = read_limits(data)
+        edit.before, edit.after = version.dimensions, bounds
+        version.dimensions = bounds
+        version.save(update_fields=["dimensions"])
+
+
+def set_scope(version: ModelVersion, data: Mapping[str, Any] | None, *, actor: User | None, rev: int) -> None:
+    """Say which leads the model judges; None for all."""
+    with editing(version, actor=actor, rev=rev, verb="set_scope") as edit:
+        scope = read_scope(data, load_registry()).as_json() if data else None
+        edit.before, edit.after = version.scope, scope
+        version.scope = scope
+        version.save(update_fields=["scope"])
+
+
+def _of(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound("Somebody removed this meanwhile.")
+    return row

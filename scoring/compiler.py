@@ -1,0 +1,107 @@
+"""From a version's rows to its spec, and the specs that are in force."""
+
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from leads.errors import Invalid
+from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
+from scoring.registry import Registry
+from scoring.spec import EVALUATOR, FORMAT, Spec
+from scoring.spec_reader import problems_of, read_spec
+from scoring.vocabulary import load_registry, stored_registry
+
+log = logging.getLogger(__name__)
+
+
+def _present(**pairs: Any) -> dict[str, Any]:
+    return {key: value for key, value in pairs.items() if value is not None}
+
+
+def group_data(group: CriterionGroup) -> dict[str, Any]:
+    return _present(key=group.key, label=group.label, dimension=group.dimension, cap=group.cap, floor=group.floor)
+
+
+def criterion_data(one: Criterion) -> dict[str, Any]:
+    tally = one.shape == Criterion.Shape.TALLY
+    return _present(
+        key=one.key,
+        label=one.label,
+        why=one.why or None,
+        dimension=one.dimension,
+        group=one.group.key if one.group else None,
+        shape=one.shape,
+        points=one.points,
+        when=None if tally else one.condition,
+        event=one.event if tally else None,
+        days=one.window_days if tally else None,
+        award=one.award if tally else None,
+        freq_min=one.freq_min if tally else None,
+        freq_max=one.freq_max,
+        half_life=one.half_life_days,
+        cap=one.cap,
+    )
+
+
+def gate_data(gate: Gate) -> dict[str, Any]:
+    return {"key": gate.key, "label": gate.label, "when": gate.condition}
+
+
+def version_data(version: ModelVersion) -> dict[str, Any]:
+    """The version's rows as the JSON of a spec, not checked."""
+    return {
+        "format": FORMAT,
+        "evaluator": EVALUATOR,
+        "model": version.model.key,
+        "scope": version.scope or {"all": []},
+        "dimensions": version.dimensions,
+        "groups": [group_data(group) for group in version.groups.all()],
+        "criteria": [criterion_data(one) for one in version.criteria.select_related("group")],
+        "gates": [gate_data(gate) for gate in version.gates.all()],
+        "decision": version.decision,
+    }
+
+
+def compile_version(version: ModelVersion, registry: Registry | None = None) -> Spec:
+    """The valid, canonical spec of a version: of its rows while it is a draft, else the one it was frozen with.
+
+    Raises `Invalid` naming what is wrong with a draft.
+    """
+    if version.spec is not None:
+        return stored_spec(version.pk, version.spec_hash)
+    return read_spec(version_data(version), registry or load_registry())
+
+
+def draft_problems(version: ModelVersion, registry: Registry | None = None) -> list[Invalid]:
+    """Everything that keeps a draft from being put into force, part by part."""
+    return problems_of(version_data(version), registry or load_registry())
+
+
+@lru_cache(maxsize=32)
+def stored_spec(version_id: int, spec_hash: str) -> Spec:
+    """The spec a version was frozen with; the hash makes the answer right for good."""
+    data = ModelVersion.objects.filter(pk=version_id, spec_hash=spec_hash).values_list("spec", flat=True).get()
+    return read_spec(data, stored_registry())
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An active version with its spec."""
+
+    version_id: int
+    model_id: int
+    no: int
+    spec: Spec
+
+
+def live_versions() -> list[Live]:
+    """The versions in force, first model first. A spec that can no longer be read is left out and logged, not fatal."""
+    rows = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).order_by("model__position", "model_id")
+    found = []
+    for version_id, model_id, no, spec_hash in rows.values_list("pk", "model_id", "no", "spec_hash"):
+        try:
+            found.append(Live(version_id, model_id, no, stored_spec(version_id, spec_hash)))
+        except Invalid as problem:
+            log.error("version %s of model %s cannot be read: %s", no, model_id, problem.message)
+    return found

@@ -1,0 +1,46 @@
+"""When a lead that meets the model is still not handed to sales: the portal's own bars, beside the model's gates.
+
+A held lead is scored like any other and its qualification waits: once the reason is gone it enters anew.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from leads.choices import OUTCOME_STAGES, Stage
+from scoring.evaluate_python import Evaluator, Facts, Result
+
+UNREACHABLE = "unreachable"
+DISQUALIFIED = "disqualified"
+IN_REVIEW = "in_review"
+NURTURE = "nurture"
+DECIDED = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a lead stands in the funnel, as far as it decides whether it may qualify."""
+
+    stage: str
+    stage_since: datetime
+    contactable: bool
+    return_on: date | None
+
+
+def hold_of(standing: Standing, evaluator: Evaluator, facts: Facts, result: Result, as_of: datetime) -> str:
+    """Why this lead does not qualify although its score does; "" when nothing holds it."""
+    if not result.mql:
+        return ""
+    if not standing.contactable:
+        return UNREACHABLE
+    if standing.stage == Stage.DISQUALIFIED:
+        return DISQUALIFIED
+    if standing.stage == Stage.REJECTED:
+        return IN_REVIEW
+    if standing.stage == Stage.RECYCLED:
+        back = standing.return_on is not None and standing.return_on <= as_of.date()
+        return "" if back or result.engagement > 0 else NURTURE
+    if standing.stage in OUTCOME_STAGES:
+        start = max(filter(None, (standing.stage_since, facts.engagement_from)))
+        since = evaluator.evaluate(Facts(facts.values, facts.events, facts.has_activity, start), as_of)
+        return "" if since.mql and since.engagement > 0 else DECIDED
+    return ""

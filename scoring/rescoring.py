@@ -1,0 +1,248 @@
+"""The live path: whatever changed is scored again, and who now meets a model gets a qualification.
+
+Work is pulled: a lead waits when its revision is newer than the one its score was made from, when a day has come on
+which time alone may move it, or when a version came into force. Every batch is one transaction; a crash loses nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+
+from django.db import transaction
+
+from leads import clock
+from leads.models import Lead
+from scoring import store, waiting
+from scoring.compiler import Live, live_versions
+from scoring.evaluate_python import Facts, Result, evaluator
+from scoring.facts import load_facts, longest_window
+from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
+from scoring.locks import try_lock
+from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Qualification
+from scoring.qualifying import Cause, Entry, brought_by_import, promote_released, record_entries, release_renewed
+from scoring.store import Change, Score, State
+from scoring.vocabulary import load_wording
+from scoring.waiting import Pending
+
+BATCH = 1000
+
+
+def score_dirty(limit: int = BATCH) -> int:
+    """Score up to `limit` leads that wait for it; answers how many. One process at a time does this, others get 0.
+
+    Changed leads come first, then those whose day has come, then the rest a new version has not judged yet.
+    """
+    with transaction.atomic():
+        if not try_lock("scoring"):
+            return 0
+        now = clock.now()
+        ids = waiting.changed_leads(limit)
+        ids += waiting.due_leads(now, limit - len(ids))
+        done = len(set(ids))
+        if ids:
+            score_batch(ids)
+        for pending in waiting.pending_activations()[:1]:
+            done += _work_off(pending, limit - done)
+        promote_released(clock.now())
+    return done
+
+
+def _work_off(pending: Pending, limit: int) -> int:
+    ids = waiting.backlog(pending, limit)
+    if ids:
+        score_batch(ids)
+        pending.activation.refresh_from_db(fields=["counts"])
+        pending.note(cursor=ids[-1], scored=int(pending.activation.counts.get("scored", 0)) + len(ids))
+    elif limit > 0:
+        pending.finish()
+    return len(ids)
+
+
+def score_now(lead_ids: Sequence[int]) -> None:
+    """Score these leads before returning, in batches of one transaction each. Safe beside the worker's own pass."""
+    for batch in _batches(sorted(set(lead_ids))):
+        with transaction.atomic():
+            score_batch(batch)
+            promote_released(clock.now())
+
+
+def rescore_all(after: int = 0) -> Iterator[int]:
+    """Score every lead with an id above `after`, batch by batch; yields the last id of each batch when it is committed."""
+    while True:
+        ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return
+        score_now(ids)
+        after = ids[-1]
+        yield after
+
+
+def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    some = iter(ids)
+    while batch := list(islice(some, BATCH)):
+        yield batch
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch of leads was found with, and what is to be written."""
+
+    at: datetime
+    states: dict[int, State]
+    revisions: dict[int, int]
+    facts: dict[int, Facts]
+    standings: dict[int, tuple[Standing, datetime]]
+    old: dict[tuple[int, int], Score]
+    pending: dict[int, Pending]
+    imported: set[int]
+    written: dict[tuple[int, int], Score] = field(default_factory=dict)
+    gone: set[tuple[int, int]] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)
+    entered: list[tuple[Live, int, Result, int, str, Pending | None]] = field(default_factory=list)
+    renewed: set[int] = field(default_factory=set)
+    due: dict[int, date] = field(default_factory=dict)
+
+    def note_due(self, lead_id: int, day: date | None) -> None:
+        if day is not None and (lead_id not in self.due or day < self.due[lead_id]):
+            self.due[lead_id] = day
+
+
+def score_batch(lead_ids: Sequence[int]) -> None:
+    """Score these leads by every version in force, inside the caller's transaction; a bounded number of leads, please.
+
+    Writes only rows that change: scores, the history of changes, qualifications of who entered, and the revision scored.
+    """
+    ids = sorted(set(lead_ids))
+    lives = live_versions()
+    batch = _load(ids, lives)
+    for lead_id in sorted(batch.facts):
+        for live in lives:
+            _judge(batch, live, lead_id)
+    store.write_scores(batch.written)
+    store.delete_scores(batch.gone)
+    store.write_changes(batch.changes, batch.at)
+    record_entries(_entries(batch), batch.at)
+    release_renewed(sorted(batch.renewed), batch.at)
+    for pending in batch.pending.values():
+        pending.note()
+    store.write_states({lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}, batch.at)
+
+
+def _load(ids: list[int], lives: Sequence[Live]) -> _Batch:
+    before = clock.now()
+    states = store.lock_states(ids, before)
+    revisions = store.read_revisions(ids)  # before the facts: what comes in between only comes again
+    horizon = min((before - longest_window(live.spec) for live in lives), default=before)
+    facts = load_facts(states, horizon)
+    rows = (
+        Lead.objects.filter(pk__in=ids)
+        .order_by()
+        .values_list("pk", "stage", "stage_since", "contactable", "return_on", "created_at")
+    )
+    pending = {one.model_id: one for one in waiting.pending_activations()}
+    versions = [live.version_id for live in lives] + [version for one in pending.values() for version in one.replaces]
+    return _Batch(
+        at=clock.now(),
+        states=states,
+        revisions=revisions,
+        facts=facts,
+        standings={
+            pk: (Standing(stage, since, contactable, return_on), created_at)
+            for pk, stage, since, contactable, return_on, created_at in rows
+        },
+        old=store.read_scores(ids, versions),
+        pending=pending,
+        imported=brought_by_import(
+            {lead_id: None if state.rev == store.NEVER else state.scored_at for lead_id, state in states.items()}
+        ),
+    )
+
+
+def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
+    facts = batch.facts[lead_id]
+    judge = evaluator(live.spec)
+    result = judge.evaluate(facts, batch.at)
+    batch.note_due(lead_id, result.due_on)
+    key = (live.version_id, lead_id)
+    pending = batch.pending.get(live.model_id)
+    replaced = [(version, lead_id) for version in pending.replaces if (version, lead_id) in batch.old] if pending else []
+    stored = batch.old.get(key)
+    before = stored or (batch.old[replaced[0]] if replaced else None)
+    batch.gone.update(replaced)
+    standing, created_at = batch.standings[lead_id]
+    if not result.in_scope:
+        if stored:
+            batch.gone.add(key)
+            batch.changes.append(Change(lead_id, live.version_id, stored, Score(0, 0, None, 0, None), _cause(batch, lead_id)))
+        return
+    hold = hold_of(standing, judge, facts, result, batch.at)
+    if hold == NURTURE:
+        batch.note_due(lead_id, standing.return_on)
+    score = _score(result, hold)
+    if score != stored:
+        batch.written[key] = score
+    covering = pending if pending and not stored and pending.covers(lead_id, created_at) else None
+    cause = Cause.ACTIVATION if covering else _cause(batch, lead_id)
+    if score[:4] != (before and before[:4]) or not stored:
+        batch.changes.append(Change(lead_id, live.version_id, before, score, cause))
+    if not score.flags & FLAG_MQL:
+        return
+    entered = score.flags & ~(before.flags if before else 0) & (FLAG_MQL | FLAG_MQO)
+    did_something = _has_news(batch, lead_id, covering.activation.at if covering else batch.states[lead_id].scored_at)
+    if entered:
+        batch.entered.append((live, lead_id, result, entered, Cause.EVENT if covering and did_something else cause, covering))
+    elif did_something and batch.states[lead_id].rev != store.NEVER:
+        batch.renewed.add(lead_id)
+
+
+def _score(result: Result, hold: str) -> Score:
+    if result.gate is not None:
+        return Score(result.fit, result.engagement, None, FLAG_GATED, result.gate)
+    if hold == UNREACHABLE:
+        return Score(result.fit, result.engagement, None, FLAG_GATED, hold)
+    if hold:
+        return Score(result.fit, result.engagement, result.tier, 0, hold)
+    flags = (FLAG_MQL if result.mql else 0) | (FLAG_MQO if result.mqo else 0)
+    return Score(result.fit, result.engagement, result.tier, flags, None)
+
+
+def _has_news(batch: _Batch, lead_id: int, since: datetime) -> bool:
+    return any(event.known_at >= since for event in batch.facts[lead_id].events)
+
+
+def _cause(batch: _Batch, lead_id: int) -> str:
+    """What moved the score of a lead."""
+    state = batch.states[lead_id]
+    if lead_id in batch.imported:
+        return Cause.IMPORT
+    if state.rev == batch.revisions.get(lead_id, 0):
+        return Cause.TIME
+    if state.rev == store.NEVER:
+        return Cause.EVENT if batch.facts[lead_id].events else Cause.FACTS
+    return Cause.EVENT if _has_news(batch, lead_id, state.scored_at) else Cause.FACTS
+
+
+def _entries(batch: _Batch) -> list[Entry]:
+    if not batch.entered:
+        return []
+    wording = load_wording()
+    entries = []
+    for live, lead_id, result, flags, cause, covering in batch.entered:
+        kinds = [kind for kind, flag in ((Qualification.Kind.MQL, FLAG_MQL), (Qualification.Kind.MQO, FLAG_MQO)) if flags & flag]
+        activation = covering.activation if covering and cause == Cause.ACTIVATION else None
+        entries.append(
+            Entry(
+                lead_id=lead_id,
+                model_id=live.model_id,
+                version_id=live.version_id,
+                kinds=tuple(kinds),
+                cause=cause,
+                fit=result.fit,
+                engagement=result.engagement,
+                tier=result.tier,
+                lines=wording.lines(result.lines),
+                activation=activation,
+            )
+        )
+    return entries

@@ -1,0 +1,157 @@
+"""Reading and writing stored scores, always many rows in one statement and in the order of lead ids."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+NEVER = -1  # the revision of a state that was made before the lead was ever scored
+
+
+class Score(NamedTuple):
+    """A stored score. `gate` names what bars the lead, if anything does."""
+
+    fit: int
+    engagement: int
+    tier: int | None
+    flags: int
+    gate: str | None
+
+
+class State(NamedTuple):
+    rev: int
+    scored_at: datetime
+
+
+class Change(NamedTuple):
+    lead_id: int
+    version_id: int
+    old: Score | None
+    new: Score
+    cause: str
+
+
+def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
+    """The states of these leads, locked until the transaction ends: two who score the same lead do so one after the other.
+
+    Missing ones are made; of a lead that does not exist there is none.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO scoring_leadstate (lead_id, rev, scored_at)"
+            " SELECT l.id, %s, %s FROM leads_lead l WHERE l.id = ANY(%s)"
+            " AND NOT EXISTS (SELECT FROM scoring_leadstate s WHERE s.lead_id = l.id)"
+            " ORDER BY l.id ON CONFLICT (lead_id) DO NOTHING",
+            [NEVER, at, list(lead_ids)],
+        )
+        cursor.execute(
+            "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE",
+            [list(lead_ids)],
+        )
+        return {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in cursor.fetchall()}
+
+
+def read_revisions(lead_ids: Sequence[int]) -> dict[int, int]:
+    """The revisions of these leads' facts; to be read before the facts, so that what is newer only comes again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)", [list(lead_ids)])
+        return dict(cursor.fetchall())
+
+
+def read_scores(lead_ids: Sequence[int], version_ids: Sequence[int]) -> dict[tuple[int, int], Score]:
+    """Stored scores by (version, lead)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM scoring_leadscore"
+            " WHERE version_id = ANY(%s) AND lead_id = ANY(%s)",
+            [list(version_ids), list(lead_ids)],
+        )
+        return {(version_id, lead_id): Score(*score) for version_id, lead_id, *score in cursor.fetchall()}
+
+
+def write_scores(scores: Mapping[tuple[int, int], Score]) -> None:
+    """Insert or overwrite these scores, by (version, lead)."""
+    if not scores:
+        return
+    keys = sorted(scores)
+    columns = [[key[0] for key in keys], [key[1] for key in keys]]
+    columns += [[getattr(scores[key], name) for key in keys] for name in Score._fields]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO scoring_leadscore (version_id, lead_id, fit, engagement, tier, flags, gate)"
+            " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[],"
+            " %s::smallint[], %s::smallint[], %s::varchar[])"
+            " ON CONFLICT (version_id, lead_id) DO UPDATE SET fit = excluded.fit, engagement = excluded.engagement,"
+            " tier = excluded.tier, flags = excluded.flags, gate = excluded.gate",
+            columns,
+        )
+
+
+def delete_scores(keys: Iterable[tuple[int, int]]) -> None:
+    """Delete the scores of these (version, lead) pairs."""
+    pairs = sorted(keys)
+    if not pairs:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM scoring_leadscore s USING unnest(%s::bigint[], %s::bigint[]) AS gone (version_id, lead_id)"
+            " WHERE s.version_id = gone.version_id AND s.lead_id = gone.lead_id",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+        )
+
+
+def delete_version_scores(version_ids: Sequence[int]) -> None:
+    """Delete all scores by these versions."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM scoring_leadscore WHERE version_id = ANY(%s)", [list(version_ids)])
+
+
+def delete_leads(lead_ids: Sequence[int]) -> None:
+    """Forget the scores and states of leads that are gone or merged."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM scoring_leadscore WHERE lead_id = ANY(%s)", [list(lead_ids)])
+        cursor.execute("DELETE FROM scoring_leadstate WHERE lead_id = ANY(%s)", [list(lead_ids)])
+
+
+def delete_orphans() -> int:
+    """Forget the scores and states of leads that no longer exist; answers how many states there were."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM scoring_leadscore s WHERE NOT EXISTS (SELECT FROM leads_lead l WHERE l.id = s.lead_id)")
+        cursor.execute("DELETE FROM scoring_leadstate s WHERE NOT EXISTS (SELECT FROM leads_lead l WHERE l.id = s.lead_id)")
+        return int(cursor.rowcount)
+
+
+def write_changes(changes: Sequence[Change], at: datetime) -> None:
+    """Add what moved to the history."""
+    if not changes:
+        return
+    nothing = (None,) * 5
+    olds = [[(change.old or nothing)[number] for change in changes] for number in range(4)]
+    news = [[change.new[number] for change in changes] for number in range(4)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO scoring_scorechange (at, lead_id, version_id, cause, old_fit, old_engagement, old_tier, old_flags,"
+            " new_fit, new_engagement, new_tier, new_flags)"
+            " SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::int[], %s::int[], %s::smallint[],"
+            " %s::smallint[], %s::int[], %s::int[], %s::smallint[], %s::smallint[])",
+            [
+                at,
+                [change.lead_id for change in changes],
+                [change.version_id for change in changes],
+                [str(change.cause) for change in changes],
+                *olds,
+                *news,
+            ],
+        )
+
+
+def write_states(states: Mapping[int, tuple[int, date | None]], at: datetime) -> None:
+    """Note for each lead the revision it was scored at and the day on which it is due again."""
+    ids = sorted(states)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE scoring_leadstate s SET rev = n.rev, due_on = n.due_on, scored_at = %s"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS n (lead_id, rev, due_on) WHERE s.lead_id = n.lead_id",
+            [at, ids, [states[lead_id][0] for lead_id in ids], [states[lead_id][1] for lead_id in ids]],
+        )

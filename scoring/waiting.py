@@ -1,0 +1,128 @@
+"""Which leads wait to be scored: by revision, by day, by a version that came into force.
+
+A mark is the oldest transaction that may still have been open at the last look: what it wrote, however late it commits, is
+at or after the mark. "Newer than the last one seen" would lose rows that commit late.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from leads.models import Lead
+from scoring.models import Activation, Mark
+from scoring.operators import day_of
+from scoring.store import delete_version_scores
+
+CHANGED = "scoring.changed"
+DUE = "scoring.due"  # its number is a day: up to which UTC day all due leads were scored
+SETTLED = timedelta(minutes=5)  # by then what was scored just before midnight is committed
+
+# Steps of an activation: leads are still being scored under it, or all are.
+SCORING, SCORED = 0, 1
+
+_CHANGED = """
+SELECT r.lead_id, r.txid FROM leads_leadrevision r LEFT JOIN scoring_leadstate s ON s.lead_id = r.lead_id
+WHERE r.txid >= %s AND (s.lead_id IS NULL OR s.rev < r.rev) ORDER BY r.txid, r.lead_id LIMIT %s
+"""
+
+
+def _mark(consumer: str) -> int:
+    return Mark.objects.filter(pk=consumer).values_list("txid", flat=True).first() or 0
+
+
+def _set_mark(consumer: str, number: int) -> None:
+    Mark.objects.update_or_create(pk=consumer, defaults={"txid": number})
+
+
+def _oldest_open() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT txid_snapshot_xmin(txid_current_snapshot())")
+        return int(cursor.fetchone()[0])
+
+
+def _stamp_anew() -> None:
+    """After a restored dump transactions count from lower numbers: all revisions get one of this database's own."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE leads_leadrevision SET txid = txid_current()")
+        cursor.execute("UPDATE scoring_leadstate SET rev = -1")
+
+
+@transaction.atomic
+def changed_leads(limit: int) -> list[int]:
+    """Up to `limit` leads whose facts are newer than their score, oldest change first. Moves the mark as far as is safe."""
+    oldest = _oldest_open()  # before the rows are read: what is open now comes again
+    mark = _mark(CHANGED)
+    if oldest < mark:
+        _stamp_anew()
+        mark = 0
+        _set_mark(CHANGED, 0)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGED, [mark, limit])
+        rows = cursor.fetchall()
+    seen = rows[-1][1] if len(rows) == limit else oldest
+    reached = min(oldest, seen)
+    if reached > mark:
+        _set_mark(CHANGED, reached)
+    return [row[0] for row in rows]
+
+
+@transaction.atomic
+def due_leads(now: datetime, limit: int) -> list[int]:
+    """Up to `limit` leads whose day has come; looked for until the day is a little old, as scoring sets no day that is past."""
+    today = day_of(now)
+    if limit <= 0 or _mark(DUE) >= today:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lead_id FROM scoring_leadstate WHERE due_on <= date '1970-01-01' + %s ORDER BY lead_id LIMIT %s",
+            [today, limit],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    if len(ids) < limit and now - datetime.combine(now.date(), time(), UTC) > SETTLED:
+        _set_mark(DUE, today)
+    return ids
+
+
+@dataclass(slots=True)
+class Pending:
+    """A version that came into force and under which not every lead is scored yet."""
+
+    activation: Activation
+
+    @property
+    def model_id(self) -> int:
+        return self.activation.version.model_id
+
+    @property
+    def replaces(self) -> list[int]:
+        """The versions whose scores say where a lead stood before, newest first."""
+        return list(self.activation.counts.get("replaces", []))
+
+    @property
+    def cursor(self) -> int:
+        return int(self.activation.counts.get("cursor", 0))
+
+    def covers(self, lead_id: int, created_at: datetime) -> bool:
+        """Whether the lead was there when the version came into force and was not reached yet."""
+        return lead_id > self.cursor and created_at <= self.activation.at
+
+    def note(self, **counts: Any) -> None:
+        self.activation.counts |= counts
+        self.activation.save(update_fields=["counts"])
+
+    def finish(self) -> None:
+        delete_version_scores(self.replaces)
+        self.activation.step = SCORED
+        self.activation.save(update_fields=["step"])
+
+
+def pending_activations() -> list[Pending]:
+    rows = Activation.objects.filter(step=SCORING).select_related("version").order_by("pk")
+    return [Pending(activation) for activation in rows]
+
+
+def backlog(pending: Pending, limit: int) -> list[int]:
+    """The next leads, by id, that a version in force has not judged yet."""
+    return list(Lead.objects.filter(pk__gt=pending.cursor).order_by("pk").values_list("pk", flat=True)[: max(limit, 0)])

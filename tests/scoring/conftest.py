@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from leads.models import Activity, Lead
+from leads.revisions import touch_revisions
+from scoring.actions.versions import activate_version, create_draft, create_model
+from scoring.models import LeadScore, ModelVersion, Qualification, ScoringModel
+from tests.builders import Builders
+from tests.scoring.samples import TOTAL, a_tally
+
+
+@pytest.fixture
+def agree(db: None) -> Callable[..., ModelVersion]:
+    """`agree(criterion, ..., gates=[...], decision={...})`: a version of these parts in force, replacing the last one."""
+
+    def put_into_force(*criteria: dict[str, Any], name: str = "Main", wave: str = "now", **parts: Any) -> ModelVersion:
+        from scoring.actions.versions import _write_content
+
+        model = ScoringModel.objects.filter(name=name).first()
+        version = create_draft(model, actor=None, start="empty") if model else create_model(name, actor=None, start="empty")
+        _write_content(version, {"decision": TOTAL, "criteria": list(criteria)} | parts)
+        activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave=wave)
+        return version
+
+    return put_into_force
+
+
+@pytest.fixture
+def did(make: Builders) -> Callable[..., Activity]:
+    """`did(lead, kind, at)`: a new activity as the verbs leave it, with the lead's revision raised."""
+
+    def happened(lead: Lead, kind: str, at: Any, **fields: Any) -> Activity:
+        activity = make.activity(lead, kind, at, **fields)
+        touch_revisions([lead.pk])
+        return activity
+
+    return happened
+
+
+def score_of(lead: Lead) -> tuple[int, int, int | None, int, str | None] | None:
+    row = LeadScore.objects.filter(lead_id=lead.pk, version__status="active").first()
+    return (row.fit, row.engagement, row.tier, row.flags, row.gate) if row else None
+
+
+def qualifications_of(lead: Lead) -> list[Qualification]:
+    return list(Qualification.objects.filter(lead=lead).order_by("pk"))
+
+
+DEMO = a_tally("demo", 25, "demo_request", days=30)
