@@ -6,6 +6,7 @@ from datetime import datetime
 
 from leads.intake import store
 from leads.intake.incoming import IncomingActivity
+from leads.intake.reading import storable
 from leads.models import Asset
 
 
@@ -46,7 +47,7 @@ def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_whe
         rows.append(
             (
                 one.lead_id, activity.kind, assets.get(activity.asset), activity.campaign_id or one.campaign_id, activity.occurred_at, at,
-                activity.occurred_at if known_when_occurred else at, store.as_json(activity.properties), source, activity.source_id,
+                activity.occurred_at if known_when_occurred else at, storable(activity.properties), source, activity.source_id,
             )
         )  # fmt: skip
     if rows:

@@ -8,6 +8,7 @@ race starts again and finds them known.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID, uuid4
 from zlib import crc32
 
@@ -24,14 +25,23 @@ from leads.intake.companies import Changed, Companies, Company, wanted
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingOutcome, Problem, Taken, Who
 from leads.intake.people import Person
 from leads.intake.reading import (
-    FieldLike, Reading, check_activity, check_external, check_label, check_outcome, problem, read, shown, storable,
+    FieldLike,
+    Reading,
+    check_activity,
+    check_label,
+    check_outcome,
+    problem,
+    read,
+    shown,
+    storable,
 )  # fmt: skip
 from leads.lib.folding import email_key, fold
-from leads.models import LeadField, Product, Submission, User
+from leads.models import LeadEvent, LeadField, Product, Submission, User
 from leads.revisions import touch_revisions
 
 ATTEMPTS = 10
 PHONE_BUCKETS = 64
+Result = TypeVar("Result")
 # Channels whose history counts from when it happened, not from when we learnt of it.
 TRUSTED_HISTORY = frozenset({"import"})
 
@@ -79,7 +89,7 @@ def take_in(
             if activity.asset and activity.asset not in assets:
                 reading.refusals.append(problem("unknown_asset", f"activities[{number}].asset", activity.asset, "a known asset"))
     products = _products(readings)
-    return _again_when_overtaken(lambda: _take_in(items, readings, assets, products, context))
+    return again_when_overtaken(lambda: _take_in(items, readings, assets, products, context))
 
 
 def take_in_companies(
@@ -98,7 +108,7 @@ def take_in_companies(
     for reading in readings:
         if not reading.refusals and wanted(reading) == ("", ""):
             reading.refusals.append(Problem("no_identity", "company.name", None, "Neither a name nor a domain of the company is given."))
-    return _again_when_overtaken(lambda: _take_in_companies(items, readings, context))
+    return again_when_overtaken(lambda: _take_in_companies(items, readings, context))
 
 
 def take_in_activities(
@@ -126,7 +136,7 @@ def take_in_activities(
                 refused.append(problem("unknown_asset", "asset", item.activity.asset, "a known asset"))
         check_label(item.source, "source", 80, refused)
         refusals.append(refused)
-    return _again_when_overtaken(lambda: _take_in_activities(items, refusals, assets, context))
+    return again_when_overtaken(lambda: _take_in_activities(items, refusals, assets, context))
 
 
 def take_in_outcomes(
@@ -149,7 +159,7 @@ def take_in_outcomes(
         else:
             check_outcome(item.outcome, context.at, refused)
         refusals.append(refused)
-    return _again_when_overtaken(lambda: _take_in_outcomes(items, refusals, context))
+    return again_when_overtaken(lambda: _take_in_outcomes(items, refusals, context))
 
 
 def _check_size(items: Sequence[object]) -> None:
@@ -160,7 +170,7 @@ def _check_size(items: Sequence[object]) -> None:
         )
 
 
-def _again_when_overtaken(work: Callable[[], list[Taken]]) -> list[Taken]:
+def again_when_overtaken(work: Callable[[], Result]) -> Result:
     """Do `work` in a transaction of its own, anew when another intake took in the same thing meanwhile."""
     for _ in range(ATTEMPTS):
         try:
@@ -294,7 +304,7 @@ def _take_in(
     if changed_companies:
         touched |= set(store.leads_of_companies(changed_companies))
     touch_revisions(sorted(touched))
-    _write_events(people.all, context)
+    write_events(people.all, context.actor, context.at, context.act_id)
     told = _tell(items, answers, context)
     _write_submissions(submission_ids, items, [(a.status, a.lead_id, a.problems) for a in answers], "lead", context)
     nudge_facts_changed(sorted(touched))
@@ -304,7 +314,7 @@ def _take_in(
             answer.lead_id,
             submission_id,
             tuple(answer.problems),
-            case_id=told[answer.lead_id].case_id if item.outcome and answer.lead_id in told else None,
+            case_id=told[answer.lead_id].case_id if item.outcome and answer.lead_id is not None else None,
             company_id=answer.person.row["company_id"] if answer.person else None,
         )
         for answer, submission_id, item in zip(answers, submission_ids, items, strict=True)
@@ -382,19 +392,22 @@ def _write_activities(
     return {one.lead_id for one in did if one.item in new}
 
 
-def _write_events(people: Sequence[Person], context: Context) -> None:
-    actor_id = context.actor.pk if context.actor else None
+def write_events(people: Sequence[Person], actor: User | None, at: datetime, act_id: UUID | None = None) -> None:
+    """What happened to each person, as the history of the leads: came in, changed, moved on."""
+    actor_id = actor.pk if actor else None
+    act = act_id or uuid4()
 
     def rows() -> Iterator[tuple[object, ...]]:
         for person in people:
             row = person.row
             if person.is_new:
-                yield row["id"], "created", actor_id, context.at, context.act_id, store.as_json({"lead.stage": [None, row["stage"]]}), row["stage_reason"]
+                came = store.as_json({"lead.stage": [None, row["stage"]]})
+                yield row["id"], LeadEvent.Kind.CREATED.value, actor_id, at, act, came, row["stage_reason"]
             elif person.changes:
-                yield row["id"], "updated", actor_id, context.at, context.act_id, store.as_json(person.changes), ""
+                yield row["id"], LeadEvent.Kind.UPDATED.value, actor_id, at, act, store.as_json(person.changes), ""
             if person.moved:
                 moved = store.as_json({"lead.stage": [person.stage_was, row["stage"]]})
-                yield row["id"], "stage", actor_id, context.at, context.act_id, moved, row["stage_reason"]
+                yield row["id"], LeadEvent.Kind.STAGE.value, actor_id, at, act, moved, row["stage_reason"]
 
     events = list(rows())
     if events:
@@ -409,6 +422,7 @@ def _write_submissions(
     context: Context,
 ) -> None:
     """Keep every item raw, with what became of it."""
+    given: Sequence[Incoming | AboutLead] = items
     store.copy(
         "leads_submission",
         store.SUBMISSION_COLUMNS,
@@ -418,12 +432,12 @@ def _write_submissions(
                 storable(item.raw), status, storable([asdict(one) for one in problems]) if problems else "[]",
                 context.import_run_id, item.line, context.api_key_id,
             )
-            for pk, item, (status, lead_id, problems) in zip(ids, items, answers, strict=True)
+            for pk, item, (status, lead_id, problems) in zip(ids, given, answers, strict=True)
         ),
     )  # fmt: skip
 
 
-def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Context) -> dict[int | None, outcomes.Told]:
+def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Context) -> dict[int, outcomes.Told]:
     """Record the outcomes that came with leads; of several for one person the last counts."""
     last: dict[int, IncomingOutcome] = {}
     for item, answer in zip(items, answers, strict=True):
@@ -436,7 +450,7 @@ def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Contex
             answer.problems.extend(one.problems)
             if one.changed and answer.status == Submission.Status.ATTACHED:
                 answer.status = Submission.Status.UPDATED.value
-    return dict(told)
+    return told
 
 
 def _take_in_companies(items: Sequence[Incoming], readings: Sequence[Reading], context: Context) -> list[Taken]:

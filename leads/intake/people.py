@@ -83,10 +83,8 @@ class Person:
             if key in ("lead.seniority", "lead.department") and row["title_corrected"]:
                 continue
             self._say(key, value, said)
-        if row["job_title"] != title_before and not row["title_corrected"]:
-            for key, derived in zip(("lead.seniority", "lead.department"), normalise.title(row["job_title"]), strict=True):
-                if key not in reading.facts:
-                    self._set(key, derived)
+        if row["job_title"] != title_before:
+            self.derive_rank(reading.facts)
         left_out = self._take_contact(reading, said)
         if row["consent"] != consent_before:
             row["consent_at"] = said_at
@@ -95,6 +93,36 @@ class Person:
         if campaign_id and not row["first_campaign_id"]:
             self._put("lead.first_campaign", "first_campaign_id", campaign_id)
         return left_out
+
+    def derive_rank(self, said: Mapping[str, object]) -> None:
+        """Seniority and department as the title has them, unless they are said themselves or a person corrected them."""
+        if self.row["title_corrected"]:
+            return
+        for key, derived in zip(("lead.seniority", "lead.department"), normalise.title(self.row["job_title"]), strict=True):
+            if key not in said:
+                self._set(key, derived)
+
+    def correct(self, key: str, value: object, said: str) -> None:
+        """What a person says counts, blank included."""
+        if key.startswith("custom."):
+            if value is None:
+                self._note(key, self.attributes.pop(key[7:], None), None)
+            elif self.attributes.get(key[7:]) != value:
+                self._set(key, value)
+        else:
+            self._put(key, COLUMNS[key], value)
+        self.times[key] = said
+
+    @staticmethod
+    def blank(key: str) -> object:
+        """How a column says that nothing is known."""
+        return _BLANK[COLUMNS[key]]
+
+    def leave_company(self) -> None:
+        """Work for nobody known."""
+        if self.row["company_id"] is not None:
+            self._note("company.name", self.company_name, None)
+            self.row["company_id"], self.company_name = None, ""
 
     def _say(self, key: str, value: object, said: str) -> None:
         custom = key.startswith("custom.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 from typing import Protocol
 
 from leads import normalise
@@ -48,7 +49,7 @@ class Reading:
 
 def shown(value: object) -> object:
     """A value as it may be told back: short, and of a kind that JSON can hold."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     text = _UNSTORABLE.sub("\ufffd", value if isinstance(value, str) else str(value))
     return text if len(text) <= 120 else text[:117] + "..."
@@ -62,15 +63,20 @@ def problem(code: str, key: str, value: object, expected: str) -> Problem:
 
 def storable(raw: object) -> str:
     """`raw` as JSON text that the database takes, whatever it holds."""
-    text = json.dumps(raw, default=str, separators=(",", ":"))
-    if _UNSTORABLE_JSON.search(text):
-        text = json.dumps(_cleaned(raw), default=str, separators=(",", ":"))
+    try:
+        text = json.dumps(raw, default=str, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # not a number, or endless
+        text = ""
+    if not text or _UNSTORABLE_JSON.search(text):
+        text = json.dumps(_cleaned(raw), default=str, separators=(",", ":"), allow_nan=False)
     return text
 
 
 def _cleaned(value: object) -> object:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
     if isinstance(value, Mapping):
         return {_UNSTORABLE.sub("\ufffd", str(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
