@@ -16,6 +16,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 DAY_MINUTES = 24 * 60
+MINUTE_US = 60_000_000
 HORIZON = timedelta(days=1826)
 MICROSECOND = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
@@ -181,30 +182,48 @@ def _intervals(calendar: Calendar, at: datetime) -> Iterator[tuple[int, int]]:
 def _year(calendar: Calendar, number: int) -> _Year:
     start, end = _micros(datetime(number, 1, 1, tzinfo=UTC)), _micros(datetime(number + 1, 1, 1, tzinfo=UTC))
     zone, exceptions = ZoneInfo(calendar.zone), dict(calendar.exceptions)
-    merged: list[list[int]] = []
-    day, last = date(number, 1, 1) - timedelta(days=3), date(number, 12, 31) + timedelta(days=3)
-    while day <= last:
-        for opening, closing in exceptions.get(day, calendar.weekly[day.weekday()]):
-            opens, closes = max(start, _wall(zone, day, opening, 0)), min(end, _wall(zone, day, closing, 1))
+    found: list[tuple[int, int]] = []
+    first = date(number, 1, 1) - timedelta(days=3)
+    days = [first + timedelta(days=place) for place in range((date(number, 12, 31) - first).days + 8)]
+    offsets = [_midnight(zone, day).utcoffset() for day in days]
+    for place, day in enumerate(days[1:-4], start=1):
+        hours = exceptions.get(day, calendar.weekly[day.weekday()])
+        if not hours:
+            continue
+        steady = offsets[place - 1] == offsets[place] == offsets[place + 1] == offsets[place + 2] == offsets[place + 3]
+        midnight = _micros(_midnight(zone, day)) if steady else 0
+        for opening, closing in hours:
+            opens = midnight + opening * MINUTE_US if steady else _wall(zone, day, opening, 0)
+            closes = midnight + closing * MINUTE_US if steady else _wall(zone, day, closing, 1)
+            opens, closes = max(start, opens), min(end, closes)
             if opens < closes:
-                merged.append([opens, closes])
-        day += timedelta(days=1)
-    merged.sort()
-    joined: list[list[int]] = []
-    for opens, closes in merged:
-        if joined and opens <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], closes)
+                found.append((opens, closes))
+    return _joined(sorted(found), end)
+
+
+def _joined(intervals: Iterable[tuple[int, int]], end: int) -> _Year:
+    """Merge touching and overlapping intervals."""
+    opens: list[int] = []
+    closes: list[int] = []
+    for opening, closing in intervals:
+        if closes and opening <= closes[-1]:
+            closes[-1] = max(closes[-1], closing)
         else:
-            joined.append([opens, closes])
+            opens.append(opening)
+            closes.append(closing)
     before = [0]
-    for opens, closes in joined:
-        before.append(before[-1] + closes - opens)
-    return _Year(tuple(o for o, _ in joined), tuple(c for _, c in joined), tuple(before), end)
+    for opening, closing in zip(opens, closes, strict=True):
+        before.append(before[-1] + closing - opening)
+    return _Year(tuple(opens), tuple(closes), tuple(before), end)
+
+
+def _midnight(zone: ZoneInfo, day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _wall(zone: ZoneInfo, day: date, minutes: int, fold: int) -> int:
     """A local wall time as an instant: of two, the first for fold 0 and the second for fold 1; inside a gap, the jump."""
-    wall = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)
+    wall = _midnight(zone, day) + timedelta(minutes=minutes)
     late, early = wall.replace(fold=0).astimezone(UTC), wall.replace(fold=1).astimezone(UTC)
     if early >= late:
         return _micros(early if fold else late)

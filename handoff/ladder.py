@@ -114,7 +114,8 @@ def advance(
     done even when a mere message comes after it. When a person's deed finds steps due (`by_person`), a breach is recorded and
     nobody is told: the deed itself is the news. Raises LookupError for a code the ladder does not know.
     """
-    position = to_us(now)
+    # A promise kept at the very due time is kept: a person's deed comes before what is due at that instant.
+    position = to_us(now) - by_person
     split = next((index for index, (instant, _) in enumerate(entries) if int(str(instant)) > position), len(entries))
     due = [(int(str(instant)), str(code)) for instant, code in entries[:split]]
     rest: Plan = [(int(str(instant)), str(code)) for instant, code in entries[split:]]

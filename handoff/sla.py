@@ -65,7 +65,7 @@ class Clocks:
 
     def settle(self, timers: Iterable[SlaTimer]) -> None:
         """Record what had come due by now. A breach is kept and nobody is told of it: the act itself is the news."""
-        due = [timer for timer in timers if timer.next_fire_at is not None and timer.next_fire_at <= self.now]
+        due = [timer for timer in timers if timer.next_fire_at is not None and timer.next_fire_at < self.now]
         if not due:
             return
         ladders = self.book.ladders_of(timer.target_id for timer in due)
@@ -82,7 +82,7 @@ class Clocks:
         self._stop(timer, State.MET, at)
         timer.met_at = at
         self._note(timer, "met", due=timer.due_at)
-        withdrawn = at <= timer.due_at < self.now and self._has_breached(timer)
+        withdrawn = at <= timer.due_at <= self.now and self._has_breached(timer)
         if withdrawn:
             self._note(timer, self._breach_code(timer), due=timer.due_at, outcome=Outcome.WITHDRAWN)
         return withdrawn

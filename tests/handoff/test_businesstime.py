@@ -305,8 +305,9 @@ def open_minutes(calendar, first, last):
         midnight = datetime(day.year, day.month, day.day)
         for opening, closing in exceptions.get(day, calendar.weekly[day.weekday()]):
             opens, closes = midnight + MINUTE * opening, midnight + MINUTE * closing
-            start = next((n for n, wall in enumerate(walls) if wall >= opens), len(walls))
-            stop = max((n for n, wall in enumerate(walls) if wall < closes), default=-1) + 1
+            start = walls.index(opens) if opens in walls else next((n for n, wall in enumerate(walls) if wall > opens), len(walls))
+            past = [n for n, wall in enumerate(walls) if wall == closes] or [n + 1 for n, wall in enumerate(walls) if wall < closes]
+            stop = past[-1] if past else 0
             found.update(minutes[start:stop])
         day += timedelta(days=1)
     return sorted(minute for minute in found if first <= minute < last)
