@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.utils.cache import patch_vary_headers
 
+from leads.models import User
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -47,3 +49,9 @@ def render(
     if fragment:
         patch_vary_headers(response, ["HX-Request"])
     return response
+
+
+def reader(request: HttpRequest) -> User:
+    """The person who asks; every page is behind the site's door, which lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,99 @@
+"""A list of leads as the address asks for it: filtered, sorted, one page of it; the page and the exports are made of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from leads.columns import NEWEST_FIRST, SORTED_AT_ANY_SIZE, list_columns, ordering_of, slot_columns, sort_column
+from leads.filters import LeadFilter
+from leads.models import Lead, User
+from leads.paging import BoundedPaginator
+from leads.slots import LeadColumn
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column as the head of the table shows it; without `sorts` it cannot be sorted now."""
+
+    column: LeadColumn
+    sorts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A lead with the values of the columns that the layers above add."""
+
+    lead: Lead
+    cells: list[tuple[LeadColumn, object]]
+
+
+class LeadListing:
+    """The leads `user` sees under the parameters of the address. Three queries: count, ids of the page, their rows."""
+
+    def __init__(self, params: QueryDict, user: User) -> None:
+        self.params = params
+        self.columns = list_columns()
+        self.filter = LeadFilter(params, user=user)
+        self.paginator = BoundedPaginator(self.filter.qs, PAGE_SIZE)
+        self.sort = params.get("sort", "")
+
+    @cached_property
+    def sorted_by(self) -> LeadColumn | None:
+        """The column the list is really sorted by; None for newest first."""
+        column = sort_column(self.sort, self.columns)
+        return column if column is not None and self.can_sort(column) else None
+
+    @property
+    def sort_refused(self) -> LeadColumn | None:
+        """The column that was asked for and that only shorter lists can be sorted by."""
+        column = sort_column(self.sort, self.columns)
+        return column if column is not None and not self.can_sort(column) else None
+
+    def can_sort(self, column: LeadColumn) -> bool:
+        return column.key in SORTED_AT_ANY_SIZE or not self.paginator.is_cut
+
+    @property
+    def heads(self) -> list[Head]:
+        return [Head(column, sorts=bool(column.ordering) and self.can_sort(column)) for column in self.columns]
+
+    @cached_property
+    def ordered(self) -> QuerySet[Lead]:
+        """All leads of the list in its order, without what only cells need."""
+        leads: QuerySet[Lead] = self.filter.qs
+        column = self.sorted_by
+        if column is None:
+            return leads.order_by(*NEWEST_FIRST)
+        return column.annotate(leads).order_by(*ordering_of(column, down=self.sort.startswith("-")))
+
+    @cached_property
+    def page(self) -> Page[Row]:
+        """The page of leads the address asks for, with everything its cells show."""
+        self.paginator.object_list = self.ordered.values_list("pk", flat=True)
+        page: Page[Any] = self.paginator.get_page(self.params.get("page"))
+        ids = list(page.object_list)
+        found = {lead.pk: lead for lead in self.complete(Lead.objects.filter(pk__in=ids))}
+        added = slot_columns()
+        leads = (found[pk] for pk in ids if pk in found)
+        page.object_list = [Row(lead, [(column, column.value(lead)) for column in added]) for lead in leads]
+        return page
+
+    def complete(self, leads: QuerySet[Lead]) -> QuerySet[Lead]:
+        """The same leads with what cells and exports show, read in the same query."""
+        for column in self.columns:
+            leads = column.annotate(leads)
+        return leads.select_related("company", "owner", "first_campaign").defer("search", "folded", "field_times")
+
+    @property
+    def query(self) -> str:
+        """The parameters without the page, as exports take them."""
+        params = self.params.copy()
+        params.pop("page", None)
+        for name in [name for name, values in params.lists() if not any(values)]:
+            del params[name]
+        return params.urlencode()
