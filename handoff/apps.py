@@ -19,9 +19,11 @@ class HandoffConfig(AppConfig):
             ("sales_manager", "head_of_sales"),
             [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")] + ["handoff.delete_leave"],
         )
-        from handoff import notices
+        from handoff import navigation, notices, panels
         from handoff.actions.working import close_by_outcome
         from leads import hooks
 
         notices.register_kinds()
+        navigation.connect()
+        panels.connect()
         hooks.outcome_recorded.append(close_by_outcome)

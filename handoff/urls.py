@@ -1,3 +1,26 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from handoff.views import answers, inbox, notifications, packet, rejections, work
+
+urlpatterns: list[URLPattern] = [
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/pulse/", inbox.inbox_pulse, name="inbox-pulse"),
+    path("handoffs/<int:pk>/", packet.packet, name="handoff-packet"),
+    path("handoffs/<int:pk>/row/", answers.row, name="handoff-row"),
+    path("handoffs/<int:pk>/accept/", answers.accept, name="handoff-accept"),
+    path("handoffs/<int:pk>/reject/", answers.reject, name="handoff-reject"),
+    path("handoffs/<int:pk>/undo/", answers.undo, name="handoff-undo"),
+    path("handoffs/<int:pk>/attempt/", work.attempt, name="handoff-attempt"),
+    path("handoffs/<int:pk>/convert/", work.convert_view, name="handoff-convert"),
+    path("handoffs/<int:pk>/win/", work.win, name="handoff-win"),
+    path("handoffs/<int:pk>/lose/", work.lose, name="handoff-lose"),
+    path("handoffs/<int:pk>/give-up/", work.give_up, name="handoff-give-up"),
+    path("handoffs/<int:pk>/reassign/", work.reassign, name="handoff-reassign"),
+    path("handoffs/<int:pk>/settle/", work.settle, name="handoff-settle"),
+    path("rejections/", rejections.rejection_list, name="rejection-list"),
+    path("rejections/export/", rejections.rejection_export, name="rejection-export"),
+    path("rejections/review/", rejections.rejection_review, name="rejection-review"),
+    path("rejections/<int:pk>/lines/", rejections.rejection_lines, name="rejection-lines"),
+    path("notifications/", notifications.notification_list, name="notification-list"),
+    path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),
+]

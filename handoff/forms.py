@@ -1,0 +1,112 @@
+"""What people fill in on a packet: they check shape and range, the verbs decide."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import forms
+
+from handoff.models import RejectionReview, Rep
+from leads.models import Reason, User
+
+NOTE_LENGTH = 500
+
+
+def _note(label: str = "Note", *, rows: int = 2, required: bool = False, help_text: str = "") -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": rows})
+    return forms.CharField(label=label, required=required, max_length=NOTE_LENGTH, widget=widget, help_text=help_text)
+
+
+def _amount(*, required: bool = False) -> forms.DecimalField:
+    return forms.DecimalField(
+        label="Amount",
+        required=required,
+        min_value=0,
+        max_digits=14,
+        decimal_places=2,
+        help_text="What the deal is worth, in the company's currency.",
+    )
+
+
+class ConvertForm(forms.Form):
+    amount = _amount()
+    next_step_on = forms.DateField(label="Next step on", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class WinForm(forms.Form):
+    amount = _amount()
+    note = _note()
+
+
+class LoseForm(forms.Form):
+    reason = forms.ModelChoiceField(
+        Reason.objects.filter(active=True, for_lost=True),
+        to_field_name="code",
+        empty_label="Choose a reason",
+        label="Why was it lost?",
+    )
+    note = _note("In your words")
+
+
+class GiveUpForm(forms.Form):
+    note = _note("Why do you give up?", help_text="Needed before the agreed number of attempts is made.")
+    return_on = forms.DateField(
+        label="Come back on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: marketing decides when.",
+    )
+
+
+class ReassignForm(forms.Form):
+    to = forms.ModelChoiceField(User.objects.none(), empty_label="Choose a rep", label="To")
+    reason = forms.CharField(label="Why", max_length=200)
+
+    def __init__(self, *args: Any, reps: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["to"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = reps if reps is not None else User.objects.none()
+
+
+class ReviewForm(forms.Form):
+    """Marketing's verdict on one rejection or several."""
+
+    ids = forms.TypedMultipleChoiceField(coerce=int, error_messages={"required": "Select at least one rejection."})
+    verdict = forms.ChoiceField(choices=RejectionReview.Verdict.choices)
+    note = _note()
+    return_on = forms.DateField(required=False, label="Come back on")
+
+    def __init__(self, *args: Any, today: date, known: list[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        ids = self.fields["ids"]
+        assert isinstance(ids, forms.TypedMultipleChoiceField)
+        ids.choices = [(pk, pk) for pk in known]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        verdict, back = cleaned.get("verdict"), cleaned.get("return_on")
+        if verdict == RejectionReview.Verdict.DISPUTE and not cleaned.get("note", "").strip():
+            self.add_error("note", "Say what you doubt; the rep reads it.")
+        if verdict == RejectionReview.Verdict.RECYCLE and back is not None and back <= self.today:
+            self.add_error("return_on", "The day must lie ahead.")
+        return cleaned
+
+
+class SettleForm(forms.Form):
+    """How a dispute about a rejection ends."""
+
+    stands = forms.TypedChoiceField(
+        label="The rejection",
+        choices=(("yes", "stands"), ("no", "is taken back: hand the lead over again")),
+        coerce=lambda value: value == "yes",
+        widget=forms.RadioSelect,
+    )
+    note = _note("In words", required=True)
+
+
+def reps_to_choose() -> Any:
+    """People who take hand-offs, by name; who is away or full is for the manager to know."""
+    return User.objects.filter(is_active=True, pk__in=Rep.objects.values("user_id")).order_by("full_name", "pk")

@@ -1,0 +1,159 @@
+"""What the hand-off adds to pages of the layers below: a card of the lead page, a column of the lead list, a section of the API's
+lead, a card of the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import django_filters as filters
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Sum
+
+from handoff.clocks import faces_of
+from handoff.models import Handoff, Rep
+from handoff.routewords import routed
+from handoff.states import ASSIGN, OPEN, HandoffState
+from leads import clock
+from leads.filters import choice_filter
+from leads.pages import reader
+from leads.slots import LeadColumn, LeadPanel, slots
+from scoring.slots import slots as scoring_slots
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from leads.models import Lead
+
+SHOWN_HANDOFFS = 10
+QUEUE_REASONS = 6
+LABELS = dict(HandoffState.choices)
+
+
+def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """Every time the lead was handed over, newest first; those the reader may open are links."""
+    handoffs = list(lead.handoffs.select_related("owner", "reason").order_by("-nth", "-pk")[:SHOWN_HANDOFFS])
+    if not handoffs:
+        return None
+    visible = set(Handoff.objects.visible_to(reader(request)).filter(lead=lead).values_list("pk", flat=True))
+    faces = faces_of([one for one in handoffs if one.state in OPEN], clock.now())
+    rows = [
+        {"handoff": one, "face": faces.get(one.pk), "is_visible": one.pk in visible, "decided": routed(one).decided}
+        for one in handoffs
+    ]
+    return {"rows": rows}
+
+
+def _latest() -> QuerySet[Handoff]:
+    return Handoff.objects.filter(lead=OuterRef("pk")).order_by("-nth", "-pk")
+
+
+def with_handoff(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """The state of the latest hand-off and whose it is, in the list's own query."""
+    return leads.annotate(
+        handoff_state=Subquery(_latest().values("state")[:1]), handoff_owner=Subquery(_latest().values("owner__full_name")[:1])
+    )
+
+
+def handoff_words(lead: Lead) -> str:
+    """ "Offered, Rita Rep"; "" for a lead never handed over."""
+    state = getattr(lead, "handoff_state", None)
+    if not state:
+        return ""
+    owner = getattr(lead, "handoff_owner", None)
+    return ", ".join(part for part in (str(LABELS.get(state, state)), owner) if part)
+
+
+def handoff_filters() -> dict[str, filters.Filter]:
+    choices = [("open", "Any open"), *HandoffState.choices, ("never", "Never handed over")]
+    return {"handoff": choice_filter("Hand-off", choices, _in_state)}
+
+
+def _in_state(leads: Any, name: str, value: str) -> Any:
+    """By the latest hand-off; "open" asks the hand-offs, of which a lead has one open at most."""
+    if value == "open":
+        return leads.filter(Exists(Handoff.objects.filter(lead=OuterRef("pk"), state__in=sorted(OPEN))))
+    if value == "never":
+        return leads.filter(~Exists(Handoff.objects.filter(lead=OuterRef("pk"))))
+    if value in OPEN:
+        return leads.filter(Exists(Handoff.objects.filter(lead=OuterRef("pk"), state=value)))
+    return leads.filter(handoff_state=value)
+
+
+def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:
+    """The latest hand-off of each lead as JSON; leads never handed over are left out."""
+    latest = (
+        Handoff.objects.filter(lead_id__in=list(lead_ids))
+        .select_related("owner", "reason")
+        .order_by("lead_id", "-nth", "-pk")
+        .distinct("lead_id")
+    )
+    return {
+        one.lead_id: {
+            "id": one.pk,
+            "nth": one.nth,
+            "state": one.state,
+            "mqo": one.is_mqo,
+            "rep": one.owner.email if one.owner else None,
+            "score": one.score,
+            "opened_at": one.opened_at.isoformat(),
+            "offered_at": one.offered_at.isoformat() if one.offered_at else None,
+            "answered_at": one.answered_at.isoformat() if one.answered_at else None,
+            "due_at": one.due_at.isoformat() if one.due_at else None,
+            "reason": one.reason.code if one.reason else None,
+        }
+        for one in latest
+    }
+
+
+def home_card(request: HttpRequest) -> dict[str, Any] | None:
+    """For who assigns hand-offs: where the open ones stand, what is overdue and with whom, and why the queue waits."""
+    user = reader(request)
+    if not user.has_perm(ASSIGN):
+        return None
+    now = clock.now()
+    open_now = Handoff.objects.visible_to(user).filter(state__in=sorted(OPEN))
+    counts = open_now.aggregate(
+        **{state.value: Count("pk", filter=Q(state=state)) for state in HandoffState if state in OPEN},
+        overdue=Count("pk", filter=Q(due_at__lt=now)),
+    )
+    late = (
+        open_now.filter(due_at__lt=now, owner__isnull=False)
+        .values(name=F("owner__full_name"))
+        .annotate(count=Count("pk"), since=Min("due_at"))
+        .order_by("since")
+    )
+    queue = (
+        open_now.filter(state=HandoffState.QUEUED)
+        .values("queue_reason")
+        .annotate(count=Count("pk"), since=Min("opened_at"))
+        .order_by("since")
+    )
+    states = [(LABELS[state], counts[state.value]) for state in HandoffState if state in OPEN]
+    return {
+        "states": states,
+        "overdue": counts["overdue"],
+        "late": list(late[:QUEUE_REASONS]),
+        "queue": list(queue[:QUEUE_REASONS]),
+        "total": sum(count for _, count in states),
+    }
+
+
+def weekly_capacity() -> int | None:
+    """How many hand-offs the reps who take leads can take a week, in all; None without reps."""
+    total = Rep.objects.filter(takes_leads=True, user__is_active=True).aggregate(total=Sum("weekly_capacity"))["total"]
+    return int(total) if total is not None else None
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    scoring_slots.weekly_capacity = weekly_capacity
+    slots.lead_panels.append(LeadPanel(key="handoffs", order=30, template="handoff/_lead_panel.html", context=lead_panel))
+    slots.lead_columns.append(
+        LeadColumn(
+            key="handoff", label="Hand-off", order=60, annotate=with_handoff, value=handoff_words, ordering=("handoff_state",),
+            template="handoff/_lead_cell.html", filters=handoff_filters,
+        )
+    )  # fmt: skip
+    slots.api_sections["handoff"] = api_section
+    slots.home_cards.append((20, "handoff/_home_card.html", home_card))

@@ -1,0 +1,155 @@
+"""What reps rejected and what it says about the criteria: the list, the reasons against the time before, the findings."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Q
+
+from handoff.models import Handoff
+from handoff.states import HandoffState
+from leads.models import Reason
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from leads.models import User
+
+# Findings read the lines of the newest so many rejections.
+READ_LINES = 2000
+# Fewer rejections than this say nothing; a criterion that paid in less than this share of them is not worth a line.
+LEAST_REJECTIONS = 3
+LEAST_SHARE = 0.5
+COUNTED = 999
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonBar:
+    """One reason as a bar: rejections in the period, and as many before as the period is long."""
+
+    code: str
+    label: str
+    value: int
+    before: int | None
+    url: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A criterion that paid for what was then rejected."""
+
+    reason: str
+    count: int
+    total: int
+    points: int
+    criterion: str
+
+    @property
+    def share(self) -> float:
+        return self.count / self.total
+
+
+def rejections(user: User) -> QuerySet[Handoff]:
+    """Hand-offs that a rep rejected, whatever marketing did with them since, as far as `user` may see them."""
+    reviewed = Q(state=HandoffState.RECYCLED, review__isnull=False)
+    return Handoff.objects.visible_to(user).filter(
+        Q(state=HandoffState.REJECTED) | reviewed, state__in=(HandoffState.REJECTED, HandoffState.RECYCLED)
+    )
+
+
+def unreviewed_count(user: User) -> int:
+    """How many rejections wait for a verdict, counted up to 999; the badge of the navigation."""
+    waiting = Handoff.objects.visible_to(user).filter(state=HandoffState.REJECTED, review__isnull=True)
+    return waiting.values("pk")[:COUNTED].count()
+
+
+def listed(rows: QuerySet[Handoff]) -> QuerySet[Handoff]:
+    """Rejections with all that the list draws, newest first."""
+    return rows.select_related("lead__company", "lead__first_campaign", "reason", "owner", "review__by").order_by(
+        "-answered_at", "-pk"
+    )
+
+
+def reason_bars(rows: QuerySet[Handoff], *, now: datetime, days: int | None, chosen: str, query: str) -> list[ReasonBar]:
+    """Rejections by reason, most first, each with the number in the same time before; without a period, the number alone."""
+    if days is None:
+        counts = rows.values("reason__code", "reason__label").annotate(value=Count("pk"), before=Count("pk", filter=Q(pk=None)))
+    else:
+        start = now - timedelta(days=days)
+        counts = (
+            rows.filter(answered_at__gt=start - timedelta(days=days))
+            .values("reason__code", "reason__label")
+            .annotate(value=Count("pk", filter=Q(answered_at__gt=start)), before=Count("pk", filter=Q(answered_at__lte=start)))
+        )
+    bars = [
+        ReasonBar(
+            code=row["reason__code"],
+            label=row["reason__label"],
+            value=row["value"],
+            before=None if days is None else row["before"],
+            url=f"?{query}&reason={row['reason__code']}" if row["reason__code"] != chosen else f"?{query}",
+            is_on=row["reason__code"] == chosen,
+        )
+        for row in counts.order_by("reason__label")
+    ]
+    return sorted(bars, key=lambda bar: -bar.value)
+
+
+def findings(rows: QuerySet[Handoff]) -> list[Finding]:
+    """For each reason the criterion that most often gave points to what was rejected for it, where it did so to half or more.
+
+    Where a reason names the facts it speaks about, only criteria on those facts count: "Too small" against points for size.
+    Read from the lines stored with the qualifications, so it says what was, whatever the criteria are today.
+    """
+    newest = rows.filter(qualification__isnull=False).order_by("-answered_at", "-pk")[:READ_LINES]
+    topics = dict(Reason.objects.values_list("pk", "field_keys"))
+    totals: Counter[int] = Counter()
+    labels: dict[int, str] = {}
+    paid: dict[int, dict[str, _Paid]] = defaultdict(dict)
+    for reason_id, label, lines in newest.values_list("reason_id", "reason__label", "qualification__lines"):
+        totals[reason_id] += 1
+        labels[reason_id] = label
+        for key, line in _best_lines(lines, topics.get(reason_id) or []).items():
+            paid[reason_id].setdefault(key, _Paid(str(line.get("label", key)))).add(int(line["points"]))
+    found = []
+    for reason_id, total in totals.most_common():
+        if total < LEAST_REJECTIONS or not paid[reason_id]:
+            continue
+        best = max(paid[reason_id].values(), key=lambda one: (one.count, one.points))
+        if best.count / total >= LEAST_SHARE:
+            found.append(Finding(labels[reason_id], best.count, total, best.points, best.label))
+    return found
+
+
+@dataclass(slots=True)
+class _Paid:
+    label: str
+    count: int = 0
+    points: int = 0
+
+    def add(self, points: int) -> None:
+        self.count += 1
+        self.points = max(self.points, points)
+
+
+def _best_lines(lines: Iterable[Mapping[str, Any]], topic: list[str]) -> dict[str, Mapping[str, Any]]:
+    """The criteria that gave points, by key; of those on the topic's facts where there are any."""
+    paying = {
+        str(line["key"]): line
+        for line in lines
+        if line.get("kind", "criterion") == "criterion" and line.get("points", 0) > 0 and line.get("key")
+    }
+    if not topic:
+        return paying
+    return {key: line for key, line in paying.items() if set(line.get("facts") or ()) & set(topic)}
+
+
+def known_sources(rows: QuerySet[Handoff], limit: int = 200) -> list[str]:
+    """The sources that rejected leads came from, by name."""
+    named = rows.exclude(lead__first_source="").order_by(F("lead__first_source")).values_list("lead__first_source", flat=True)
+    return list(named.distinct()[:limit])

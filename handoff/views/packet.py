@@ -1,0 +1,175 @@
+"""The packet: what a rep is given to decide on, frozen at the first offer, with every move that may be made from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET
+
+from handoff.actions.seen import mark_seen
+from handoff.clocks import faces_of
+from handoff.desk import Desk, Row, shown, tier_name
+from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, reps_to_choose
+from handoff.history import history, promises
+from handoff.models import Handoff, RejectionReview
+from handoff.rejecting import branches
+from handoff.routewords import routed
+from handoff.states import ANSWER, ANSWERED, ASSIGN, REVIEW, WORK, verbs_from
+from handoff.views.asking import handoff_or_404
+from handoff.views.attempting import ATTEMPT_CHOICES
+from leads import clock
+from leads.models import User
+from leads.pages import page, reader, render
+
+READERS = (ANSWER, WORK, ASSIGN, REVIEW)
+SHOWN_EVENTS = 8
+SHOWN_LINES = 6
+# The forms of the packet by the verb they carry out, in the order they are shown.
+OUTCOMES: dict[str, tuple[str, str, type[Form]]] = {
+    "convert": ("Convert", "admin:handoff-convert", ConvertForm),
+    "win": ("Won", "admin:handoff-win", WinForm),
+    "lose": ("Lost", "admin:handoff-lose", LoseForm),
+    "give_up": ("Give up", "admin:handoff-give-up", GiveUpForm),
+}
+
+
+@page(*READERS)
+@require_GET
+def packet(request: HttpRequest, pk: int) -> HttpResponse:
+    """The packet of one hand-off; the first look of whoever has it is noted."""
+    handoff = handoff_or_404(request, pk)
+    mark_seen(handoff, actor=reader(request))
+    return drawn(request, handoff.pk)
+
+
+def drawn(
+    request: HttpRequest, pk: int, *, filled: Mapping[str, Form] | None = None, problem: str = "", status: int = 200
+) -> HttpResponse:
+    """The packet page; `filled` are forms that came back with errors, `problem` a sentence on top."""
+    user, now = reader(request), clock.now()
+    handoff = shown().select_related("owner", "team", "policy", "packet", "lead__product_interest", "review__by").get(pk=pk)
+    row = Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))
+    verbs = allowed_verbs(user, handoff)
+    here = request.path if request.method == "GET" else reverse("admin:handoff-packet", args=[pk])
+    context = {
+        "row": row,
+        "handoff": handoff,
+        "lead": handoff.lead,
+        "content": _content(handoff),
+        "packet_missing": _packet_missing(handoff),
+        "shown_lines": SHOWN_LINES,
+        "verbs": verbs,
+        "outcomes": _outcomes(verbs, filled or {}),
+        "settle_form": _settle_form(verbs, filled or {}, handoff),
+        "reassign_form": _reassign_form(verbs, filled or {}),
+        "branches": branches() if "reject" in verbs else [],
+        "attempt_choices": ATTEMPT_CHOICES,
+        "attempts": list(handoff.attempts.select_related("actor")),
+        "history": history(handoff),
+        "promises": promises(handoff, now),
+        "routed": routed(handoff),
+        "review": _review(handoff),
+        "undo": _can_undo(user, handoff, now),
+        "place": _place(user, handoff, now),
+        "here": here,
+        "plain": True,
+        "problem": problem,
+        "sees_lead": _sees_lead(user, handoff),
+    }
+    return render(request, "handoff/packet.html", context, title=row.name, status=status)
+
+
+def allowed_verbs(user: User, handoff: Handoff) -> set[str]:
+    """What this person may do with the hand-off as it stands; the verbs check again under lock."""
+    is_owner = handoff.owner_id == user.pk
+    verbs = set()
+    for move in verbs_from(handoff.state):
+        if not user.has_perm(move.permission):
+            continue
+        if is_owner or move.permission in (ASSIGN, REVIEW) or (move.permission == WORK and user.has_perm(ASSIGN)):
+            verbs.add(move.verb)
+    return verbs
+
+
+def _outcomes(verbs: set[str], filled: Mapping[str, Form]) -> list[dict[str, Any]]:
+    return [
+        {"verb": verb, "label": label, "url": url, "form": filled.get(verb) or kind(prefix=verb), "is_open": verb in filled}
+        for verb, (label, url, kind) in OUTCOMES.items()
+        if verb in verbs
+    ]
+
+
+def _reassign_form(verbs: set[str], filled: Mapping[str, Form]) -> Form | None:
+    if "reassign" not in verbs:
+        return None
+    return filled.get("reassign") or ReassignForm(prefix="reassign", reps=reps_to_choose())
+
+
+def _settle_form(verbs: set[str], filled: Mapping[str, Form], handoff: Handoff) -> Form | None:
+    review = _review(handoff)
+    if "settle" not in verbs or review is None or review.verdict != RejectionReview.Verdict.DISPUTE or review.settled_at:
+        return None
+    return filled.get("settle") or SettleForm(prefix="settle")
+
+
+def _can_undo(user: User, handoff: Handoff, now: datetime) -> bool:
+    return (
+        handoff.owner_id == user.pk and handoff.state in ANSWERED and handoff.undo_until is not None and handoff.undo_until > now
+    )
+
+
+def _place(user: User, handoff: Handoff, now: datetime) -> dict[str, Any] | None:
+    """Where it stands in the reader's own inbox, with the way to its neighbours."""
+    if not user.has_perm(ANSWER):
+        return None
+    at, count, before, after = Desk(user, now).neighbours(handoff.pk)
+    return {"at": at, "count": count, "before": before, "after": after} if count else None
+
+
+def _sees_lead(user: User, handoff: Handoff) -> bool:
+    return user.has_perm("leads.see_all_leads") or handoff.lead.owner_id == user.pk or user.has_perm("leads.see_team_leads")
+
+
+def _review(handoff: Handoff) -> RejectionReview | None:
+    try:
+        return handoff.review
+    except ObjectDoesNotExist:
+        return None
+
+
+def _packet_missing(handoff: Handoff) -> bool:
+    try:
+        return not handoff.packet.content
+    except ObjectDoesNotExist:
+        return True
+
+
+def _content(handoff: Handoff) -> dict[str, Any]:
+    """The frozen content with its instants readable; nothing is worked out anew."""
+    if _packet_missing(handoff):
+        return {}
+    content = dict(handoff.packet.content)
+    timeline = [_dated(entry) for entry in content.get("timeline", ())]
+    content["timeline"], content["timeline_more"] = timeline[:SHOWN_EVENTS], timeline[SHOWN_EVENTS:]
+    content["timeline_kept"] = len(timeline)
+    content["downloads"] = [_dated(entry) for entry in content.get("downloads", ())]
+    content["earlier"] = [_dated(entry) for entry in content.get("earlier", ())]
+    content["lines"] = sorted(content.get("lines", ()), key=lambda line: -int(line.get("points", 0)))
+    content["came"] = _dated(content.get("came") or {})
+    content["score"] = _dated(content.get("score") or {})
+    content["questions_open"] = [one["label"] for one in content.get("questions", ()) if one.get("answer") is None]
+    content["questions_known"] = [one for one in content.get("questions", ()) if one.get("answer") is not None]
+    content["opening"] = next((one for one in content["downloads"] if one.get("talk_track")), None)
+    return content
+
+
+def _dated(entry: Mapping[str, Any]) -> dict[str, Any]:
+    at = entry.get("at")
+    return {**entry, "at": parse_datetime(at) if isinstance(at, str) else None}

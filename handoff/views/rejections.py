@@ -1,0 +1,190 @@
+"""The rejection review: what reps gave back and why, marketing's verdict on each, and the same list as a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from handoff.actions.reviewing import review_rejection
+from handoff.filters import RejectionFilter
+from handoff.forms import ReviewForm
+from handoff.models import Handoff, RejectionReview
+from handoff.rejections import findings, known_sources, listed, reason_bars, rejections
+from handoff.states import REVIEW
+from handoff.views.asking import handoff_or_404, next_url, wants_row
+from leads import clock
+from leads.errors import AccordError
+from leads.export import BOM, cell_of, safe_text
+from leads.pages import page, reader, render
+from leads.paging import BoundedPaginator
+
+PAGE_SIZE = 50
+MOST_AT_ONCE = 200
+DONE_WORDS = {"agree": "agreed", "dispute": "disputed", "recycle": "recycled"}
+
+
+@page(REVIEW)
+@require_GET
+def rejection_list(request: HttpRequest) -> HttpResponse:
+    """Reasons as bars, what the criteria paid for, and the rejections themselves; for htmx, all but the page's head."""
+    now = clock.now()
+    narrowed = _filtered(request, now)
+    rows = listed(narrowed.qs)
+    days = narrowed.days
+    kept = request.GET.copy()
+    for name in ("reason", "page"):
+        kept.pop(name, None)
+    for_bars = narrowed.without("reason", "period")
+    context = {
+        "filter": narrowed,
+        "page": BoundedPaginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "bars": reason_bars(for_bars, now=now, days=days, chosen=request.GET.get("reason", ""), query=kept.urlencode()),
+        "findings": findings(narrowed.without("reason", "reviewed")),
+        "days": days,
+        "waiting": rejections(reader(request)).filter(review__isnull=True).count(),
+        "query": request.GET.urlencode(),
+        "has_any": bool(request.GET) or rejections(reader(request)).exists(),
+        "now": now,
+    }
+    return render(request, "handoff/rejections.html", context, title="Rejection review", fragment="handoff/_rejections.html")
+
+
+@page(REVIEW)
+@require_GET
+def rejection_lines(request: HttpRequest, pk: int) -> HttpResponse:
+    """The lines of the score a rejected lead was handed over with."""
+    handoff = handoff_or_404(request, pk)
+    stored = Handoff.objects.filter(pk=handoff.pk).values_list("packet__content__lines", flat=True).first()
+    context = {"handoff": handoff, "lines": stored or []}
+    return render(request, "handoff/_rejection_lines.html", context, fragment="handoff/_rejection_lines.html")
+
+
+@page(REVIEW)
+@require_POST
+def rejection_review(request: HttpRequest) -> HttpResponse:
+    """One verdict on one rejection or several. Each stands by itself: one that cannot be reviewed does not hold up the others."""
+    user = reader(request)
+    given = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isdecimal() and len(text) < 19]
+    known = list(Handoff.objects.visible_to(user).filter(pk__in=given).values_list("pk", flat=True))
+    form = ReviewForm(request.POST, today=timezone.localdate(), known=known)
+    if not form.is_valid():
+        problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
+        return _refused(request, known, problem, status=422)
+    done, refused = 0, []
+    for handoff in Handoff.objects.filter(pk__in=form.cleaned_data["ids"]).select_related("lead").order_by("lead_id", "pk"):
+        try:
+            review_rejection(
+                handoff, actor=user, verdict=form.cleaned_data["verdict"], note=form.cleaned_data["note"],
+                return_on=form.cleaned_data["return_on"],
+            )  # fmt: skip
+            done += 1
+        except AccordError as other:
+            refused.append(f"{handoff.lead.name}: {other.message}")
+    if wants_row(request) and len(known) == 1:
+        return _row(request, known[0], problem=refused[0] if refused else "", status=409 if refused else 200)
+    if done:
+        messages.success(request, f"{done} rejection{'' if done == 1 else 's'} {DONE_WORDS[form.cleaned_data['verdict']]}.")
+    for words in refused[:10]:
+        messages.error(request, words)
+    return HttpResponseRedirect(next_url(request, reverse("admin:rejection-list")))
+
+
+@page(REVIEW)
+@require_GET
+def rejection_export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The list as it is filtered, as CSV that no spreadsheet takes for formulas."""
+    now = clock.now()
+    rows = listed(_filtered(request, now).qs)
+    name = f"rejections-{timezone.localtime(now):%Y-%m-%d}.csv"
+    return StreamingHttpResponse(
+        _csv_lines(rows.iterator(chunk_size=1000)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+HEADERS = (
+    "Hand-off",
+    "Company",
+    "Person",
+    "E-mail",
+    "Source",
+    "Campaign",
+    "Rep",
+    "Rejected",
+    "Reason",
+    "Note",
+    "Score",
+    "Verdict",
+    "Reviewed by",
+    "Reviewed",
+    "Verdict note",
+    "Comes back",
+)
+
+
+class _Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _csv_lines(rows: Iterator[Handoff]) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield BOM + str(writer.writerow([safe_text(label) for label in HEADERS]))
+    for row in rows:
+        cells = (cell_of(value) for value in _cells(row))
+        yield str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
+
+
+def _cells(row: Handoff) -> tuple[object, ...]:
+    lead, review = row.lead, getattr(row, "review", None)
+    campaign = lead.first_campaign.name if lead.first_campaign else ""
+    about = (row.pk, str(lead.company or ""), lead.name, lead.email, lead.first_source, campaign, str(row.owner or ""))
+    answer = (row.answered_at, str(row.reason or ""), row.note, row.score)
+    if review is None:
+        return *about, *answer, "", "", None, "", None
+    return *about, *answer, review.get_verdict_display(), str(review.by), review.at, review.note, review.return_on
+
+
+def _filtered(request: HttpRequest, now: datetime) -> RejectionFilter:
+    rows = rejections(reader(request))
+    return RejectionFilter(request.GET, queryset=rows, now=now, sources=known_sources(rows))
+
+
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    """What the person had typed, for the form that comes back."""
+    return {
+        "given_note": request.POST.get("note", ""),
+        "given_return": request.POST.get("return_on", ""),
+        "given_verdict": request.POST.get("verdict", ""),
+    }
+
+
+def _row(request: HttpRequest, pk: int, *, problem: str = "", status: int = 200) -> HttpResponse:
+    row = listed(Handoff.objects.filter(pk=pk)).get()
+    context = {"handoff": row, "problem": problem, **(_typed(request) if problem else {})}
+    return render(request, "handoff/_rejection_row.html", context, fragment="handoff/_rejection_row.html", status=status)
+
+
+def _refused(request: HttpRequest, known: list[int], problem: str, *, status: int) -> HttpResponse:
+    """What was wrong, in the row it was about; for several, on a page that keeps what was typed."""
+    if wants_row(request) and len(known) == 1:
+        return _row(request, known[0], problem=problem, status=status)
+    context = {
+        **_typed(request),
+        "problem": problem,
+        "rows": list(listed(Handoff.objects.filter(pk__in=known))),
+        "here": next_url(request, reverse("admin:rejection-list")),
+        "verdicts": RejectionReview.Verdict.choices,
+    }
+    return render(request, "handoff/review.html", context, title="Review rejections", status=status)
