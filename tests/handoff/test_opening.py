@@ -1,0 +1,111 @@
+"""From a qualification to a hand-off: once each, joined where one is open, and only where it may."""
+
+from datetime import timedelta
+
+from handoff.actions import accept_handoff, open_handoffs, reject_handoff, review_rejection
+from handoff.models import Handoff, SlaTimer
+from handoff.states import ClockKind, HandoffState
+from leads.models import Activity, LeadRevision, Outbox
+from scoring.models import Qualification
+from tests.handoff.conftest import HOUR, MONDAY
+
+
+def test_a_qualification_becomes_a_queued_hand_off_with_packet_and_clock(work):
+    qualification = work.qualification()
+    assert open_handoffs() == 1
+    handoff = Handoff.objects.get()
+    assert (handoff.qualification, handoff.state, handoff.nth, handoff.owner) == (qualification, HandoffState.QUEUED, 1, None)
+    assert (handoff.score, handoff.tier, handoff.headline) == (72, 2, "Requested a demo, Company size")
+    assert handoff.queue_reason
+    assert handoff.lead.stage == "mql"
+    assert handoff.packet.complete
+    assert work.timer(handoff, ClockKind.OFFER).due_at == MONDAY + HOUR
+    assert handoff.policy.key == "standard"
+
+
+def test_opening_again_does_nothing(work):
+    work.qualification()
+    assert open_handoffs() == 1
+    assert open_handoffs() == 0
+    assert Handoff.objects.count() == 1
+
+
+def test_what_is_not_released_or_cannot_be_reached_waits(work, make):
+    held_back = work.qualification()
+    Qualification.objects.filter(pk=held_back.pk).update(release_at=None)
+    later = work.qualification()
+    Qualification.objects.filter(pk=later.pk).update(release_at=MONDAY + HOUR)
+    work.qualification(lead=make.lead(email="", contactable=False, contact_problem="no_contact", stage="inquiry"))
+    work.qualification(lead=make.lead(stage="disqualified"))
+    assert open_handoffs() == 0
+    work.hands.advance(HOUR)
+    assert open_handoffs() == 1
+    assert Handoff.objects.get().qualification == later
+
+
+def test_mql_and_mqo_of_one_moment_are_one_hand_off(work, make):
+    lead = make.lead()
+    first, second = work.qualification(lead=lead), work.qualification(lead=lead, kind="mqo")
+    assert open_handoffs() == 2
+    handoff = Handoff.objects.get()
+    assert (handoff.qualification, handoff.is_mqo) == (first, True)
+    second.refresh_from_db()
+    assert second.closed_as == "joined"
+
+
+def test_new_interest_joins_the_open_hand_off_and_its_owner_is_told(work, cast):
+    handoff = work.offered()
+    accept_handoff(handoff, actor=cast.rep)
+    before = LeadRevision.objects.get(lead=handoff.lead).rev
+    mqo = work.qualification(lead=handoff.lead, kind="mqo")
+    assert open_handoffs() == 1
+    assert Handoff.objects.count() == 1
+    mqo.refresh_from_db()
+    assert mqo.closed_as == "joined"
+    fresh = work.fresh(handoff)
+    assert fresh.is_mqo
+    assert work.timer(handoff, ClockKind.MQO_FOLLOWUP).due_at == MONDAY + 48 * HOUR
+    assert Activity.objects.get(lead=handoff.lead).kind == "interest"
+    assert LeadRevision.objects.get(lead=handoff.lead).rev == before + 1
+    assert Outbox.objects.filter(kind="handoff.interest", recipient=cast.rep, channel="inapp").count() == 1
+    assert list(handoff.events.values_list("verb", flat=True))[-1] == "join"
+
+
+def test_joining_a_queued_hand_off_tells_nobody(work, cast):
+    cast.rep.rep.delete()
+    handoff = work.queued()
+    work.qualification(lead=handoff.lead, kind="mqo")
+    assert open_handoffs() == 1
+    assert work.fresh(handoff).is_mqo
+    assert not SlaTimer.objects.filter(kind=ClockKind.MQO_FOLLOWUP).exists()
+    assert not Outbox.objects.filter(kind="handoff.interest").exists()
+
+
+def test_a_mark_that_came_while_queued_starts_the_follow_up_with_the_offer(work, cast):
+    from handoff.routing import route_waiting
+
+    cast.rep.rep.delete()
+    handoff = work.queued()
+    work.qualification(lead=handoff.lead, kind="mqo")
+    open_handoffs()
+    work.rep(cast.rep)
+    route_waiting()
+    assert work.timer(handoff, ClockKind.MQO_FOLLOWUP).state == "running"
+
+
+def test_a_lead_that_comes_back_is_handed_over_the_second_time(work, cast):
+    handoff = work.offered()
+    reject_handoff(handoff, actor=cast.rep, reason="bad_timing")
+    again = work.qualification(lead=handoff.lead, at=MONDAY)
+    assert open_handoffs() == 0  # its rejection is not settled
+    work.hands.advance(timedelta(seconds=20))
+    review_rejection(handoff, actor=cast.marketer, verdict="recycle")
+    assert open_handoffs() == 1
+    second = Handoff.objects.get(qualification=again)
+    assert (second.nth, second.lead.stage) == (2, "mql")
+
+
+def test_the_batch_is_limited_and_the_rest_comes_next(work):
+    for _ in range(5):
+        work.qualification()
+    assert [open_handoffs(limit=2) for _ in range(4)] == [2, 2, 1, 0]
