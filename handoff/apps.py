@@ -21,8 +21,10 @@ class HandoffConfig(AppConfig):
         )
         from handoff import navigation, notices, panels
         from handoff.actions.working import close_by_outcome
+        from handoff.in_use import leads_handed_over
         from leads import hooks
 
+        hooks.leads_in_use.append(leads_handed_over)
         notices.register_kinds()
         navigation.connect()
         panels.connect()

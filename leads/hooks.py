@@ -17,6 +17,8 @@ facts_changed: list[Callable[[Sequence[int]], None]] = []
 outcome_recorded: list[Callable[["Lead", "Case", "User | None"], None]] = []
 lead_merged: list[Callable[["Lead", "Lead", "User | None"], None]] = []
 lead_erased: list[Callable[["Lead", "User | None"], None]] = []
+# Asked before an import is undone: which of these leads somebody works with, and why they stay.
+leads_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
 
 
 def nudge_facts_changed(lead_ids: Sequence[int]) -> None:

@@ -1,0 +1,280 @@
+"""The verbs of an import: upload, map, check, run, stop, resume, undo, correct. Long work becomes a `Job`; state is in the database only."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from django.core.files import File
+from django.db import transaction
+
+from leads import clock, jobs
+from leads.errors import Conflict, Invalid, NotAllowed
+from leads.importing import columns, mapping, reader
+from leads.importing.columns import Profile
+from leads.importing.mapping import FileMapping, KnownField
+from leads.importing.reader import Layout
+from leads.models import Campaign, ExternalId, ImportRun, Job, LeadField, User
+
+CHECK, RUN, UNDO, RETRY = "import_check", "import_run", "import_undo", "import_retry"
+UNDO_FOR = timedelta(hours=24)
+SAMPLE_ROWS = 10_000
+SAMPLE_CELLS = 500_000
+NEW_FIELDS_UP_TO = 100  # columns; a file with more is not a table of custom fields
+# The columns a download of refused rows begins with; they go nowhere when it comes back corrected.
+LINE_COLUMN, WHY_COLUMN = "Line in file", "Why refused"
+State = ImportRun.State
+EDITABLE = (State.UPLOADED, State.MAPPED, State.CHECKED)
+
+
+def allow(actor: User | None) -> None:
+    """None is the command line."""
+    if actor is not None and not actor.has_perm("leads.import_leads"):
+        raise NotAllowed("You may not import files.")
+
+
+@contextmanager
+def opened(run: ImportRun) -> Iterator[BinaryIO]:
+    """The uploaded file as plain bytes."""
+    with run.file.storage.open(run.file.name, "rb") as file:
+        yield cast("BinaryIO", file.file)
+
+
+def upload(
+    file: BinaryIO,
+    *,
+    name: str,
+    kind: str,
+    actor: User | None,
+    campaign: Campaign | None = None,
+    source: str = "",
+    encoding: str = "",
+    corrects: ImportRun | None = None,
+) -> ImportRun:
+    """Keep the file and guess how it is to be read and where its columns go. FileRefused when it is no table; then nothing is kept."""
+    allow(actor)
+    layout = reader.inspect(file, encoding=encoding)
+    profiles = _profiles(file, layout)
+    file.seek(0)
+    digest = hashlib.sha256()
+    size = 0
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+        size += len(piece)
+    file.seek(0)
+    run = ImportRun(
+        kind=kind,
+        file_name=(Path(name).name or "upload")[-255:].replace("\0", ""),
+        file_size=size,
+        file_hash=digest.hexdigest(),
+        campaign=campaign,
+        source=source.strip()[:80],
+        corrects=corrects,
+        created_by=actor,
+        created_at=clock.now(),
+    )
+    _describe(run, layout, profiles)
+    with transaction.atomic():
+        run.file.save(Path(name).name[-100:] or "upload", File(file), save=False)
+        run.save()
+    return run
+
+
+def reread(run: ImportRun, *, actor: User | None, **how: Any) -> ImportRun:
+    """Read the file another way (encoding, delimiter, header_line, sheet) and guess its columns anew."""
+    allow(actor)
+    with opened(run) as file:
+        layout = reader.inspect(file, **how)
+        profiles = _profiles(file, layout)
+    _describe(run, layout, profiles)
+    _save(run, EDITABLE, State.UPLOADED, dialect=run.dialect, columns=run.columns, mapping=run.mapping, check_result={})
+    return run
+
+
+def set_mapping(run: ImportRun, chosen: FileMapping, *, actor: User | None) -> ImportRun:
+    """Keep what a person chose, also when it is not complete yet. A check made before no longer holds."""
+    allow(actor)
+    stored = chosen.as_json()
+    if stored == run.mapping and run.state == State.CHECKED:
+        return run
+    return _save(run, EDITABLE, State.MAPPED, mapping=stored, check_result={})
+
+
+def start_check(run: ImportRun, *, actor: User | None, here: bool = False) -> ImportRun:
+    """The worker reads the whole file and says what an import would do. Invalid when the mapping cannot work."""
+    allow(actor)
+    validate(run)
+    with transaction.atomic():
+        job = jobs.enqueue(CHECK, actor=actor, payload={"run": run.pk})
+        if here:
+            jobs.hold(job)
+        return _save(run, EDITABLE, State.MAPPED, job=job, check_result={})
+
+
+def start(run: ImportRun, *, actor: User | None, options: Mapping[str, Any] | None = None, here: bool = False) -> ImportRun:
+    """The worker imports the file; `here`: the job is left to the caller, who works it at once."""
+    allow(actor)
+    validate(run)
+    with transaction.atomic():
+        job = jobs.enqueue(RUN, actor=actor, payload={"run": run.pk}, total=run.check_result.get("rows"))
+        if here:
+            jobs.hold(job)
+        return _save(
+            run, EDITABLE, State.RUNNING, job=job, options={**run.options, **(options or {})}, started_at=clock.now(), error=""
+        )
+
+
+def stop(run: ImportRun, *, actor: User | None) -> ImportRun:
+    """The job of this run stops after the batch it is in; what is imported stays."""
+    allow(actor)
+    if run.job is None:
+        raise Conflict("Nothing is running.", code="job_ended")
+    with transaction.atomic():
+        job = jobs.ask_stop(run.job)
+        if job.state == Job.State.STOPPED and job.kind == RUN:
+            _save(run, (State.RUNNING,), State.STOPPED)
+    return run
+
+
+def resume(run: ImportRun, *, actor: User | None) -> ImportRun:
+    """A stopped or failed run goes on after the last row it took."""
+    allow(actor)
+    if run.job is None or run.job.kind != RUN:
+        raise Conflict("There is nothing to resume.", code="job_not_stopped")
+    with transaction.atomic():
+        jobs.resume(run.job)
+        return _save(run, (State.STOPPED, State.FAILED), State.RUNNING, error="")
+
+
+def undo(run: ImportRun, *, actor: User | None) -> ImportRun:
+    """The worker removes what the run created and nobody has touched since. Conflict after 24 hours."""
+    allow(actor)
+    if not may_undo(run):
+        raise Conflict("An import can be undone within 24 hours of its end, and once.", code="undo_over")
+    with transaction.atomic():
+        job = jobs.enqueue(UNDO, actor=actor, payload={"run": run.pk})
+        return _save(run, (State.DONE, State.STOPPED, State.FAILED), State.RUNNING, job=job)
+
+
+def may_undo(run: ImportRun) -> bool:
+    if run.state not in (State.DONE, State.STOPPED, State.FAILED) or not run.received:
+        return False
+    return run.finished_at is None or clock.now() <= run.finished_at + UNDO_FOR
+
+
+def retry(run: ImportRun, *, actor: User | None) -> ImportRun:
+    """The worker tries all refused rows again, with the choices, fields and corrections there are by now."""
+    allow(actor)
+    with transaction.atomic():
+        job = jobs.enqueue(RETRY, actor=actor, payload={"run": run.pk})
+        return _save(run, (State.DONE, State.STOPPED), State.RUNNING, job=job)
+
+
+def discard(run: ImportRun, *, actor: User | None) -> None:
+    """Forget an upload that was never run."""
+    allow(actor)
+    if not ImportRun.objects.filter(pk=run.pk, state__in=EDITABLE).delete()[0]:
+        raise Conflict("It has run already; undo it instead.", code="import_ran")
+    run.file.storage.delete(run.file.name)
+
+
+def validate(run: ImportRun) -> FileMapping:
+    """The run's mapping, or Invalid naming the column that has to be decided."""
+    chosen = FileMapping.from_json(run.mapping)
+    names = [column["name"] for column in run.columns]
+    at = chosen.column_of("outcome")
+    values = [value for value, _ in run.columns[at]["counts"]] if at >= 0 else []
+    mapping.check(chosen, names, values)
+    keys = [goes.new.key for goes in chosen.goes if goes.target == "new" and goes.new]
+    existing = set(LeadField.objects.filter(key__in=keys).values_list("key", flat=True))
+    for goes in chosen.goes:
+        if goes.target == "new" and goes.new and (goes.new.key in existing or keys.count(goes.new.key) > 1):
+            raise Invalid(
+                f"There is a custom field {goes.new.key} already. Send the column there or name the new one otherwise.",
+                code="field_exists", field=goes.new.key, expected="another name",
+            )  # fmt: skip
+    return chosen
+
+
+def known_fields() -> list[KnownField]:
+    """The custom fields in use, as columns can go there."""
+    return [
+        KnownField(found.key, found.label, found.type, tuple(found.choices)) for found in LeadField.objects.filter(active=True)
+    ]
+
+
+def earlier_run(run: ImportRun) -> ImportRun | None:
+    """The last finished import of the very same file, if there is one."""
+    done = ImportRun.objects.filter(file_hash=run.file_hash, kind=run.kind, state__in=(State.DONE, State.RUNNING, State.STOPPED))
+    return done.exclude(pk=run.pk).order_by("-created_at").first()
+
+
+def profiles_of(run: ImportRun) -> list[Profile]:
+    return [Profile.from_json(index, stored) for index, stored in enumerate(run.columns)]
+
+
+def layout_of(run: ImportRun) -> Layout:
+    return Layout.from_json(run.dialect)
+
+
+def _profiles(file: BinaryIO, layout: Layout) -> list[Profile]:
+    rows = min(SAMPLE_ROWS, max(200, SAMPLE_CELLS // len(layout.columns)))
+    if layout.format == "xlsx":
+        rows = min(rows, 2_000)
+    return columns.profile(layout.columns, (row.cells for row in islice(reader.rows(file, layout), rows)))
+
+
+def _describe(run: ImportRun, layout: Layout, profiles: Sequence[Profile]) -> None:
+    few = len(profiles) <= NEW_FIELDS_UP_TO
+    run.dialect = layout.as_json()
+    run.columns = [column.as_json(100 if few else 12) for column in profiles]
+    guessed = mapping.guess(run.kind, profiles, known_fields())
+    if run.corrects:
+        guessed = _as_before(run.corrects, guessed, profiles)
+    if not few:
+        guessed = replace(guessed, goes=tuple(mapping.Goes() if goes.target == "new" else goes for goes in guessed.goes))
+    at = guessed.column_of("external_id")
+    if at >= 0:
+        guessed = replace(guessed, system=_system_of(profiles[at]) or guessed.system)
+    run.mapping = guessed.as_json()
+
+
+def _as_before(earlier: ImportRun, guessed: FileMapping, profiles: Sequence[Profile]) -> FileMapping:
+    """The columns of a corrected file go where they went before; custom fields made then are there now."""
+    old = FileMapping.from_json(earlier.mapping)
+    by_name = {column["name"]: goes for column, goes in zip(earlier.columns, old.goes, strict=True)}
+    there = {f"custom.{known.key}" for known in known_fields()}
+    goes = []
+    for column, guess in zip(profiles, guessed.goes, strict=True):
+        before = by_name.get(column.name)
+        if column.name in (LINE_COLUMN, WHY_COLUMN):
+            before = mapping.Goes()
+        elif before and before.target == "new" and before.new and f"custom.{before.new.key}" in there:
+            before = replace(before, target=f"custom.{before.new.key}", new=None)
+        goes.append(before or guess)
+    return replace(guessed, goes=tuple(goes), outcomes={**guessed.outcomes, **old.outcomes}, system=old.system)
+
+
+def _system_of(column: Profile) -> str:
+    """Under which system most of these ids are known already, so that an outcome finds the lead its id came with."""
+    sample = list(islice(column.counts, 200))
+    systems = list(ExternalId.objects.filter(value__in=sample).values_list("system", flat=True)[:200])
+    return max(set(systems), key=systems.count) if systems else ""
+
+
+def _save(run: ImportRun, seen: Sequence[str], to: str, **values: Any) -> ImportRun:
+    """Change the run only from a state in which that may be done; Conflict names the state it is in."""
+    with transaction.atomic():
+        if ImportRun.objects.filter(pk=run.pk, state__in=seen).update(state=to, **values) != 1:
+            now = ImportRun.objects.filter(pk=run.pk).first()
+            raise Conflict(
+                f"This import is {now.get_state_display().lower()} by now." if now else "This import is gone.", code="import_moved_on"
+            )
+    run.refresh_from_db()
+    return run
+
+

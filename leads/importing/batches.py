@@ -1,0 +1,187 @@
+"""Rows of a file handed to the intake, batch by batch: the same for the check, the run and the second try of refused rows."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from leads.choices import FieldType
+from leads.importing import targets
+from leads.importing.convert import Converted, Converter
+from leads.importing.mapping import FileMapping, KnownField
+from leads.importing.reader import Row
+from leads.intake import batch
+from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
+from leads.models import Campaign, Case, ImportRun, LeadField, User
+
+SIZE = MOST_AT_ONCE
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of rows; adds up."""
+
+    created: int = 0
+    updated: int = 0
+    attached: int = 0
+    refused: int = 0
+    cases: int = 0
+
+    @property
+    def received(self) -> int:
+        return self.created + self.updated + self.attached + self.refused
+
+    def add(self, answers: Sequence[Taken], *, cases_before: int) -> None:
+        """Count answers; a case is new when its id is above what there was before the batch."""
+        for taken in answers:
+            setattr(self, taken.status, getattr(self, taken.status) + 1)
+        self.cases += len({taken.case_id for taken in answers if taken.case_id and taken.case_id > cases_before})
+
+
+@dataclass(slots=True)
+class Feeder:
+    """Turns rows of one run into what the intake takes, and hands them over."""
+
+    run: ImportRun
+    mapping: FileMapping
+    columns: Sequence[str]
+    fields: Mapping[str, KnownField]
+    actor: User | None
+    at: dt.datetime
+    converter: Converter = field(init=False)
+    cases_before: int = field(init=False, default=0)
+    _campaigns: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        zone = ZoneInfo(self.actor.time_zone) if self.actor else dt.UTC
+        self.converter = Converter(self.mapping, self.columns, self.fields, zone)
+
+    def take(self, rows: Sequence[Row]) -> list[Taken]:
+        """What became of each row, in order, in the transaction that is open. Refused rows are kept raw by the intake."""
+        converted = [self.converter(row) for row in rows]
+        self._find_campaigns(converted)
+        self.cases_before = Case.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        match self.run.kind:
+            case targets.LEADS | targets.COMPANIES:
+                items = [self._incoming(one) for one in converted]
+                take = batch.take_in if self.run.kind == targets.LEADS else batch.take_in_companies
+                return take(items, actor=self.actor, channel="import", at=self.at, import_run_id=self.run.pk)
+            case targets.ACTIVITIES:
+                about = [self._about(one) for one in converted]
+                return batch.take_in_activities(about, actor=self.actor, channel="import", at=self.at, import_run_id=self.run.pk)
+            case _:
+                about = [self._about(one) for one in converted]
+                return batch.take_in_outcomes(about, actor=self.actor, channel="import", at=self.at, import_run_id=self.run.pk)
+
+    def _incoming(self, one: Converted) -> Incoming:
+        return Incoming(
+            kind="company" if self.run.kind == targets.COMPANIES else "lead",
+            values=one.values,
+            external={self.mapping.system: one.external_id} if one.external_id else {},
+            outcome=_outcome(one),
+            source=(one.source or self.run.source)[:80],
+            campaign_id=self._campaign_id(one),
+            occurred_at=one.occurred_at,
+            raw=self.converter.raw(one.row),
+            line=one.row.line,
+            problems=tuple(one.problems),
+        )
+
+    def _about(self, one: Converted) -> AboutLead:
+        source = one.source or self.run.source
+        activity = None
+        if self.run.kind == targets.ACTIVITIES and one.kind:
+            activity = IncomingActivity(
+                kind=one.kind,
+                occurred_at=one.occurred_at or self.at,
+                asset=one.asset,
+                campaign_id=self._campaign_id(one),
+                source=source or "import",
+                source_id=one.source_id or self.source_id(one.row.line),
+                properties=one.properties,
+            )
+        problems = one.problems
+        if self.run.kind == targets.ACTIVITIES and not one.kind and not problems:
+            problems = [Problem("no_activity_kind", "Kind of activity", "", "The row does not say what the lead did.")]
+        return AboutLead(
+            who=Who(
+                email=str(one.values.get("lead.email", "")), external={self.mapping.system: one.external_id} if one.external_id else {}
+            ),
+            activity=activity,
+            outcome=_outcome(one) if self.run.kind == targets.OUTCOMES else None,
+            source=source[:80],
+            campaign_id=self._campaign_id(one),
+            raw=self.converter.raw(one.row),
+            line=one.row.line,
+            problems=tuple(problems),
+        )
+
+    def source_id(self, line: int) -> str:
+        """The id of an activity that came without one: the same file imported again is recognised row by row."""
+        return f"{self.run.file_hash[:20]}:{line}"
+
+    def _find_campaigns(self, converted: Sequence[Converted]) -> None:
+        """Campaigns named in a column, made where there is none of that name yet."""
+        names = {one.campaign[:120] for one in converted if one.campaign} - self._campaigns.keys()
+        if not names:
+            return
+        known = {name.casefold(): pk for name, pk in Campaign.objects.values_list("name", "pk")}
+        for name in sorted(names):
+            if name.casefold() not in known:
+                known[name.casefold()] = Campaign.objects.get_or_create(name=name)[0].pk
+            self._campaigns[name] = known[name.casefold()]
+
+    def forget(self) -> None:
+        """What was made for a batch that is taken back is no longer there."""
+        self._campaigns.clear()
+
+    def _campaign_id(self, one: Converted) -> int | None:
+        return self._campaigns[one.campaign[:120]] if one.campaign else self.run.campaign_id
+
+
+def _outcome(one: Converted) -> IncomingOutcome | None:
+    if not one.outcome:
+        return None
+    return IncomingOutcome(outcome=one.outcome, at=one.outcome_at, reason=one.outcome_reason, amount=one.outcome_amount)
+
+
+def fields_for(mapping: FileMapping, choices: Mapping[str, Sequence[str] | None]) -> dict[str, KnownField]:
+    """The custom fields a mapping speaks of by key: those there are, and those it makes.
+
+    `choices` are the values a survey found, by column; where it gave up counting the field is made a text.
+    """
+    fields = {
+        found.key: KnownField(found.key, found.label, found.type, tuple(found.choices)) for found in LeadField.objects.all()
+    }
+    for index, goes in enumerate(mapping.goes):
+        if goes.target == "new" and goes.new and goes.new.key not in fields:
+            found = choices.get(str(index), goes.new.choices)
+            type_ = goes.new.type if found is not None else FieldType.TEXT
+            fields[goes.new.key] = KnownField(goes.new.key, goes.new.label, type_, tuple(found or ()))
+    return fields
+
+
+def make_fields(mapping: FileMapping, fields: Mapping[str, KnownField]) -> list[str]:
+    """Create the custom fields a mapping makes and that are not there yet; their keys."""
+    wanted = [goes.new for goes in mapping.goes if goes.target == "new" and goes.new]
+    there = set(LeadField.objects.filter(key__in=[new.key for new in wanted]).values_list("key", flat=True))
+    after = LeadField.objects.order_by("-position").values_list("position", flat=True).first() or 0
+    made = LeadField.objects.bulk_create(
+        [
+            LeadField(
+                key=new.key, label=new.label, type=fields[new.key].type, choices=[choice[:120] for choice in fields[new.key].choices],
+                known=new.known, personal=new.personal, position=after + place,
+            )
+            for place, new in enumerate(wanted, start=1)
+            if new.key not in there
+        ],
+        ignore_conflicts=True,  # another import made it this very moment
+    )  # fmt: skip
+    return [made_field.key for made_field in made]
+
+
+def pieces(rows: Any, size: int = SIZE) -> list[Row]:
+    """The next rows, at most `size`."""
+    return list(islice(rows, size))

@@ -1,0 +1,147 @@
+"""The check before an import: the whole file through the real intake, counted, and taken back batch by batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+
+from leads import clock
+from leads.errors import AccordError
+from leads.facts import facts_of
+from leads.importing import actions, targets
+from leads.importing.batches import Counts, Feeder, fields_for, make_fields, pieces
+from leads.importing.mapping import FileMapping
+from leads.importing.reader import Row, rows
+from leads.importing.run import refusals_of
+from leads.importing.survey import Survey
+from leads.intake.incoming import Taken
+from leads.jobs import Work
+from leads.lib.folding import email_key
+from leads.models import ImportRefusal, ImportRun, Job
+from leads.slots import slots
+
+FORECAST_ROWS = 3_000
+NOTES = 20
+
+
+class CheckWork(Work):
+    """Counts what an import would do. Begins anew when it was interrupted: it writes nothing but its counts."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.run = ImportRun.objects.select_related("campaign").get(pk=job.payload["run"])
+        job.position, job.total = 0, None
+        self._survey: Survey | None = Survey(self.run)
+        self._found: dict[str, Any] = {}
+        self._counts = Counts()
+        self._notes: dict[tuple[str, str], list[Any]] = {}  # count and an example by code and field
+        self._facts: list[dict[str, object]] = []
+        self._sampled = 0
+        # Whom the file has named so far: taken back between batches, the intake cannot know.
+        self._seen: set[int] = set()
+        self._mapping = FileMapping.from_json(self.run.mapping)
+        self._names = [column["name"] for column in self.run.columns]
+
+    def step(self) -> bool:
+        if self._survey is not None:
+            return self._read_on(self._survey)
+        batch = pieces(self._rows)
+        if batch:
+            self._try(batch)
+            self.job.position = batch[-1].number
+        self._keep()
+        return bool(batch)
+
+    def _read_on(self, survey: Survey) -> bool:
+        if survey.step():
+            self.job.progress_text = f"Reading the file: {survey.count:,} rows"
+            return True
+        self._found = survey.result
+        self.job.total = survey.count
+        self.job.progress_text = ""
+        survey.close()
+        self._survey = None
+        ImportRefusal.objects.filter(run=self.run).delete()
+        self._fields = fields_for(self._mapping, self._found["choices"])
+        self._feeder = Feeder(self.run, self._mapping, self._names, self._fields, self.run.created_by, clock.now())
+        self._opened = actions.opened(self.run)
+        self._rows = rows(self._opened.__enter__(), actions.layout_of(self.run))
+        return True
+
+    def _try(self, batch: Sequence[Row]) -> None:
+        self._feeder.at = clock.now()
+        taken_back = transaction.savepoint()
+        make_fields(self._mapping, self._fields)
+        answers = self._feeder.take(batch)
+        if self.run.kind == targets.LEADS and self._sampled < FORECAST_ROWS:
+            self._sampled += len(answers)
+            open_leads = [one.lead_id for one in answers if one.lead_id and one.case_id is None]
+            self._facts += facts_of(open_leads).values()
+        transaction.savepoint_rollback(taken_back)
+        self._feeder.forget()
+        answers = [self._known_from_before(row, one) for row, one in zip(batch, answers, strict=True)]
+        self._counts.add(answers, cases_before=self._feeder.cases_before)
+        ImportRefusal.objects.bulk_create(refusals_of(self.run, self._feeder, batch, answers))
+        for one in answers:
+            for problem in one.problems if one.status != "refused" else ():
+                self._notes.setdefault((problem.code, problem.field), [0, problem.message])[0] += 1
+
+    def _known_from_before(self, row: Row, one: Taken) -> Taken:
+        """What the import would really say of a person an earlier batch of this file has brought: updated, not created."""
+        if one.status not in ("created", "updated"):
+            return one
+        keys = {hash(key) for key in self._keys(row)}
+        known = not keys.isdisjoint(self._seen)
+        self._seen |= keys
+        return Taken("updated", one.lead_id, one.submission_id, one.problems, one.case_id) if known and one.status == "created" else one
+
+    def _keys(self, row: Row) -> list[tuple[str, str]]:
+        keys = []
+        for target in ("lead.email", "external_id", "company.domain") if self.run.kind == targets.LEADS else ("company.domain", "company.name"):
+            at = self._mapping.column_of(target)
+            if at >= 0 and target != "company.domain" and row.cells[at].strip():
+                keys.append((target, email_key(row.cells[at])))
+        return keys
+
+    def _keep(self) -> None:
+        counts = self._counts
+        ImportRun.objects.filter(pk=self.run.pk).update(
+            check_result={
+                **self._found,
+                "received": counts.received,
+                "created": counts.created,
+                "updated": counts.updated,
+                "attached": counts.attached,
+                "refused": counts.refused,
+                "cases": counts.cases,
+                "notes": [
+                    {"code": code, "field": field, "message": message, "count": count}
+                    for (code, field), (count, message) in sorted(self._notes.items(), key=lambda note: -note[1][0])[:NOTES]
+                ],
+            }
+        )
+
+    def done(self) -> None:
+        result = ImportRun.objects.values_list("check_result", flat=True).get(pk=self.run.pk)
+        result["forecast"] = self._forecast()
+        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.MAPPED).update(
+            state=ImportRun.State.CHECKED, check_result=result
+        )
+        self.job.result = {key: result[key] for key in ("received", "created", "updated", "attached", "refused", "cases")}
+
+    def _forecast(self) -> list[str]:
+        if self.run.kind != targets.LEADS or not self._facts:
+            return []
+        open_share = len(self._facts) / max(1, self._sampled)
+        total = round((self._counts.received - self._counts.refused) * min(1.0, open_share))
+        return [line for forecast in slots.import_forecasts for line in forecast(self._facts, total)]
+
+    def failed(self, error: AccordError) -> None:
+        ImportRun.objects.filter(pk=self.run.pk).update(error=error.message, check_result={"error": error.message})
+
+    def close(self) -> None:
+        if self._survey is not None:
+            self._survey.close()
+        if hasattr(self, "_opened"):
+            self._rows.close()
+            self._opened.__exit__(None, None, None)

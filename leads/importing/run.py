@@ -1,0 +1,192 @@
+"""The import itself, and the second try of what it refused: each batch is one transaction with its rows, its refusals and its position."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F
+
+from leads import clock
+from leads.errors import AccordError
+from leads.importing import actions
+from leads.importing.batches import SIZE, Counts, Feeder, fields_for, make_fields, pieces
+from leads.importing.mapping import FileMapping
+from leads.importing.reader import Row, rows
+from leads.importing.survey import Survey
+from leads.intake.incoming import Problem, Taken
+from leads.jobs import Work
+from leads.models import ImportRefusal, ImportRun, Job
+
+State = ImportRun.State
+
+
+class RunWork(Work):
+    """Takes in a file from the row after the job's position."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.run = ImportRun.objects.select_related("created_by").get(pk=job.payload["run"])
+        self._mapping = FileMapping.from_json(self.run.mapping)
+        self._survey = None if "choices" in self.run.check_result else Survey(self.run)
+        self._feeder: Feeder | None = None
+
+    def step(self) -> bool:
+        if self._survey is not None:
+            return self._read_on(self._survey)
+        feeder = self._feeder or self._begin()
+        batch = pieces(self._rows)
+        if not batch:
+            return False
+        feeder.at = clock.now()
+        answers = feeder.take(batch)
+        keep(self.run, feeder, batch, answers)
+        self.job.position = batch[-1].number
+        return len(batch) == SIZE
+
+    def _read_on(self, survey: Survey) -> bool:
+        if survey.step():
+            self.job.progress_text = f"Reading the file: {survey.count:,} rows"
+            return True
+        self.job.progress_text = ""
+        self.run.check_result = {**self.run.check_result, **survey.result}
+        ImportRun.objects.filter(pk=self.run.pk).update(check_result=self.run.check_result)
+        survey.close()
+        self._survey = None
+        return True
+
+    def _begin(self) -> Feeder:
+        fields = fields_for(self._mapping, self.run.check_result["choices"])
+        self.job.total = self.run.check_result["rows"]
+        if not self.job.position:
+            ImportRefusal.objects.filter(run=self.run).delete()  # those of the check
+        made = make_fields(self._mapping, fields)
+        if made:
+            self.run.options["fields_made"] = sorted({*self.run.options.get("fields_made", ()), *made})
+            ImportRun.objects.filter(pk=self.run.pk).update(options=self.run.options)
+        self._opened = actions.opened(self.run)
+        self._rows = rows(self._opened.__enter__(), actions.layout_of(self.run), start=self.job.position)
+        self._feeder = feeder_of(self.run, self._mapping)
+        return self._feeder
+
+    def done(self) -> None:
+        end(self.run, State.DONE)
+
+    def stopped(self) -> None:
+        end(self.run, State.STOPPED)
+
+    def failed(self, error: AccordError) -> None:
+        end(self.run, State.FAILED, error=error.message)
+
+    def close(self) -> None:
+        if self._survey is not None:
+            self._survey.close()
+        if self._feeder is not None:
+            self._rows.close()
+            self._opened.__exit__(None, None, None)
+
+
+class RetryWork(Work):
+    """Tries the refused rows of a run again; those taken now leave the list and change sides in the totals."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.run = ImportRun.objects.select_related("created_by").get(pk=job.payload["run"])
+        self._feeder = feeder_of(self.run, FileMapping.from_json(self.run.mapping))
+
+    def step(self) -> bool:
+        waiting = ImportRefusal.objects.filter(run=self.run, corrected_at=None)
+        if self.job.total is None:
+            self.job.total = waiting.count()
+        batch = list(waiting.filter(line__gt=self.job.payload.get("after", 0)).order_by("line")[:SIZE])
+        if not batch:
+            return False
+        try_again(self.run, self._feeder, batch)
+        self.job.payload = {**self.job.payload, "after": batch[-1].line}
+        self.job.position += len(batch)
+        return len(batch) == SIZE
+
+    def done(self) -> None:
+        self._back()
+
+    def stopped(self) -> None:
+        self._back()
+
+    def failed(self, error: AccordError) -> None:
+        self._back(error.message)
+
+    def _back(self, error: str = "") -> None:
+        """The run is as it was before; the 24 hours of its undo go on."""
+        ImportRun.objects.filter(pk=self.run.pk, state=State.RUNNING).update(state=State.DONE, error=error)
+
+
+def feeder_of(run: ImportRun, mapping: FileMapping) -> Feeder:
+    fields = fields_for(mapping, run.check_result.get("choices", {}))
+    return Feeder(run, mapping, [column["name"] for column in run.columns], fields, run.created_by, clock.now())
+
+
+def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> None:
+    """Add a batch's counts to the run and its refusals to the list, in the transaction that took it in."""
+    counts = Counts()
+    counts.add(answers, cases_before=feeder.cases_before)
+    refused = refusals_of(run, feeder, batch, answers)
+    if refused:
+        ImportRefusal.objects.bulk_create(refused)
+    ImportRun.objects.filter(pk=run.pk).update(
+        received=F("received") + counts.received,
+        created=F("created") + counts.created,
+        updated=F("updated") + counts.updated,
+        attached=F("attached") + counts.attached,
+        refused=F("refused") + counts.refused,
+        cases=F("cases") + counts.cases,
+    )
+
+
+def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) -> list[Taken]:
+    """Take refused rows in as their content stands now; the totals of the run stay right."""
+    place = {column["name"]: index for index, column in enumerate(run.columns)}
+    attempt = []
+    for refusal in batch:
+        cells = [""] * len(place)
+        for name, cell in refusal.content.items():
+            if name in place:
+                cells[place[name]] = str(cell)
+        attempt.append(Row(0, refusal.line, cells))
+    feeder.at = clock.now()
+    answers = feeder.take(attempt)
+    counts = Counts()
+    for refusal, taken in zip(batch, answers, strict=True):
+        if taken.status == "refused":
+            refusal.problems = [_plain(problem) for problem in taken.problems]
+        else:
+            refusal.corrected_at = feeder.at
+            counts.add([taken], cases_before=feeder.cases_before)
+    ImportRefusal.objects.bulk_update(batch, ["problems", "corrected_at"])
+    ImportRun.objects.filter(pk=run.pk).update(
+        created=F("created") + counts.created,
+        updated=F("updated") + counts.updated,
+        attached=F("attached") + counts.attached,
+        refused=F("refused") - counts.received,
+        cases=F("cases") + counts.cases,
+    )
+    return answers
+
+
+def refusals_of(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> list[ImportRefusal]:
+    return [
+        ImportRefusal(run=run, line=row.line, content=feeder.converter.raw(row), problems=[_plain(problem) for problem in taken.problems])
+        for row, taken in zip(batch, answers, strict=True)
+        if taken.status == "refused"
+    ]
+
+
+def end(run: ImportRun, state: str, *, error: str = "") -> None:
+    ImportRun.objects.filter(pk=run.pk, state=State.RUNNING).update(state=state, error=error, finished_at=clock.now())
+
+
+def _plain(problem: Problem) -> dict[str, Any]:
+    value = problem.value
+    return {
+        "code": problem.code,
+        "field": problem.field,
+        "value": value if isinstance(value, (str, int, float, bool, type(None))) else str(value),
+        "message": problem.message,
+    }

@@ -1,0 +1,163 @@
+"""Taking an import back: what it created and nobody has touched since goes, what stays is listed with the reason."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from leads import clock, hooks
+from leads.choices import CaseKind
+from leads.errors import AccordError
+from leads.importing import targets
+from leads.jobs import Work
+from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Job, Lead, LeadEvent, LeadField, LeadNote, Submission
+from leads.revisions import touch_revisions
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+BATCH = 500
+LISTED = 500
+Status = Submission.Status
+
+
+class UndoWork(Work):
+    """Goes through what the run's submissions say it created, in the order of their ids."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self.run = ImportRun.objects.get(pk=job.payload["run"])
+
+    def step(self) -> bool:
+        created = Submission.objects.filter(import_run=self.run).exclude(status=Status.REFUSED)
+        if self.job.total is None:
+            self.job.total = created.count()
+            self.job.result = {"removed": 0, "left_count": 0, "left": []}
+        after = self.job.payload.get("after", 0)
+        batch = list(created.filter(pk__gt=after).order_by("pk").only("lead_id", "line", "raw", "status", "received_at")[:BATCH])
+        if not batch:
+            return False
+        if self.run.kind == targets.ACTIVITIES:
+            self._remove_activities([one for one in batch if one.status == Status.CREATED])
+        elif self.run.kind == targets.LEADS:
+            self._remove_cases([one for one in batch if one.status != Status.CREATED])
+            self._remove_leads([one.lead_id for one in batch if one.status == Status.CREATED and one.lead_id])
+        elif self.run.kind == targets.OUTCOMES:
+            self._remove_cases(batch)
+        self.job.payload = {**self.job.payload, "after": batch[-1].pk}
+        self.job.position += len(batch)
+        return len(batch) == BATCH
+
+    def done(self) -> None:
+        if self.run.kind == targets.COMPANIES:
+            self._remove_companies(Company.objects.all())
+        self._remove_fields()
+        for status, words in ((Status.UPDATED, "updated"), (Status.ATTACHED, "known before")):
+            count = Submission.objects.filter(import_run=self.run, status=status).count()
+            if count and self.run.kind == targets.LEADS:
+                self._leave(f"{count:,} leads that were there before", f"{words} by the import; they keep what it said", count)
+        ImportRefusal.objects.filter(run=self.run).delete()
+        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.RUNNING).update(
+            state=ImportRun.State.UNDONE, undone_at=clock.now(), undo_result=self.job.result
+        )
+
+    def failed(self, error: AccordError) -> None:
+        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.RUNNING).update(
+            state=ImportRun.State.FAILED, error=f"Undo: {error.message}"
+        )
+
+    def _leave(self, name: str, why: str, count: int = 1) -> None:
+        self.job.result["left_count"] += count
+        if len(self.job.result["left"]) < LISTED:
+            self.job.result["left"].append({"name": name, "why": why})
+
+    def _remove_leads(self, ids: Sequence[int]) -> None:
+        leads = {lead.pk: lead for lead in Lead.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")}
+        why = touched_since(self.run, list(leads))
+        for pk, reason in why.items():
+            self._leave(leads[pk].name, reason)
+        free = [pk for pk in leads if pk not in why]
+        companies = {leads[pk].company_id for pk in free} - {None}
+        Lead.objects.filter(pk__in=free).delete()
+        self.job.result["removed"] += len(free)
+        self._remove_companies(Company.objects.filter(pk__in=companies))
+
+    def _remove_cases(self, batch: Sequence[Submission]) -> None:
+        """Cases the run gave leads that were there before, found by what it wrote of them, and the stages that went with them."""
+        told = {(one.lead_id, one.received_at) for one in batch if one.lead_id}
+        events = LeadEvent.objects.filter(
+            lead__in={pk for pk, _ in told}, at__in={at for _, at in told}, kind__in=(LeadEvent.Kind.OUTCOME, LeadEvent.Kind.STAGE)
+        )
+        mine = [event for event in events.order_by("pk") if (event.lead_id, event.at) in told]
+        stages = {event.lead_id: event for event in mine if event.kind == LeadEvent.Kind.STAGE}
+        for event in mine:
+            if event.kind != LeadEvent.Kind.OUTCOME:
+                continue
+            before, outcome = event.changes["outcome"]
+            newest = Case.objects.filter(lead=event.lead_id).order_by("-decided_at", "-pk").first()
+            name = str(event.lead)
+            if before is not None:
+                self._leave(name, f"its open case ended as {outcome}; that stays")
+            elif newest is None or newest.kind != CaseKind.IMPORTED or newest.outcome != outcome:
+                self._leave(name, "its case was changed since")
+            else:
+                newest.delete()
+                self._put_back_stage(event.lead, stages.get(event.lead_id))
+                self.job.result["removed"] += 1
+
+    def _put_back_stage(self, lead: Lead, moved: LeadEvent | None) -> None:
+        if moved is None:
+            return
+        old, new = moved.changes["lead.stage"]
+        at = clock.now()
+        if Lead.objects.filter(pk=lead.pk, stage=new, stage_since=moved.at).update(stage=old, stage_since=at, stage_reason="Import undone"):
+            LeadEvent.objects.create(
+                lead=lead, kind=LeadEvent.Kind.UNDONE, actor=self.job.created_by, at=at, changes={"lead.stage": [new, old]}, reason="Import undone"
+            )
+            touch_revisions([lead.pk])
+
+    def _remove_activities(self, batch: Sequence[Submission]) -> None:
+        """Activities are known by the id they came with, or by file and line where they came without."""
+        named = next((c["name"] for c, g in zip(self.run.columns, self.run.mapping["goes"], strict=True) if g["target"] == "activity.source_id"), "")
+        ids = [str(one.raw.get(named, "")).strip() or f"{self.run.file_hash[:20]}:{one.line}" for one in batch]
+        mine = Activity.objects.filter(source_id__in=ids, lead__in={one.lead_id for one in batch})
+        touch_revisions(list(mine.values_list("lead_id", flat=True)))
+        self.job.result["removed"] += mine.delete()[0]
+
+    def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
+        """Companies this run made (it stamped them with the moment of one of its batches), while nobody works there or owns them."""
+        moments = Submission.objects.filter(import_run=self.run).values("received_at")
+        mine = candidates.filter(created_at__in=moments, leads__isnull=True, account_owner__isnull=True)
+        removed = Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()[0]
+        if self.run.kind == targets.COMPANIES:
+            self.job.result["removed"] += removed
+            for company in candidates.filter(created_at__in=moments):
+                self._leave(company.name, "leads work there by now" if company.leads.exists() else "it has an account owner")
+
+    def _remove_fields(self) -> None:
+        """Custom fields this run made and no lead has a value in."""
+        for field in LeadField.objects.filter(key__in=self.run.options.get("fields_made", [])):
+            if not Lead.objects.filter(attributes__has_key=field.key).exists():
+                field.delete()
+
+
+def touched_since(run: ImportRun, ids: Sequence[int]) -> dict[int, str]:
+    """Which of these leads somebody or something else had to do with since the run brought them, and what."""
+    ended = run.finished_at or clock.now()
+    why: dict[int, str] = {}
+
+    def say(found: Iterable[int], reason: str) -> None:
+        for pk in found:
+            why.setdefault(pk, reason)
+
+    for ask in hooks.leads_in_use:
+        for pk, reason in ask(ids).items():
+            why.setdefault(pk, reason)
+    say(LeadNote.objects.filter(lead__in=ids).values_list("lead_id", flat=True), "a note was written")
+    others = Submission.objects.filter(lead__in=ids).exclude(import_run=run)
+    say(others.values_list("lead_id", flat=True), "they came in again another way")  # type: ignore[arg-type]
+    say(Lead.objects.filter(pk__in=ids, owner__isnull=False).values_list("pk", flat=True), "they have an owner")
+    events = LeadEvent.objects.filter(lead__in=ids, actor__isnull=False).exclude(actor=run.created_by, at__lte=ended)
+    say(events.values_list("lead_id", flat=True), "somebody changed them")
+    say(Activity.objects.filter(lead__in=ids, recorded_at__gt=ended).values_list("lead_id", flat=True), "they did something since")
+    decided = Case.objects.filter(lead__in=ids).exclude(kind=CaseKind.IMPORTED)
+    say(decided.values_list("lead_id", flat=True), "sales decided about them")
+    return why

@@ -1,0 +1,428 @@
+"""An import from upload to undo: totals add up, nothing is doubled, nothing is half written."""
+
+import io
+import threading
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+
+from leads import hooks, jobs
+from leads.choices import CaseKind, Outcome, Stage
+from leads.errors import Conflict, Invalid, NotAllowed
+from leads.importing import actions, batches, mapping
+from leads.importing.limits import FileRefused
+from leads.importing.refused import correct
+from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Job, Lead, LeadEvent, LeadField, LeadNote, Submission
+from tests.importing.samples import text, workbook
+
+LEADS = "Email,First Name,Last Name,Company,Employees,City\n"
+
+
+def lines(count, first=0):
+    return "".join(f"lead{n}@company{n % 7}.test,Ivy{n},Okafor,Company {n % 7},{n},Oslo\n" for n in range(first, first + count))
+
+
+@pytest.fixture
+def ops(cast):
+    return cast.marketing_ops
+
+
+@pytest.fixture
+def upload(ops):
+    def up(content, kind="leads", name="leads.csv", **more):
+        file = content if isinstance(content, io.BytesIO) else text(content)
+        return actions.upload(file, name=name, kind=kind, actor=ops, **more)
+
+    return up
+
+
+@pytest.fixture
+def imported(upload, ops, work):
+    """Upload, take the guess, import."""
+
+    def run(content, kind="leads", **more):
+        given = upload(content, kind, **more)
+        actions.start(given, actor=ops)
+        work()
+        given.refresh_from_db()
+        return given
+
+    return run
+
+
+def totals(run):
+    assert run.received == run.created + run.updated + run.attached + run.refused
+    return (run.received, run.created, run.updated, run.attached, run.refused)
+
+
+def test_every_row_becomes_a_lead_with_its_facts(imported):
+    run = imported(LEADS + lines(5))
+    assert (run.state, totals(run)) == ("done", (5, 5, 0, 0, 0))
+    lead = Lead.objects.select_related("company").get(email="lead3@company3.test")
+    assert (lead.first_name, lead.company.employees, lead.attributes, lead.stage) == ("Ivy3", 3, {"city": "Oslo"}, Stage.PROSPECT)
+    assert LeadField.objects.get().label == "City"
+
+
+def test_workbooks_come_in_the_same_way(imported):
+    run = imported(workbook(["Email", "Employees"], ["a@north.test", 480], ["b@north.test", "many"]))
+    assert totals(run) == (2, 1, 0, 0, 1)
+    assert ImportRefusal.objects.get().line == 3
+
+
+def test_refused_rows_keep_line_content_and_reason(imported):
+    run = imported(LEADS + lines(2) + ",No,Body,,,\n" + "x@y.test,A,B,C,lots,\n" + "too,many,cells,in,this,row,of,file\n")
+    assert totals(run) == (5, 2, 0, 0, 3)
+    found = list(ImportRefusal.objects.all())
+    assert [refusal.line for refusal in found] == [4, 5, 6]
+    assert [refusal.problems[0]["code"] for refusal in found] == ["no_identity", "not_number", "too_many_cells"]
+    assert found[1].content == {"Email": "x@y.test", "First Name": "A", "Last Name": "B", "Company": "C", "Employees": "lots"}
+    assert found[1].problems[0]["field"] == "Employees"
+    assert Submission.objects.filter(status="refused").count() == 3
+    assert Lead.objects.count() == 2
+
+
+def test_the_same_person_twice_in_a_file_is_one_lead(imported):
+    run = imported("Email,City\nIVY@n.test,Oslo\nivy@n.test,Bergen\nivy@n.test,Bergen\n")
+    assert run.received == 3
+    assert run.created == 1
+    assert Lead.objects.get().attributes == {"city": "Bergen"}
+
+
+def test_the_check_counts_what_the_import_then_does_and_stores_nothing(upload, ops, work, monkeypatch):
+    monkeypatch.setattr(batches, "SIZE", 10)
+    run = upload(LEADS + lines(25) + lines(5) + "bad,,,,x,\n")
+    actions.start_check(run, actor=ops)
+    work()
+    run.refresh_from_db()
+    assert run.state == "checked"
+    result = run.check_result
+    assert (result["received"], result["created"], result["refused"]) == (31, 25, 1)
+    assert result["updated"] + result["attached"] == 5
+    assert (Lead.objects.count(), Company.objects.count(), LeadField.objects.count(), Submission.objects.count()) == (0, 0, 0, 0)
+    assert ImportRefusal.objects.get().line == 32
+    actions.start(run, actor=ops)
+    work()
+    run.refresh_from_db()
+    assert (run.received, run.created, run.refused) == (31, 25, 1)
+    assert run.updated + run.attached == 5
+    assert ImportRefusal.objects.count() == 1
+
+
+def test_a_fault_in_the_last_line_is_known_before_the_first_row_is_stored(imported):
+    run = imported(LEADS + lines(50) + '"open@n.test,Ivy\n')
+    assert run.state == "failed"
+    assert "line 52" in run.error
+    assert (totals(run), Lead.objects.count()) == ((0, 0, 0, 0, 0), 0)
+
+
+def test_the_same_file_again_is_recognised_and_doubles_nobody(imported, upload):
+    first = imported(LEADS + lines(5))
+    again = upload(LEADS + lines(5))
+    assert actions.earlier_run(again) == first
+    other = upload(LEADS + lines(6))
+    assert actions.earlier_run(other) is None
+    run = imported(LEADS + lines(5))
+    assert (run.created, run.received) == (0, 5)
+    assert Lead.objects.count() == 5
+
+
+def test_outcomes_become_cases_that_say_they_are_imported(imported):
+    run = imported("Email,Stage,Closed date,Lost reason\na@n.test,Closed Won,2026-01-05,\nb@n.test,Closed Lost,2026-01-06,\nc@n.test,Open,,\nd@n.test,Zzz,,\n")
+    assert (totals(run), run.cases) == ((4, 3, 0, 0, 1), 2)
+    won = Case.objects.get(outcome=Outcome.WON)
+    assert (won.kind, won.basis, won.lead.stage) == (CaseKind.IMPORTED, "import", Stage.WON)
+    assert won.decided_at.date().isoformat() == "2026-01-05"
+    assert ImportRefusal.objects.get().problems[0]["code"] == "outcome_not_mapped"
+
+
+def test_kinds_other_than_leads(imported, make):
+    lead = make.lead("ivy@fern.test")
+    assert totals(imported("Company Name,Website,Employees\nFern,fern.test,12\nOak,oak.test,\n,,\n", "companies")) == (2, 2, 0, 0, 0)
+    assert Company.objects.get(domain="fern.test").employees == 12
+    activities = "Email,Activity type,Date,Page\nivy@fern.test,Demo Request,2026-01-05 10:00,/demo\nnobody@fern.test,chat,2026-01-05,\n"
+    run = imported(activities, "activities")
+    assert totals(run) == (2, 1, 0, 0, 1)
+    activity = Activity.objects.get()
+    assert (activity.lead, activity.kind, activity.properties) == (lead, "demo_request", {"page": "/demo"})
+    assert activity.known_at == activity.occurred_at
+    again = imported(activities, "activities")
+    assert totals(again) == (2, 0, 0, 1, 1)
+    run = imported("Email,Outcome,Amount\nivy@fern.test,won,\"1,200\"\nnobody@fern.test,lost,\n", "outcomes")
+    assert (totals(run), run.cases) == ((2, 1, 0, 0, 1), 1)
+    assert Case.objects.get().amount == 1200
+
+
+def test_ids_of_another_system_find_their_leads_again(imported):
+    imported("Record ID,Lifecycle Stage,Company domain name,City\n17,lead,fern.test,Oslo\n18,lead,oak.test,Bergen\n")
+    run = imported("Record ID,Outcome\n17,won\n99,won\n", "outcomes")
+    assert totals(run) == (2, 1, 0, 0, 1)
+    assert Case.objects.get().lead.external_ids.get().system == "hubspot"
+
+
+def test_campaigns_of_a_column_are_made_once(imported, make):
+    run = imported("Email,Campaign\na@n.test,Spring Fair\nb@n.test,spring fair\nc@n.test,Autumn Fair\n")
+    assert run.created == 3
+    assert {lead.first_campaign.name for lead in Lead.objects.all()} == {"Spring Fair", "Autumn Fair"} or {
+        lead.first_campaign.name.casefold() for lead in Lead.objects.all()
+    } == {"spring fair", "autumn fair"}
+
+
+class TestStopAndResume:
+    @pytest.fixture
+    def small(self, monkeypatch):
+        monkeypatch.setattr("leads.importing.run.SIZE", 10)
+        monkeypatch.setattr("leads.importing.batches.pieces.__defaults__", (10,))
+
+    def test_stop_in_the_middle_and_resume_take_each_row_once(self, upload, ops, small, work):
+        run = actions.start(upload(LEADS + lines(35)), actor=ops)
+        job = jobs.take()
+        done = []
+
+        def beat():
+            done.append(1)
+            if len(done) == 4:
+                actions.stop(ImportRun.objects.select_related("job").get(pk=run.pk), actor=ops)
+
+        jobs.work_on(job, beat=beat)
+        run.refresh_from_db()
+        assert run.state == "stopped"
+        assert 0 < run.received < 35
+        assert run.received == Lead.objects.count() == Job.objects.get(pk=job.pk).position
+        actions.resume(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (run.state, totals(run), Lead.objects.count(), Submission.objects.count()) == ("done", (35, 35, 0, 0, 0), 35, 35)
+
+    def test_a_run_that_waits_stops_at_once(self, upload, ops):
+        run = actions.start(upload(LEADS + lines(3)), actor=ops)
+        actions.stop(run, actor=ops)
+        run.refresh_from_db()
+        assert run.state == "stopped"
+        assert jobs.run_once() == 0
+        with pytest.raises(Conflict):
+            actions.stop(ImportRun.objects.select_related("job").get(pk=run.pk), actor=ops)
+
+    def test_a_worker_whose_lease_was_taken_over_commits_nothing_more(self, upload, ops, small, work):
+        run = actions.start(upload(LEADS + lines(35)), actor=ops)
+        first = jobs.take()
+        beats = []
+
+        def lose_it():
+            beats.append(1)
+            if len(beats) == 4:
+                Job.objects.filter(pk=first.pk).update(lease_until=first.created_at)
+                second = jobs.take()
+                assert second.pk == first.pk
+
+        jobs.work_on(first, beat=lose_it)
+        held = Job.objects.get(pk=first.pk)
+        assert held.state == "running"
+        assert held.position == ImportRun.objects.get(pk=run.pk).received == Lead.objects.count()
+        Job.objects.filter(pk=first.pk).update(lease_until=first.created_at)
+        work()
+        run.refresh_from_db()
+        assert totals(run) == (35, 35, 0, 0, 0)
+
+    def test_a_job_that_kills_its_worker_every_time_is_given_up(self, upload, ops):
+        run = actions.start(upload(LEADS + lines(3)), actor=ops)
+        for _ in range(jobs.MAX_CRASHES + 1):
+            job = jobs.take()
+            assert job is not None
+            Job.objects.filter(pk=job.pk).update(lease_until=job.created_at)
+        assert jobs.run_once() == 1
+        run.refresh_from_db()
+        assert run.state == "failed"
+        assert "died several times" in run.error
+
+
+class TestUndo:
+    def test_undo_removes_what_nobody_touched_and_lists_the_rest(self, imported, ops, work, cast):
+        run = imported(LEADS + lines(6))
+        note, owner, again = Lead.objects.order_by("pk")[:3]
+        LeadNote.objects.create(lead=note, author=cast.rep, text="called", at=run.finished_at)
+        Lead.objects.filter(pk=owner.pk).update(owner=cast.rep)
+        imported(f"Email,City\n{again.email},Rome\n")
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert run.state == "undone"
+        assert set(Lead.objects.values_list("pk", flat=True)) == {note.pk, owner.pk, again.pk}
+        assert run.undo_result["removed"] == 3
+        assert {item["name"]: item["why"] for item in run.undo_result["left"]} == {
+            note.name: "a note was written", owner.name: "they have an owner", again.name: "they came in again another way",
+        }  # fmt: skip
+        assert LeadField.objects.filter(key="city").exists()
+
+    def test_undo_takes_companies_and_fields_along_when_all_goes(self, imported, ops, work):
+        run = imported(LEADS + lines(6))
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (Lead.objects.count(), Company.objects.count(), LeadField.objects.count()) == (0, 0, 0)
+        assert run.undo_result == {"removed": 6, "left_count": 0, "left": []}
+        with pytest.raises(Conflict):
+            actions.undo(run, actor=ops)
+
+    def test_leads_that_were_there_before_stay_and_are_counted(self, imported, ops, work, make):
+        before = make.lead("lead1@company1.test")
+        run = imported(LEADS + lines(3))
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert list(Lead.objects.all()) == [before]
+        assert run.undo_result["left_count"] == 1
+
+    def test_imported_cases_of_known_leads_go_and_their_stage_comes_back(self, imported, ops, work, make):
+        lead = make.lead("ivy@fern.test")
+        run = imported("Email,Outcome\nivy@fern.test,won\n", "outcomes")
+        lead.refresh_from_db()
+        assert lead.stage == Stage.WON
+        actions.undo(run, actor=ops)
+        work()
+        lead.refresh_from_db()
+        assert (Case.objects.count(), lead.stage) == (0, Stage.PROSPECT)
+        assert LeadEvent.objects.filter(lead=lead, kind="undone").count() == 1
+
+    def test_imported_activities_and_companies_go(self, imported, ops, work, make):
+        lead = make.lead("ivy@fern.test")
+        kept = make.activity(lead)
+        run = imported("Email,Activity type,Date\nivy@fern.test,chat,2026-01-05\nivy@fern.test,demo_request,2026-01-06\n", "activities")
+        companies = imported("Company Name,Website\nFern,fern.test\nOak,oak.test\n", "companies")
+        for one in (run, companies):
+            actions.undo(one, actor=ops)
+        work()
+        assert list(Activity.objects.all()) == [kept]
+        assert Company.objects.count() == 0
+
+    def test_what_the_layers_above_use_stays(self, imported, ops, work, monkeypatch):
+        run = imported(LEADS + lines(2))
+        used = Lead.objects.first()
+        monkeypatch.setattr(hooks, "leads_in_use", [lambda ids: {used.pk: "sales has them"}])
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert list(Lead.objects.all()) == [used]
+        assert run.undo_result["left"] == [{"name": used.name, "why": "sales has them"}]
+
+    def test_after_a_day_it_is_too_late(self, imported, ops):
+        run = imported(LEADS + lines(2))
+        ImportRun.objects.filter(pk=run.pk).update(finished_at=run.finished_at - actions.UNDO_FOR * 2)
+        run.refresh_from_db()
+        with pytest.raises(Conflict) as caught:
+            actions.undo(run, actor=ops)
+        assert caught.value.code == "undo_over"
+
+
+class TestCorrecting:
+    def test_a_corrected_row_changes_sides_in_the_totals(self, imported, ops):
+        run = imported(LEADS + lines(2) + "x@y.test,A,B,C,lots,\n")
+        refusal = ImportRefusal.objects.get()
+        still = correct(refusal, {**refusal.content, "Employees": "loads"}, actor=ops)
+        assert still.corrected_at is None
+        assert "loads" in still.problems[0]["message"]
+        done = correct(refusal, {**refusal.content, "Employees": "12"}, actor=ops)
+        assert done.corrected_at is not None
+        run.refresh_from_db()
+        assert totals(run) == (3, 3, 0, 0, 0)
+        assert Lead.objects.filter(email="x@y.test").exists()
+        with pytest.raises(Conflict):
+            correct(refusal, refusal.content, actor=ops)
+
+    def test_all_refused_rows_are_tried_again_when_the_reason_is_gone(self, imported, ops, work):
+        field = LeadField.objects.create(key="size", label="Size", type="choice", choices=["Big"])
+        run = imported("Email,Size\na@n.test,Big\nb@n.test,Huge\nc@n.test,Huge\n")
+        assert totals(run) == (3, 1, 0, 0, 2)
+        LeadField.objects.filter(pk=field.pk).update(choices=["Big", "Huge"])
+        ended = run.finished_at
+        actions.retry(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (run.state, totals(run), run.finished_at) == ("done", (3, 3, 0, 0, 0), ended)
+        assert not ImportRefusal.objects.filter(corrected_at=None).exists()
+
+
+class TestVerbs:
+    def test_only_who_may_import_imports(self, cast):
+        with pytest.raises(NotAllowed):
+            actions.upload(text(LEADS + lines(1)), name="x.csv", kind="leads", actor=cast.rep)
+
+    def test_a_refused_file_leaves_nothing_behind(self, upload, tmp_path):
+        with pytest.raises(FileRefused):
+            upload("a,b\n")
+        assert not ImportRun.objects.exists()
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    def test_a_mapping_that_cannot_work_starts_nothing(self, upload, ops):
+        run = upload("City,Size\nOslo,3\n")
+        for start in (actions.start_check, actions.start):
+            with pytest.raises(Invalid) as caught:
+                start(run, actor=ops)
+            assert caught.value.code == "no_identity"
+        assert not Job.objects.exists()
+
+    def test_one_start_wins(self, upload, ops):
+        run = upload(LEADS + lines(2))
+        stale = ImportRun.objects.get(pk=run.pk)
+        actions.start(run, actor=ops)
+        with pytest.raises(Conflict):
+            actions.start(stale, actor=ops)
+        assert Job.objects.count() == 1
+
+    def test_a_changed_mapping_asks_for_a_new_check(self, upload, ops, work):
+        run = upload(LEADS + lines(2))
+        actions.start_check(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        chosen = mapping.FileMapping.from_json(run.mapping)
+        actions.set_mapping(run, chosen, actor=ops)
+        assert run.state == "checked"
+        actions.set_mapping(run, mapping.replace(chosen, system="crm"), actor=ops)
+        assert (run.state, run.check_result) == ("mapped", {})
+
+    def test_discarding_forgets_the_file(self, upload, ops, tmp_path):
+        run = upload(LEADS + lines(2))
+        actions.discard(run, actor=ops)
+        assert not ImportRun.objects.exists()
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    def test_a_corrected_download_goes_where_its_columns_went(self, imported, upload):
+        first = imported("Email,Weird name\na@n.test,Oslo\n")
+        run = upload("Line in file,Why refused,Email,Weird name\n3,because,b@n.test,Rome\n", corrects=first)
+        assert [goes["target"] for goes in run.mapping["goes"]] == ["ignore", "ignore", "lead.email", "custom.weird_name"]
+
+    def test_uploaded_files_keep_hostile_names_for_show_only(self, upload, tmp_path):
+        run = upload(LEADS + lines(1), name="../../etc/<script>alert(1)</script>.csv")
+        assert run.file_name == "script>.csv"
+        assert run.file.path.startswith(str(tmp_path))
+        assert SimpleUploadedFile("x", b"").size == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_double_nobody(make, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    from leads.roles import sync_roles
+
+    sync_roles()
+    ops = make.user("ops@accord.test", "Ops", "marketing_ops")
+    runs = [actions.upload(text(LEADS + lines(300)), name=f"{n}.csv", kind="leads", actor=ops) for n in range(2)]
+    for run in runs:
+        actions.start(run, actor=ops)
+
+    def worker():
+        try:
+            jobs.run_once()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=worker) for _ in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for run in runs:
+        run.refresh_from_db()
+        assert run.state == "done"
+        assert totals(run)[0] == 300
+    assert Lead.objects.count() == 300
+    assert sum(run.created for run in runs) == 300
