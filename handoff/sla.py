@@ -135,9 +135,8 @@ class Clocks:
 
     def flush(self) -> None:
         """Write everything gathered, in a few statements."""
-        fresh = [timer for timer in self.started if timer.pk is None]
-        SlaTimer.objects.bulk_create(fresh, batch_size=2000)
-        write(list(self.changed.values()))
+        write(list(self.changed.values()))  # first: a clock of a kind may only start when the one before has ended
+        SlaTimer.objects.bulk_create(self.started, batch_size=2000)
         for timer, event in self.events:
             event.timer_id = timer.pk
         SlaEvent.objects.bulk_create([event for _, event in self.events], batch_size=5000, ignore_conflicts=True)
