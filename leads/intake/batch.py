@@ -30,6 +30,7 @@ from leads.intake.reading import (
     check_activity,
     check_label,
     check_outcome,
+    is_storable,
     problem,
     read,
     shown,
@@ -158,6 +159,7 @@ def take_in_outcomes(
             refused.append(Problem("no_outcome", "outcome", None, "No outcome is given."))
         else:
             check_outcome(item.outcome, context.at, refused)
+        check_label(item.source, "source", 80, refused)
         refusals.append(refused)
     return again_when_overtaken(lambda: _take_in_outcomes(items, refusals, context))
 
@@ -428,7 +430,7 @@ def _write_submissions(
         store.SUBMISSION_COLUMNS,
         (
             (
-                pk, context.channel, kind, item.source[:80] if "\x00" not in item.source else "", item.campaign_id, lead_id, context.at,
+                pk, context.channel, kind, item.source[:80] if is_storable(item.source) else "", item.campaign_id, lead_id, context.at,
                 storable(item.raw), status, storable([asdict(one) for one in problems]) if problems else "[]",
                 context.import_run_id, item.line, context.api_key_id,
             )
@@ -482,8 +484,8 @@ def _take_in_companies(items: Sequence[Incoming], readings: Sequence[Reading], c
 
 def _who(items: Sequence[AboutLead]) -> Callable[[Who], int | None]:
     """Finds the lead that is meant: by id, else e-mail, else another system's id."""
-    emails = sorted({email_key(item.who.email) for item in items if item.who.email and "\x00" not in item.who.email})
-    externals = sorted({pair for item in items for pair in item.who.external.items() if pair[1] and "\x00" not in "".join(pair)})
+    emails = sorted({email_key(item.who.email) for item in items if item.who.email and is_storable(item.who.email)})
+    externals = sorted({pair for item in items for pair in item.who.external.items() if pair[1] and is_storable("".join(pair))})
     ids = sorted({item.who.lead_id for item in items if item.who.lead_id is not None and 0 < item.who.lead_id < 2**63})
     found = {(by, key, second): pk for by, key, second, pk in store.find_leads(emails, externals, []) if by != "phone"}
     there = {pk for by, _, _, pk in store.find_leads([], [], [], ids) if by == "id"} if ids else set()

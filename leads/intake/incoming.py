@@ -54,7 +54,7 @@ class Incoming:
 
     Text is understood strictly (numbers with a decimal point, ISO dates); whoever knows a file's dialect reads it first.
     `occurred_at` is when this was said (else the moment of intake): the newest word on a field wins. `raw` is kept as it came.
-    `problems` were found before the intake and refuse the item.
+    `problems` were found before the intake and refuse the item; `notes` only say what was left out.
     """
 
     kind: str = "lead"
@@ -68,6 +68,7 @@ class Incoming:
     raw: Mapping[str, object] = field(default_factory=dict)
     line: int | None = None
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

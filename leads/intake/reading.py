@@ -84,6 +84,11 @@ def _cleaned(value: object) -> object:
     return value
 
 
+def is_storable(text: str) -> bool:
+    """Whether the database can hold the text."""
+    return text.isascii() and "\x00" not in text or not _UNSTORABLE.search(text)
+
+
 def line(value: object, longest: int) -> str:
     """One line of text: trimmed, white space collapsed, nothing in it that cannot be shown."""
     if not isinstance(value, str):
@@ -244,7 +249,7 @@ def _choices(choices: tuple[str, ...]) -> dict[str, str]:
 
 def read(item: Incoming, fields: Mapping[str, FieldLike], at: datetime) -> Reading:
     """The item understood as far as its words go; who it is and whether that is known is asked later."""
-    reading = Reading(refusals=list(item.problems))
+    reading = Reading(refusals=list(item.problems), notes=list(item.notes))
     if len(item.values) > MOST_VALUES + len(fields):
         reading.refusals.append(problem("too_many_values", "values", len(item.values), f"at most {MOST_VALUES} values"))
         return reading
@@ -342,5 +347,6 @@ def check_outcome(outcome: IncomingOutcome, at: datetime, refusals: list[Problem
         refusals.append(problem("unknown_outcome", "outcome", outcome.outcome, f"one of {', '.join(Outcome.values)}"))
     if outcome.at is not None:
         _check_time(outcome.at, at, "outcome_at", refusals)
+    check_label(outcome.reason, "outcome_reason", 200, refusals)
     if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < 10**12):
         refusals.append(problem("bad_amount", "amount", str(outcome.amount), "an amount below 1,000,000,000,000"))

@@ -1,0 +1,226 @@
+"""The shapes of the API's requests, and how they become items of the intake. Types here, meaning in the intake."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
+
+from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Who
+from leads.intake.reading import shown
+from leads.models import Campaign
+
+Text = StrictStr | None
+Number = StrictInt | StrictFloat | StrictStr | None
+YesNo = StrictBool | StrictStr | None
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CompanyIn(_Wire):
+    """The company a lead works for. Blank says nothing."""
+
+    name: Text = Field(None, examples=["Okafor Werke"])
+    domain: Text = Field(None, description="A domain or website.", examples=["okafor-werke.de"])
+    industry: Text = None
+    employees: Number = Field(None, examples=[250])
+    revenue: Number = Field(None, description="Yearly, in the company's currency.")
+    country: Text = Field(None, description="Code or name.")
+    is_customer: YesNo = None
+    is_competitor: YesNo = None
+
+
+class EventIn(_Wire):
+    """Something a lead did. The same `source` and `source_id` sent twice are one activity."""
+
+    kind: StrictStr = Field(description="Small letters, digits and _.", examples=["demo_request"])
+    occurred_at: AwareDatetime = Field(description="With a time zone, not in the future.", examples=["2026-06-08T09:00:00Z"])
+    asset: StrictStr = Field("", description="Key of an asset.")
+    campaign: StrictStr = Field("", description="Name of a campaign.")
+    source: StrictStr = ""
+    source_id: StrictStr = Field("", description="The event's id in the other system.")
+    properties: dict[str, Any] = Field(default_factory=dict)
+
+
+class LeadIn(_Wire):
+    """A person. Known by e-mail, else by an id of another system, else by phone and surname; the newest word on a field wins."""
+
+    email: Text = Field(None, examples=["ivy.okafor@okafor-werke.de"])
+    phone: Text = Field(None, description="With country prefix, or in the plan of `country`.")
+    first_name: Text = None
+    last_name: Text = None
+    job_title: Text = Field(None, examples=["Head of IT"])
+    seniority: Text = Field(None, description="Else derived from the title.")
+    department: Text = Field(None, description="Else derived from the title.")
+    country: Text = Field(None, description="Code or name.")
+    language: Text = None
+    product_interest: Text = Field(None, description="Key or name of a product.")
+    consent: YesNo = Field(None, description="true, false, given, refused or unknown.")
+    company: CompanyIn | None = None
+    custom: dict[str, Any] = Field(default_factory=dict, description="Own fields by key.")
+    external_ids: dict[str, StrictStr] = Field(default_factory=dict, description="Ids of other systems by system.")
+    activities: list[EventIn] = Field(default_factory=list, max_length=100)
+    source: StrictStr = Field("", description="Else that of the key.")
+    campaign: StrictStr = Field("", description="Name of a campaign.")
+    occurred_at: AwareDatetime | None = Field(None, description="When this was said; else now. With a time zone, not in the future.")
+
+
+class WhoIn(_Wire):
+    """A lead that is known already, by exactly one of its keys."""
+
+    id: StrictInt | None = None
+    email: StrictStr = ""
+    external_ids: dict[str, StrictStr] = Field(default_factory=dict)
+
+
+class ActivityIn(EventIn):
+    """Something a known lead did."""
+
+    lead: WhoIn
+
+
+class OutcomeIn(_Wire):
+    """What became of a known lead."""
+
+    lead: WhoIn
+    outcome: StrictStr = Field(description="won, lost, rejected, working, closed_unworked or unknown.", examples=["won"])
+    occurred_at: AwareDatetime | None = Field(None, description="Else now. With a time zone, not in the future.")
+    reason: StrictStr = Field("", description="Code or label of a reason.")
+    amount: StrictInt | StrictFloat | StrictStr | None = None
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+_CODES = {
+    "missing": "missing", "extra_forbidden": "unknown_field", "string_type": "not_text", "int_type": "not_number", "float_type": "not_number",
+    "bool_type": "not_boolean", "dict_type": "not_object", "model_type": "not_object", "model_attributes_type": "not_object", "list_type": "not_list",
+    "too_long": "too_many_values", "timezone_aware": "no_time_zone", "string_unicode": "bad_character",
+}  # fmt: skip
+_EXPECTED = {
+    "missing": "given", "unknown_field": "a known field", "not_text": "text", "not_number": "a number", "not_boolean": "true or false",
+    "not_object": "an object", "not_list": "a list", "too_many_values": "that many at most", "no_time_zone": "a time with its zone",
+    "bad_character": "text without broken letters", "not_date": "a time, such as 2026-06-08T09:00:00Z", "wrong_type": "of the right type",
+}  # fmt: skip
+
+
+def shaped(shape: type[Shape], raw: object) -> tuple[Shape | None, tuple[Problem, ...]]:
+    """`raw` in its shape, or every place where it is not, with stable codes."""
+    try:
+        return shape.model_validate(raw), ()
+    except ValidationError as error:
+        found: dict[str, Problem] = {}
+        for one in error.errors(include_url=False, include_context=False):
+            place = _place(one["loc"])
+            code = _CODES.get(one["type"]) or ("not_date" if one["type"].startswith(("datetime", "date")) else "wrong_type")
+            if place in found:  # one value, several types that it might have had
+                continue
+            value = shown(one["input"]) if code not in ("missing", "unknown_field") else None
+            words = f"{place}: “{value}” is not {_EXPECTED[code]}." if value is not None else f"{place} is not {_EXPECTED[code]}."
+            found[place] = Problem(code, place, value, words)
+        return None, tuple(found.values())
+
+
+_UNION_STEPS = frozenset({"str", "int", "float", "bool", "constrained-str"})
+
+
+def _place(steps: Sequence[int | str]) -> str:
+    path = ""
+    for step in steps:
+        if step in _UNION_STEPS:
+            continue
+        path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if path else str(shown(step))
+    return path or "item"
+
+
+class Campaigns:
+    """Campaigns named in a request, found with one query."""
+
+    def __init__(self, names: set[str]) -> None:
+        storable = {name for name in names if name and "\x00" not in name and len(name) <= 120}
+        self._ids = dict(Campaign.objects.filter(name__in=storable).values_list("name", "pk")) if storable else {}
+
+    def find(self, name: str) -> tuple[int | None, tuple[Problem, ...]]:
+        """The campaign's id, or the note that there is none of that name."""
+        if not name:
+            return None, ()
+        pk = self._ids.get(name)
+        if pk is not None:
+            return pk, ()
+        return None, (Problem("unknown_campaign", "campaign", shown(name), f"There is no campaign “{shown(name)}”."),)
+
+
+_LEAD_KEYS = (
+    "email", "phone", "first_name", "last_name", "job_title", "seniority", "department", "country", "language", "product_interest", "consent",
+)  # fmt: skip
+
+
+def lead_of(raw: Mapping[str, object], shape: LeadIn | None, problems: tuple[Problem, ...], campaigns: Campaigns, source: str) -> Incoming:
+    """An item of the intake; one that has no shape is refused there and kept raw."""
+    if shape is None:
+        return Incoming(raw=raw, source=source, problems=problems)
+    values: dict[str, object] = {f"lead.{key}": value for key in _LEAD_KEYS if (value := getattr(shape, key)) is not None}
+    if shape.company is not None:
+        values |= {f"company.{key}": value for key, value in shape.company.model_dump(exclude_none=True).items()}
+    values |= {f"custom.{key}": value for key, value in shape.custom.items()}
+    campaign_id, notes = campaigns.find(shape.campaign)
+    return Incoming(
+        values=values,
+        external=shape.external_ids,
+        activities=[_event_of(event, campaigns, shape.source or source) for event in shape.activities],
+        source=shape.source or source,
+        campaign_id=campaign_id,
+        occurred_at=shape.occurred_at,
+        raw=raw,
+        notes=notes,
+    )
+
+
+def _event_of(event: EventIn, campaigns: Campaigns, source: str) -> IncomingActivity:
+    campaign_id, _ = campaigns.find(event.campaign)
+    return IncomingActivity(
+        kind=event.kind,
+        occurred_at=event.occurred_at,
+        asset=event.asset,
+        campaign_id=campaign_id,
+        source=event.source or source,
+        source_id=event.source_id,
+        properties=event.properties,
+    )
+
+
+def activity_of(
+    raw: Mapping[str, object], shape: ActivityIn | None, problems: tuple[Problem, ...], campaigns: Campaigns, source: str
+) -> AboutLead:
+    """An activity for the intake."""
+    if shape is None:
+        return AboutLead(Who(), raw=raw, source=source, problems=problems)
+    _, unknown = campaigns.find(shape.campaign)
+    return AboutLead(
+        who_of(shape.lead), activity=_event_of(shape, campaigns, source), source=shape.source or source, raw=raw, problems=(*problems, *unknown)
+    )
+
+
+def outcome_of(raw: Mapping[str, object], shape: OutcomeIn | None, problems: tuple[Problem, ...], source: str) -> AboutLead:
+    """An outcome for the intake."""
+    if shape is None:
+        return AboutLead(Who(), raw=raw, source=source, problems=problems)
+    amount: Decimal | None = None
+    if shape.amount is not None:
+        try:
+            amount = Decimal(str(shape.amount)).quantize(Decimal("0.01"))
+        except ArithmeticError:
+            problems = (*problems, Problem("not_number", "amount", shown(shape.amount), "amount: not a number."))
+    told = IncomingOutcome(outcome=shape.outcome, at=shape.occurred_at, reason=shape.reason, amount=amount)
+    return AboutLead(who_of(shape.lead), outcome=told, source=source, raw=raw, problems=problems)
+
+
+def who_of(who: WhoIn) -> Who:
+    return Who(lead_id=who.id, email=who.email, external=who.external_ids)
+
+
+def as_utc(moment: datetime) -> str:
+    """A time as the API writes it."""
+    return moment.isoformat().replace("+00:00", "Z")
