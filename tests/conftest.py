@@ -14,6 +14,12 @@ from config import embedded
 from leads import clock
 from leads.models import Team, TeamMember, User
 from tests.builders import Builders
+from tests.house.watch import (  # noqa: F401 - hooks and fixtures that hold for every test
+    _watch_pages,
+    _watch_templates,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 
 MONDAY = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
 
@@ -88,3 +94,10 @@ def client_of() -> Callable[[User | None], Client]:
         return browser
 
     return client
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        from tests.house.watch import pytest_testnodedown
+
+        config.pluginmanager.register(SimpleNamespace(pytest_testnodedown=pytest_testnodedown), "house-nodes")

@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connections
 
@@ -35,27 +37,41 @@ class Command(BaseCommand):
         parser.add_argument("--only", choices=CHILDREN, help="run one of the children alone; the worker does this itself")
 
     def handle(self, *args: Any, only: str | None = None, **options: Any) -> None:
+        if only is not None:
+            run_part(only)
+            return
+        limit_statements("30s", "10s")
+        worker = Worker()
+        worker.start_children()  # by fork, so before there are threads
         supervisor.stop_with_parent()
-        stop = threading.Event()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda number, frame: stop.set())
-        if only == "qcluster":
-            limit_statements("30s", "60s")
-            run_cluster()
-        elif only == "pipeline":
-            limit_statements("30s", "60s")
-            from handoff.pipeline import run_once
+        worker.run()
 
-            repeat("pipeline", stop, run_once, pulse=Pulse("pipeline", busy_for=timedelta(seconds=60)), pause=0.5)
-        elif only == "jobs":
-            limit_statements("10min", "0")
-            from leads import jobs
 
-            pulse = Pulse("jobs", busy_for=timedelta(seconds=120))
-            repeat("jobs", stop, lambda: jobs.run_once(beat=pulse, stopping=stop.is_set), pulse=pulse, pause=0.5)
-        else:
-            limit_statements("30s", "10s")
-            Worker(stop).run()
+def run_part(only: str) -> None:
+    """One child of the worker, until SIGTERM."""
+    supervisor.stop_with_parent()
+    stop = stop_on_signal()
+    if only == "qcluster":
+        limit_statements("30s", "60s")
+        run_cluster()
+    elif only == "pipeline":
+        limit_statements("30s", "60s")
+        from handoff.pipeline import run_once
+
+        repeat("pipeline", stop, run_once, pulse=Pulse("pipeline", busy_for=timedelta(seconds=60)), pause=0.5)
+    elif only == "jobs":
+        limit_statements("10min", "0")
+        from leads import jobs
+
+        pulse = Pulse("jobs", busy_for=timedelta(seconds=120))
+        repeat("jobs", stop, lambda: jobs.run_once(beat=pulse, stopping=stop.is_set), pulse=pulse, pause=0.5)
+
+
+def stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, frame: stop.set())
+    return stop
 
 
 def limit_statements(statement: str, idle: str) -> None:
@@ -85,15 +101,17 @@ def repeat(name: str, stop: threading.Event, step: Callable[[], int], *, pulse: 
 
 
 def run_cluster() -> None:
-    """django-q2's cluster, until SIGTERM; it sets its own handlers."""
+    """django-q2's cluster, until SIGTERM, for which it sets handlers of its own."""
     from django_q.cluster import Cluster
 
-    Cluster().start()
+    cluster = Cluster()
+    cluster.start()
+    while cluster.sentinel is not None and cluster.sentinel.is_alive():
+        cluster.sentinel.join(1)
 
 
 def release_queue() -> None:
     """Gives back what a dead cluster had taken, instead of leaving it locked until `retry` is over."""
-    from django.conf import settings
     from django_q.models import OrmQ
 
     from leads import clock
@@ -136,12 +154,13 @@ class Sender:
 class Worker:
     """The parent: fires clocks, watches its senders and children, and stops them in order."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        self.stop = stop
+    def __init__(self) -> None:
+        self.stop = stop_on_signal()
         self.children = [
             supervisor.Child(
                 name,
-                [sys.executable, sys.argv[0], "worker", "--only", name],
+                [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--only", name],
+                forked=partial(run_part, name),
                 before_restart=release_queue if name == "qcluster" else None,
             )
             for name in CHILDREN
@@ -149,11 +168,13 @@ class Worker:
         self.senders: list[Sender] = []
         self.lost = 0
 
+    def start_children(self) -> None:
+        for child in self.children:
+            child.start()
+
     def run(self) -> None:
         from handoff.sweep import sweep
 
-        for child in self.children:
-            child.start()
         self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
         logger.info("the worker runs")
 
