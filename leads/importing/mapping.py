@@ -1,5 +1,6 @@
 """Which column goes where: the guess from header names with the cells as second opinion, and what a person made of it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -72,7 +73,9 @@ class FileMapping:
     system: str = "import"
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it comes back from the database: lists for tuples, words for choices."""
+        stored: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return stored
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "FileMapping":
@@ -325,7 +328,7 @@ def _by_content(kind: str, profiles: Sequence[Profile], goes: list[Goes]) -> Non
 
 
 def _reading(column: Profile, target: str, why: str, type_: str = "") -> Goes:
-    reads = BY_KEY[target].reads if target in BY_KEY else {FieldType.DATE: "moment", FieldType.NUMBER: "number"}.get(FieldType(type_), "")
+    reads = BY_KEY[target].reads if target in BY_KEY else {FieldType.DATE: "moment", FieldType.NUMBER: "number"}.get(type_, "")
     goes = Goes(target=target, guess=why)
     if reads == "moment":
         day_first, example = columns.date_order(column.distinct)

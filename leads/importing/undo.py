@@ -1,6 +1,7 @@
 """Taking an import back: what it created and nobody has touched since goes, what stays is listed with the reason."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from leads import clock, hooks
@@ -25,6 +26,7 @@ class UndoWork(Work):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self.run = ImportRun.objects.get(pk=job.payload["run"])
+        self._moments = {datetime.fromisoformat(moment) for moment in job.payload.get("moments", ())}
 
     def step(self) -> bool:
         created = Submission.objects.filter(import_run=self.run).exclude(status=Status.REFUSED)
@@ -35,6 +37,8 @@ class UndoWork(Work):
         batch = list(created.filter(pk__gt=after).order_by("pk").only("lead_id", "line", "raw", "status", "received_at")[:BATCH])
         if not batch:
             return False
+        # Submissions go with their leads, so when this run wrote is kept with the job.
+        self._moments |= {one.received_at for one in batch}
         if self.run.kind == targets.ACTIVITIES:
             self._remove_activities([one for one in batch if one.status == Status.CREATED])
         elif self.run.kind == targets.LEADS:
@@ -42,7 +46,8 @@ class UndoWork(Work):
             self._remove_leads([one.lead_id for one in batch if one.status == Status.CREATED and one.lead_id])
         elif self.run.kind == targets.OUTCOMES:
             self._remove_cases(batch)
-        self.job.payload = {**self.job.payload, "after": batch[-1].pk}
+        moments = sorted(moment.isoformat() for moment in self._moments)
+        self.job.payload = {**self.job.payload, "after": batch[-1].pk, "moments": moments}
         self.job.position += len(batch)
         return len(batch) == BATCH
 
@@ -124,12 +129,11 @@ class UndoWork(Work):
 
     def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
         """Companies this run made (it stamped them with the moment of one of its batches), while nobody works there or owns them."""
-        moments = Submission.objects.filter(import_run=self.run).values("received_at")
-        mine = candidates.filter(created_at__in=moments, leads__isnull=True, account_owner__isnull=True)
+        mine = candidates.filter(created_at__in=self._moments, leads__isnull=True, account_owner__isnull=True)
         removed = Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()[0]
         if self.run.kind == targets.COMPANIES:
             self.job.result["removed"] += removed
-            for company in candidates.filter(created_at__in=moments):
+            for company in candidates.filter(created_at__in=self._moments):
                 self._leave(company.name, "leads work there by now" if company.leads.exists() else "it has an account owner")
 
     def _remove_fields(self) -> None:

@@ -20,7 +20,7 @@ LEADS = "Email,First Name,Last Name,Company,Employees,City\n"
 
 
 def lines(count, first=0):
-    return "".join(f"lead{n}@company{n % 7}.test,Ivy{n},Okafor,Company {n % 7},{n},Oslo\n" for n in range(first, first + count))
+    return "".join(f"lead{n}@company{n % 7}.io,Ivy{n},Okafor,Company {n % 7},{n},Oslo\n" for n in range(first, first + count))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def totals(run):
 def test_every_row_becomes_a_lead_with_its_facts(imported):
     run = imported(LEADS + lines(5))
     assert (run.state, totals(run)) == ("done", (5, 5, 0, 0, 0))
-    lead = Lead.objects.select_related("company").get(email="lead3@company3.test")
+    lead = Lead.objects.select_related("company").get(email="lead3@company3.io")
     assert (lead.first_name, lead.company.employees, lead.attributes, lead.stage) == ("Ivy3", 3, {"city": "Oslo"}, Stage.PROSPECT)
     assert LeadField.objects.get().label == "City"
 
@@ -109,7 +109,9 @@ def test_the_check_counts_what_the_import_then_does_and_stores_nothing(upload, o
     assert ImportRefusal.objects.count() == 1
 
 
-def test_a_fault_in_the_last_line_is_known_before_the_first_row_is_stored(imported):
+def test_a_fault_in_the_last_line_is_known_before_the_first_row_is_stored(imported, monkeypatch):
+    monkeypatch.setattr(actions, "SAMPLE_ROWS", 20)
+    monkeypatch.setattr("leads.importing.reader.SAMPLE_ROWS", 20)
     run = imported(LEADS + lines(50) + '"open@n.test,Ivy\n')
     assert run.state == "failed"
     assert "line 52" in run.error
@@ -265,7 +267,7 @@ class TestUndo:
             actions.undo(run, actor=ops)
 
     def test_leads_that_were_there_before_stay_and_are_counted(self, imported, ops, work, make):
-        before = make.lead("lead1@company1.test")
+        before = make.lead("lead1@company1.io")
         run = imported(LEADS + lines(3))
         actions.undo(run, actor=ops)
         work()
