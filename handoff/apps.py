@@ -15,6 +15,7 @@ class HandoffConfig(AppConfig):
         setup = ("workcalendar", "calendarday", "slapolicy", "slatarget", "slastep", "rep", "leave")
         grant(("administrator",), [f"handoff.{verb}_{name}" for name in setup for verb in ("view", "add", "change", "delete")])
         grant(("administrator", "sales_manager", "head_of_sales"), ["handoff.view_handoff"])
+        grant(("administrator", "marketing_ops", "head_of_marketing"), ["handoff.view_rejectionreview"])
         grant(
             ("sales_manager", "head_of_sales"),
             [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")] + ["handoff.delete_leave"],

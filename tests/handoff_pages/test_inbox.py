@@ -107,7 +107,14 @@ def test_a_row_says_who_why_how_big_and_how_good(work, cast, client_of):
     company = work.make.company("Northwind Freight", industry="Logistics", employees=480, country="NL")
     work.offered(lead=work.make.lead(company=company, first_name="Ivy", last_name="Okafor", job_title="IT Manager"))
     html = client_of(cast.rep).get("/inbox/").content.decode()
-    for words in ("Northwind Freight", "Ivy Okafor, IT Manager", "Requested a demo", "Logistics · 480 employees · NL", "Due today", "4h 00m"):
+    for words in (
+        "Northwind Freight",
+        "Ivy Okafor, IT Manager",
+        "Requested a demo",
+        "Logistics · 480 employees · NL",
+        "Due today",
+        "4h 00m",
+    ):
         assert words in html
 
 
@@ -119,9 +126,11 @@ def test_a_lead_without_a_company_goes_by_its_own_name(work, cast, client_of):
 
 
 def test_hostile_names_stay_text(work, cast, client_of):
-    evil = '<script>alert(1)</script>"\' onmouseover=x'
+    evil = "<script>alert(1)</script>\"' onmouseover=x"
     company = work.make.company(evil, industry="<b>bold</b>")
-    handoff = work.offered(lead=work.make.lead(company=company, first_name="\u202eevil", last_name="x" * 120, job_title="{{ 7|add:7 }}"))
+    handoff = work.offered(
+        lead=work.make.lead(company=company, first_name="\u202eevil", last_name="x" * 120, job_title="{{ 7|add:7 }}")
+    )
     browser = client_of(cast.rep)
     for url in ("/inbox/", f"/handoffs/{handoff.pk}/"):
         html = browser.get(url).content.decode()
@@ -151,7 +160,9 @@ def test_answers_given_late_lower_the_share_answered_in_time(work, cast):
     assert Desk(cast.rep, MONDAY + 6 * HOUR).figures.in_time == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize(("tab", "expected"), [("all", 2), ("overdue", 1), ("hot", 2), ("accepted", 1), ("working", 1), ("nonsense", 2)])
+@pytest.mark.parametrize(
+    ("tab", "expected"), [("all", 2), ("overdue", 1), ("hot", 2), ("accepted", 1), ("working", 1), ("nonsense", 2)]
+)
 def test_tabs_narrow_the_list(work, cast, client_of, tab, expected):
     overdue, taken, contacted = work.offered(), work.offered(), work.offered()
     accept_handoff(taken, actor=cast.rep)
@@ -274,7 +285,9 @@ def queries_of(client_of, cast, django_assert_max_num_queries):
     def count(url):
         browser = client_of(cast.rep)
         browser.get(url)
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             assert browser.get(url).status_code == 200
         return len(captured)
 
@@ -283,9 +296,9 @@ def queries_of(client_of, cast, django_assert_max_num_queries):
 
 @pytest.mark.slow
 def test_the_inbox_asks_the_same_of_the_database_with_5_and_with_500(work, cast, queries_of, client_of):
+    from handoff.actions.opening import open_handoffs
     from handoff.models import Rep
     from handoff.routing import route_waiting
-    from handoff.actions.opening import open_handoffs
 
     Rep.objects.filter(user=cast.rep).update(open_cap=1000)
     for _ in range(5):

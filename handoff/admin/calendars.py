@@ -1,0 +1,202 @@
+"""Working calendars: the hours of a week and the dates that differ. Saving one that clocks run on makes its next version."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+
+from handoff.actions.revising import is_calendar_used, revise_calendar
+from handoff.admin.fields import HoursField
+from handoff.businesstime import Calendar, NoOpenTime, add
+from handoff.hours import DAYS, hours_words, week_words
+from handoff.models import CalendarDay, WorkCalendar
+from leads import clock
+from leads.admin.base import AccordModelAdmin
+
+# The longest promise a calendar must be able to hold within five years.
+ENOUGH = timedelta(hours=400)
+WEEK = tuple(f"day_{number}" for number in range(7))
+
+
+class CalendarForm(forms.ModelForm[WorkCalendar]):
+    """A calendar with a field of hours for each day of the week."""
+
+    day_0 = HoursField(label=DAYS[0])
+    day_1 = HoursField(label=DAYS[1])
+    day_2 = HoursField(label=DAYS[2])
+    day_3 = HoursField(label=DAYS[3])
+    day_4 = HoursField(label=DAYS[4])
+    day_5 = HoursField(label=DAYS[5])
+    day_6 = HoursField(label=DAYS[6])
+
+    class Meta:
+        model = WorkCalendar
+        fields = ("key", "name", "zone", "country", "subdivision")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        office = {str(day): [[540, 1020]] if day < 5 else [] for day in range(7)}
+        weekly = self.instance.weekly if self.instance.pk else office
+        for day, name in enumerate(WEEK):
+            self.initial[name] = weekly.get(str(day), [])
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if any(name in self.errors for name in (*WEEK, "zone")):
+            return cleaned
+        weekly = {str(day): cleaned.get(name) or [] for day, name in enumerate(WEEK)}
+        zone = cleaned.get("zone") or self.instance.zone
+        try:
+            add(Calendar.of(zone, {int(day): hours for day, hours in weekly.items()}), clock.now(), ENOUGH)
+        except NoOpenTime:
+            raise forms.ValidationError("These hours hold too little open time: no promise could ever fall due.") from None
+        cleaned["weekly"] = weekly
+        return cleaned
+
+    def _post_clean(self) -> None:
+        if "weekly" in self.cleaned_data:
+            self.instance.weekly = self.cleaned_data["weekly"]
+        super()._post_clean()  # type: ignore[misc]
+
+
+class DayForm(forms.ModelForm[CalendarDay]):
+    intervals = HoursField(label="Hours", help_text="Empty: closed.")
+
+    class Meta:
+        model = CalendarDay
+        fields = ("date", "intervals", "reason")
+
+
+class DayInline(admin.TabularInline[CalendarDay, WorkCalendar]):
+    model = CalendarDay
+    form = DayForm
+    extra = 0
+    verbose_name = "date with its own hours"
+    verbose_name_plural = "dates with their own hours"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarDay]:
+        return super().get_queryset(request).order_by("date")
+
+
+@admin.register(WorkCalendar)
+class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
+    setup_group = "Hand-off"
+    setup_intro = (
+        "When your people work. Promises in working time run in these hours only; a change holds for clocks that start later."
+    )
+    form = CalendarForm
+    inlines = (DayInline,)
+    list_display = ("name", "week", "zone", "special_days", "version", "in_force")
+    list_filter = ("zone",)
+    search_fields = ("name", "key")
+    ordering = ("key", "-version")
+    fieldsets = (
+        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision")}),
+        (
+            "Open on",
+            {
+                "fields": WEEK,
+                "description": "Write times as in 09:00-17:00, several with a comma. Leave a day empty when it is closed.",
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkCalendar]:
+        newest = WorkCalendar.objects.filter(key=OuterRef("key"), effective_from__lte=clock.now()).order_by("-version")
+        today = timezone.localdate()
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(days_ahead=Count("days", filter=Q(days__date__gte=today)), newest=Subquery(newest.values("version")[:1]))
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: WorkCalendar | None = None) -> tuple[str, ...]:
+        return ("key",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: WorkCalendar | None = None) -> bool:
+        return obj is not None and super().has_delete_permission(request, obj) and not is_calendar_used(obj)
+
+    def save_model(self, request: HttpRequest, obj: WorkCalendar, form: Any, change: bool) -> None:
+        """A new calendar is stored here; a changed one together with its dates, in `save_related`."""
+        if not change:
+            obj.effective_from = clock.now()
+            obj.save()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        calendar = form.instance
+        touched = form.has_changed() or any(formset.has_changed() for formset in formsets)
+        if not change or not touched:
+            super().save_related(request, form, formsets, change)
+            return
+        if not is_calendar_used(calendar):
+            calendar.save(update_fields=["name", "zone", "weekly", "country", "subdivision"])
+            super().save_related(request, form, formsets, change)
+            return
+        stored = WorkCalendar.objects.get(pk=calendar.pk)
+        revised = revise_calendar(stored, at=clock.now())
+        for name in ("name", "zone", "weekly", "country", "subdivision"):
+            setattr(revised, name, getattr(calendar, name))
+        revised.save(update_fields=["name", "zone", "weekly", "country", "subdivision"])
+        for formset in formsets:
+            self._carry_over(formset, revised)
+        calendar.pk, calendar.version = revised.pk, revised.version
+        messages.info(
+            request, f"Clocks run on version {stored.version}. They keep it; version {revised.version} holds from now on."
+        )
+
+    def _carry_over(self, formset: Any, revised: WorkCalendar) -> None:
+        for form in formset.initial_forms + formset.extra_forms:
+            if not form.has_changed():
+                continue
+            before = form.initial.get("date")
+            if before:
+                revised.days.filter(date=before).delete()
+            if not form.cleaned_data.get("DELETE"):
+                values = {name: form.cleaned_data[name] for name in ("intervals", "reason")}
+                revised.days.update_or_create(date=form.cleaned_data["date"], defaults=values)
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+
+    @admin.display(description="open")
+    def week(self, calendar: WorkCalendar) -> str:
+        return week_words(calendar.weekly)
+
+    @admin.display(description="dates ahead", ordering="days_ahead")
+    def special_days(self, calendar: Any) -> int:
+        return int(calendar.days_ahead)
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, calendar: Any) -> bool:
+        return bool(calendar.version == calendar.newest)
+
+
+@admin.register(CalendarDay)
+class CalendarDayAdmin(AccordModelAdmin[CalendarDay]):
+    setup_group = "Hand-off"
+    setup_intro = (
+        "Holidays and other dates with hours of their own, of all calendars. They are changed on the page of their calendar."
+    )
+    list_display = ("date", "hours", "reason", "calendar", "source")
+    list_filter = ("source", "calendar")
+    list_select_related = ("calendar",)
+    search_fields = ("reason",)
+    date_hierarchy = "date"
+    ordering = ("-date",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: CalendarDay | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: CalendarDay | None = None) -> bool:
+        return False
+
+    @admin.display(description="hours")
+    def hours(self, day: CalendarDay) -> str:
+        return hours_words(day.intervals)

@@ -1,0 +1,95 @@
+"""Hand-offs and rejections to look at; they are moved by the people they concern, on their own pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from handoff.models import Handoff, HandoffEvent, RejectionReview
+from leads.admin.base import ReadOnlyAdmin
+from leads.lib.folding import fold
+from leads.pages import reader
+
+
+class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
+    model = HandoffEvent
+    fields = ("at", "verb", "source", "target", "actor")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "what happened"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[HandoffEvent]:
+        return super().get_queryset(request).select_related("actor")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return reader(request).has_perm("handoff.view_handoff")
+
+
+@admin.register(Handoff)
+class HandoffAdmin(ReadOnlyAdmin[Handoff]):
+    setup_group = "Hand-off"
+    setup_intro = "Every time a lead was handed to sales. To answer, reassign or close one, open its packet."
+    empty_hint = "They are made by themselves when a lead meets the criteria in force."
+    inlines = (EventInline,)
+    list_display = ("lead", "state", "owner", "score", "is_mqo", "due_at", "opened_at", "packet_link")
+    list_filter = ("state", "is_mqo", ("owner", admin.RelatedOnlyFieldListFilter), "closed_as")
+    list_select_related = ("lead", "owner")
+    search_fields = ("lead__search",)
+    search_help_text = "Name, company or e-mail of the lead"
+    show_full_result_count = False
+    date_hierarchy = None
+    fieldsets = (
+        ("Which lead", {"fields": ("lead", "nth", "is_mqo", "score", "headline")}),
+        ("Where it stands", {"fields": ("state", "owner", "queue_reason", "policy", "due_at")}),
+        ("When", {"fields": ("opened_at", "offered_at", "seen_at", "answered_at", "contacted_at", "converted_at", "closed_at")}),
+        ("What came of it", {"fields": ("closed_as", "reason", "note", "amount", "attempts_made", "moves")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Handoff]:
+        seen: QuerySet[Handoff] = Handoff.objects.visible_to(reader(request))
+        return seen.order_by("-opened_at", "-pk")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Handoff], search_term: str
+    ) -> tuple[QuerySet[Handoff], bool]:
+        for word in fold(search_term).split():
+            queryset = queryset.filter(lead__search__contains=word)
+        return queryset, False
+
+    @admin.display(description="packet")
+    def packet_link(self, handoff: Handoff) -> SafeString:
+        return format_html('<a href="{}">Open</a>', reverse("admin:handoff-packet", args=[handoff.pk]))
+
+
+@admin.register(RejectionReview)
+class RejectionReviewAdmin(ReadOnlyAdmin[RejectionReview]):
+    setup_group = "Hand-off"
+    setup_intro = "Marketing's verdicts on rejections. They are given on the page Rejections."
+    empty_hint = "A verdict appears here as soon as marketing reviews a rejection."
+    list_display = ("handoff", "verdict", "by", "at", "return_on", "is_settled")
+    list_filter = ("verdict", ("by", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("handoff__lead", "by")
+    search_fields = ("handoff__lead__search", "note")
+    ordering = ("-at", "-pk")
+    fieldsets = (
+        ("Which rejection", {"fields": ("handoff",)}),
+        ("The verdict", {"fields": ("verdict", "note", "return_on", "by", "at")}),
+        ("How a dispute ended", {"fields": ("settled_at", "settled_note")}),
+    )
+
+    @admin.display(description="settled", boolean=True)
+    def is_settled(self, review: RejectionReview) -> bool | None:
+        return review.settled_at is not None if review.verdict == RejectionReview.Verdict.DISPUTE else None

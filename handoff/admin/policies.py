@@ -1,0 +1,299 @@
+"""Policies: what is promised about time, step by step. Saving one that hand-offs follow makes its next version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html_join
+
+from handoff.actions.revising import is_policy_used, revise_policy
+from handoff.admin.fields import DurationField, hours_of
+from handoff.models import Handoff, SlaPolicy, SlaStep, SlaTarget, WorkCalendar
+from handoff.states import ClockKind
+from leads import clock
+from leads.admin.base import AccordModelAdmin
+
+AUDIENCES = (("owner", "the rep"), ("manager", "the rep's manager"), ("head", "the head of sales"), ("marketing", "marketing"))
+CHANNELS = (("inapp", "in the portal"), ("mail", "by mail"))
+CLOCK_WORDS = {SlaTarget.Clock.BUSINESS: "working time", SlaTarget.Clock.ELAPSED: "elapsed time"}
+
+
+def calendar_choices() -> list[tuple[str, str]]:
+    """Calendars by key, each by the name of its newest version."""
+    names: dict[str, str] = {}
+    for key, name in WorkCalendar.objects.order_by("key", "-version").values_list("key", "name"):
+        names.setdefault(key, name)
+    return sorted(names.items(), key=lambda item: item[1])
+
+
+def step_words(step: SlaStep) -> str:
+    """ "At 85 %: remind the rep, in the portal and by mail"."""
+    at = f"At {step.percent} %" if step.percent is not None else f"{hours_of(step.after_us)} past due"
+    who = " and ".join(dict(AUDIENCES).get(one, one) for one in step.audience)
+    how = " and ".join(dict(CHANNELS).get(one, one) for one in step.channels)
+    what = str(step.get_action_display()).lower()
+    return f"{at}: {what}" + (f", {who}" if who else "") + (f", {how}" if how else "") + (" (urgent)" if step.urgent else "")
+
+
+class TargetForm(forms.ModelForm[SlaTarget]):
+    duration_us = DurationField(label="Within (hours)", min_value=0.001)
+    backdate_us = DurationField(
+        label="Logged late (hours)",
+        required=False,
+        help_text="How much later an attempt may be logged and still count with its own time.",
+    )
+    pause_cap_us = DurationField(
+        label="Longest hold (hours)", required=False, help_text="Empty: this clock cannot be put on hold."
+    )
+
+    class Meta:
+        model = SlaTarget
+        fields = ("kind", "clock", "duration_us", "calendar_from", "backdate_us", "pause_cap_us")
+
+    def clean_backdate_us(self) -> int:
+        return self.cleaned_data["backdate_us"] or 0
+
+    def clean_pause_cap_us(self) -> int | None:
+        return self.cleaned_data["pause_cap_us"] or None
+
+
+class StepForm(forms.ModelForm[SlaStep]):
+    after_us = DurationField(label="Hours past due", required=False)
+    audience = forms.MultipleChoiceField(choices=AUDIENCES, widget=forms.CheckboxSelectMultiple, required=False, label="Tell")
+    channels = forms.MultipleChoiceField(choices=CHANNELS, widget=forms.CheckboxSelectMultiple, required=False, label="How")
+
+    class Meta:
+        model = SlaStep
+        fields = ("code", "percent", "after_us", "action", "audience", "channels", "urgent")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if (cleaned.get("percent") is None) == (cleaned.get("after_us") is None):
+            self.add_error("percent", "Give either the share of the time or the hours past due.")
+        if cleaned.get("action") == SlaStep.Action.BREACH and cleaned.get("percent") != 100:
+            self.add_error("percent", "The breach is at 100 %.")
+        return cleaned
+
+
+class TargetInline(admin.TabularInline[SlaTarget, SlaPolicy]):
+    model = SlaTarget
+    form = TargetForm
+    extra = 0
+    fields = ("kind", "duration_us", "clock", "calendar_from", "backdate_us", "pause_cap_us", "steps_told")
+    readonly_fields = ("steps_told",)
+    verbose_name = "promise"
+    verbose_name_plural = "promises"
+    show_change_link = True
+    ordering = ("pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaTarget]:
+        return super().get_queryset(request).prefetch_related("steps")
+
+    @admin.display(description="steps")
+    def steps_told(self, target: SlaTarget) -> str:
+        if not target.pk:
+            return "–"
+        return format_html_join("", "<div>{}</div>", ((step_words(step),) for step in target.steps.all())) or "–"
+
+
+class PolicyForm(forms.ModelForm[SlaPolicy]):
+    calendar_key = forms.ChoiceField(label="Calendar", help_text="Used where a promise does not follow the rep's own hours.")
+
+    class Meta:
+        model = SlaPolicy
+        fields = ("name", "key", "calendar_key", "reassign_cap")
+        labels = {"reassign_cap": "Move at most"}
+        help_texts = {
+            "key": "Names the policy through all its versions; never changes.",
+            "reassign_cap": "How often a hand-off nobody answers goes to another rep before it goes back to marketing.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["calendar_key"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = calendar_choices()
+
+
+@admin.register(SlaPolicy)
+class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
+    setup_group = "Hand-off"
+    setup_intro = (
+        "What sales promises about time. A changed policy holds for hand-offs that come from then on; the others keep theirs."
+    )
+    form = PolicyForm
+    inlines = (TargetInline,)
+    list_display = ("name", "promised", "calendar_key", "is_used", "version", "in_force")
+    search_fields = ("name", "key")
+    ordering = ("key", "-version")
+    fieldsets = (("What the policy is called", {"fields": ("name", "key")}), ("Which hours count", {"fields": ("calendar_key",)}),
+                 ("When nobody answers", {"fields": ("reassign_cap",)}))  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaPolicy]:
+        newest = SlaPolicy.objects.filter(key=OuterRef("key"), effective_from__lte=clock.now()).order_by("-version")
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(newest=Subquery(newest.values("version")[:1]), used=Exists(Handoff.objects.filter(policy=OuterRef("pk"))))
+            .prefetch_related(Prefetch("targets", SlaTarget.objects.order_by("pk")))
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: SlaPolicy | None = None) -> tuple[str, ...]:
+        return ("key",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: SlaPolicy | None = None) -> bool:
+        return obj is not None and super().has_delete_permission(request, obj) and not is_policy_used(obj)
+
+    def save_model(self, request: HttpRequest, obj: SlaPolicy, form: Any, change: bool) -> None:
+        """A new policy is stored here; a changed one together with its promises, in `save_related`."""
+        if not change:
+            obj.effective_from = clock.now()
+            obj.save()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        policy = form.instance
+        touched = form.has_changed() or any(formset.has_changed() for formset in formsets)
+        if not change or not touched:
+            super().save_related(request, form, formsets, change)
+            return
+        names = ["name", "calendar_key", "reassign_cap"]
+        if not is_policy_used(policy):
+            policy.save(update_fields=names)
+            super().save_related(request, form, formsets, change)
+            return
+        stored = SlaPolicy.objects.get(pk=policy.pk)
+        revised, targets = revise_policy(stored, at=clock.now())
+        for name in names:
+            setattr(revised, name, getattr(policy, name))
+        revised.save(update_fields=names)
+        for formset in formsets:
+            carry_over(formset, {pk: target.pk for pk, target in targets.items()}, policy=revised)
+        policy.pk, policy.version = revised.pk, revised.version
+        tell_version(request, stored.version, revised.version)
+
+    @admin.display(description="promises")
+    def promised(self, policy: SlaPolicy) -> str:
+        return ", ".join(f"{ClockKind(one.kind).label.lower()} {hours_of(one.duration_us)}" for one in policy.targets.all())
+
+    @admin.display(description="in use", boolean=True)
+    def is_used(self, policy: Any) -> bool:
+        return bool(policy.used)
+
+    @admin.display(description="in force", boolean=True)
+    def in_force(self, policy: Any) -> bool:
+        return bool(policy.version == policy.newest and (policy.retired_at is None or policy.retired_at > clock.now()))
+
+
+def tell_version(request: HttpRequest, before: int, now: int) -> None:
+    messages.info(request, f"Hand-offs follow version {before}. They keep it; version {now} holds for those to come.")
+
+
+def carry_over(formset: Any, copies: dict[int, int], **parent: Any) -> None:
+    """Put the changes of a formset onto copies of its rows, by the copy of each row's id, instead of onto the rows themselves."""
+    model = formset.model
+    columns = {field.name for field in model._meta.concrete_fields} - {model._meta.pk.name, formset.fk.name}
+    for form in formset.initial_forms + formset.extra_forms:
+        if not form.has_changed():
+            continue
+        copy = copies.get(form.instance.pk or 0)
+        if form.cleaned_data.get("DELETE"):
+            model.objects.filter(pk=copy).delete()
+            continue
+        values = {name: value for name, value in form.cleaned_data.items() if name in columns}
+        if copy is None:
+            model.objects.create(**parent, **values)
+        else:
+            model.objects.filter(pk=copy).update(**values)
+    formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+
+
+class StepInline(admin.TabularInline[SlaStep, SlaTarget]):
+    model = SlaStep
+    form = StepForm
+    extra = 0
+    verbose_name = "step"
+
+
+@admin.register(SlaTarget)
+class SlaTargetAdmin(AccordModelAdmin[SlaTarget]):
+    setup_group = "Hand-off"
+    setup_intro = "One promise of a policy with its steps: whom to tell when, and what to do when it is missed."
+    form = TargetForm
+    inlines = (StepInline,)
+    list_display = ("promise", "within", "measured_in", "calendar_from", "policy", "step_count")
+    list_filter = ("kind", "clock")
+    list_select_related = ("policy",)
+    ordering = ("policy__key", "-policy__version", "pk")
+    fieldsets = (
+        ("What is promised", {"fields": ("kind", "duration_us", "clock", "calendar_from")}),
+        ("What is allowed", {"fields": ("backdate_us", "pause_cap_us")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaTarget]:
+        return super().get_queryset(request).annotate(steps_counted=Count("steps"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: SlaTarget | None = None) -> tuple[str, ...]:
+        return ("kind",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Promises are added on the page of their policy."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SlaTarget | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: SlaTarget, form: Any, change: bool) -> None:
+        """Stored together with the steps, in `save_related`."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        target = form.instance
+        names = [name for name in form.changed_data if name in TargetForm.Meta.fields]
+        if not (names or any(formset.has_changed() for formset in formsets)):
+            return
+        policy = target.policy
+        if not is_policy_used(policy):
+            if names:
+                target.save(update_fields=names)
+            super().save_related(request, form, formsets, change)
+            return
+        revised, targets = revise_policy(policy, at=clock.now())
+        copy = targets[target.pk]
+        for name in names:
+            setattr(copy, name, getattr(target, name))
+        copy.save()
+        steps = dict(zip(_step_ids(target.pk), _step_ids(copy.pk), strict=True))
+        for formset in formsets:
+            carry_over(formset, steps, target=copy)
+        request.__dict__["revised_target"] = copy.pk
+        tell_version(request, policy.version, revised.version)
+
+    def response_change(self, request: HttpRequest, obj: SlaTarget) -> HttpResponse:
+        revised = request.__dict__.get("revised_target")
+        if revised is None:
+            return super().response_change(request, obj)
+        return HttpResponseRedirect(reverse("admin:handoff_slatarget_change", args=[revised]))
+
+    @admin.display(description="promise", ordering="kind")
+    def promise(self, target: SlaTarget) -> str:
+        return str(ClockKind(target.kind).label)
+
+    @admin.display(description="within", ordering="duration_us")
+    def within(self, target: SlaTarget) -> str:
+        return hours_of(target.duration_us)
+
+    @admin.display(description="measured in", ordering="clock")
+    def measured_in(self, target: SlaTarget) -> str:
+        return CLOCK_WORDS[SlaTarget.Clock(target.clock)]
+
+    @admin.display(description="steps", ordering="steps_counted")
+    def step_count(self, target: Any) -> int:
+        return int(target.steps_counted)
+
+
+def _step_ids(target_id: int) -> list[int]:
+    return list(SlaStep.objects.filter(target_id=target_id).order_by("code").values_list("pk", flat=True))

@@ -1,0 +1,228 @@
+"""Setup of the hand-off: calendars and policies read and edited by people, versions kept, reps and leave, hand-offs to look at."""
+
+import re
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.hours import hours_words, parse_hours, week_words
+from handoff.models import Leave, Rep, SlaPolicy, SlaTarget, WorkCalendar
+from handoff.routing import desk
+from handoff.states import ClockKind
+from tests.handoff.conftest import HOUR, MONDAY
+
+MODELS = ("workcalendar", "calendarday", "slapolicy", "slatarget", "rep", "leave", "handoff", "rejectionreview")
+
+
+@pytest.mark.parametrize(
+    ("text", "intervals"),
+    [
+        ("9-17", [[540, 1020]]),
+        ("09:00–12:30, 13:00-17:30", [[540, 750], [780, 1050]]),
+        ("13:00 to 17:00 and 8.30-12", [[510, 720], [780, 1020]]),
+        ("22-6", [[1320, 1800]]),
+        ("0-24", [[0, 1440]]),
+        ("", []),
+        ("Closed", []),
+    ],
+)
+def test_hours_are_read_as_people_write_them(text, intervals):
+    assert parse_hours(text) == intervals
+
+
+@pytest.mark.parametrize(
+    "text", ["nine to five", "9", "25-26", "9-17, 16-18", "9:75-12", "24-26", "9-12,13-14,15-16,16-17,17-18,18-19,19-20"]
+)
+def test_hours_nobody_can_read_are_refused_with_words(text):
+    with pytest.raises(ValueError, match=r"[A-Z“\d].*\."):
+        parse_hours(text)
+
+
+@given(st.lists(st.integers(0, 1440), min_size=2, max_size=8, unique=True))
+def test_hours_read_back_what_they_wrote(points):
+    ends = sorted(points)[: len(points) // 2 * 2]
+    intervals = [list(pair) for pair in zip(ends[::2], ends[1::2], strict=True)]
+    assert parse_hours(hours_words(intervals)) == intervals
+
+
+def test_a_week_is_told_in_one_line():
+    assert week_words({str(day): [[540, 1020]] if day < 5 else [] for day in range(7)}) == "Mon–Fri 09:00–17:00"
+    assert week_words({"0": [[540, 1020]], "2": [[600, 720], [780, 900]]}) == "Mon 09:00–17:00; Wed 10:00–12:00, 13:00–15:00"
+    assert week_words({}) == "never open"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_list_of_setup_opens_with_rows_in_it(work, cast, client_of, model):
+    work.offered()
+    Leave.objects.create(rep=Rep.objects.get(), starts_at=MONDAY + 30 * HOUR, ends_at=MONDAY + 60 * HOUR, reason="Holiday")
+    WorkCalendar.objects.get().days.create(date="2026-12-25", intervals=[], reason="Christmas")
+    page = client_of(cast.admin).get(f"/setup/handoff/{model}/")
+    assert page.status_code == 200
+    assert b'style="' not in page.content
+
+
+@pytest.mark.parametrize(("who", "status"), [("rep", 403), ("marketer", 403), ("admin", 200), ("outsider", 302)])
+def test_who_sets_up_policies(work, cast, client_of, who, status):
+    assert client_of(getattr(cast, who)).get("/setup/handoff/slapolicy/").status_code == status
+
+
+def fields_of(page):
+    """Everything a browser would post from the form on this page."""
+    html = page.content.decode()
+    form = html[html.index('id="content-main"') if 'id="content-main"' in html else 0 :]
+    data: dict[str, list[str]] = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name = re.search(r'name="([^"]*)"', tag)
+        if not name or "__prefix__" in name[1] or re.search(r'type="(submit|button)"', tag):
+            continue
+        if re.search(r'type="(checkbox|radio)"', tag) and "checked" not in tag:
+            continue
+        value = re.search(r'value="([^"]*)"', tag)
+        without = "on" if re.search(r'type="(checkbox|radio)"', tag) else ""
+        data.setdefault(name[1], []).append(unescape(value[1]) if value else without)
+    for name, body in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        if "__prefix__" not in name:
+            chosen = re.findall(r'<option value="([^"]*)"[^>]*selected', body)
+            data[name] = chosen or re.findall(r'<option value="([^"]*)"', body)[:1]
+    return data
+
+
+def errors_of(page):
+    return re.findall(r'class="errorlist[^"]*".*?</ul>|p-error.*?</', page.content.decode(), re.DOTALL)
+
+
+def change(client, url, **changes):
+    data = fields_of(client.get(url))
+    data.update({key: [value] for key, value in changes.items()})
+    return client.post(url, data)
+
+
+def test_a_calendar_nobody_runs_on_is_changed_in_place(defaults, cast, client_of):
+    calendar = WorkCalendar.objects.get()
+    answer = change(client_of(cast.admin), f"/setup/handoff/workcalendar/{calendar.pk}/change/", day_4="9-15")
+    assert answer.status_code == 302, errors_of(answer)
+    calendar.refresh_from_db()
+    assert (calendar.version, calendar.weekly["4"]) == (1, [[540, 900]])
+
+
+def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work, cast, client_of):
+    handoff = work.offered()
+    calendar = WorkCalendar.objects.get()
+    calendar.days.create(date="2026-12-25", intervals=[], reason="Christmas")
+    work.hands.advance(HOUR)
+    url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
+    changes = {
+        "day_0": "8-12",
+        "days-TOTAL_FORMS": "2",
+        "days-1-date": "2026-12-26",
+        "days-1-intervals": "",
+        "days-1-reason": "Boxing Day",
+    }
+    answer = change(client_of(cast.admin), url, **changes)
+    assert answer.status_code == 302, errors_of(answer)
+    old, new = WorkCalendar.objects.order_by("version")
+    assert (old.weekly["0"], new.weekly["0"], new.version) == ([[540, 1020]], [[480, 720]], 2)
+    assert list(new.days.order_by("date").values_list("reason", flat=True)) == ["Christmas", "Boxing Day"]
+    assert old.days.count() == 1
+    assert work.timer(handoff, ClockKind.ACCEPT).calendar_id == old.pk
+    assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
+
+
+def test_a_calendar_that_never_opens_is_refused(defaults, cast, client_of):
+    calendar = WorkCalendar.objects.get()
+    answer = change(
+        client_of(cast.admin), f"/setup/handoff/workcalendar/{calendar.pk}/change/", **{f"day_{n}": "" for n in range(7)}
+    )
+    assert "too little open time" in answer.content.decode()
+    calendar.refresh_from_db()
+    assert calendar.weekly["0"] == [[540, 1020]]
+
+
+def test_hours_are_shown_and_edited_as_hours(defaults, cast, client_of):
+    policy = SlaPolicy.objects.get()
+    page = client_of(cast.admin).get(f"/setup/handoff/slapolicy/{policy.pk}/change/").content.decode()
+    assert "14400000000" not in page
+    assert "At 85 %: remind, the rep, in the portal and by mail" in page
+
+
+def test_a_policy_hand_offs_follow_gets_a_next_version_and_they_keep_theirs(work, cast, client_of):
+    handoff = work.offered()
+    policy = SlaPolicy.objects.get()
+    work.hands.advance(HOUR)
+    kinds = list(policy.targets.order_by("pk").values_list("kind", flat=True))
+    place = kinds.index(ClockKind.ACCEPT)
+    answer = change(
+        client_of(cast.admin), f"/setup/handoff/slapolicy/{policy.pk}/change/", **{f"targets-{place}-duration_us": "2.5"}
+    )
+    assert answer.status_code == 302, errors_of(answer)
+    new = SlaPolicy.objects.get(version=2)
+    assert new.targets.get(kind=ClockKind.ACCEPT).duration_us == 9_000_000_000
+    assert new.targets.get(kind=ClockKind.ACCEPT).steps.count() == policy.targets.get(kind=ClockKind.ACCEPT).steps.count()
+    assert policy.targets.get(kind=ClockKind.ACCEPT).duration_us == 14_400_000_000
+    assert work.fresh(handoff).policy_id == policy.pk
+    assert work.timer(work.offered(), ClockKind.ACCEPT).target_us == 9_000_000_000
+
+
+def test_a_step_changed_on_its_own_page_makes_a_next_version_too(work, cast, client_of):
+    work.offered()
+    target = SlaTarget.objects.get(kind=ClockKind.ACCEPT)
+    url = f"/setup/handoff/slatarget/{target.pk}/change/"
+    page = fields_of(client_of(cast.admin).get(url))
+    place = next(key.split("-")[1] for key, value in page.items() if key.endswith("-percent") and value == ["85"])
+    answer = change(client_of(cast.admin), url, **{f"steps-{place}-percent": "90"})
+    assert answer.status_code == 302, errors_of(answer)
+    revised = SlaPolicy.objects.get(version=2).targets.get(kind=ClockKind.ACCEPT)
+    assert set(revised.steps.values_list("percent", flat=True)) == {50, 90, 100, None}
+    assert set(target.steps.values_list("percent", flat=True)) == {50, 85, 100, None}
+    assert answer["Location"].endswith(f"/setup/handoff/slatarget/{revised.pk}/change/")
+
+
+def test_saving_without_a_change_makes_no_version(work, cast, client_of):
+    work.offered()
+    for model, row in (("slapolicy", SlaPolicy.objects.get()), ("workcalendar", WorkCalendar.objects.get())):
+        answer = change(client_of(cast.admin), f"/setup/handoff/{model}/{row.pk}/change/")
+        assert answer.status_code == 302, errors_of(answer)
+    assert (SlaPolicy.objects.count(), WorkCalendar.objects.count()) == (1, 1)
+
+
+def test_a_manager_sets_up_the_reps_of_the_team_only(work, cast, make, client_of):
+    stranger = make.user("stranger@accord.test", "Stella Stranger", "rep")
+    Rep.objects.create(user=stranger)
+    browser = client_of(cast.manager)
+    page = browser.get("/setup/handoff/rep/").content.decode()
+    assert "Rita Rep" in page
+    assert "Stella Stranger" not in page
+    assert browser.get(f"/setup/handoff/rep/{stranger.pk}/change/").status_code == 302
+
+
+def test_switching_a_rep_off_needs_the_reason_and_stops_offers(work, cast, client_of):
+    url = f"/setup/handoff/rep/{cast.rep.pk}/change/"
+    browser = client_of(cast.manager)
+    data = fields_of(browser.get(url))
+    data.pop("takes_leads")
+    assert "Say why" in browser.post(url, data).content.decode()
+    assert browser.post(url, {**data, "off_reason": ["At a fair"]}).status_code == 302
+    assert desk(MONDAY).turns == []
+    assert desk(MONDAY).everyone[0].why_not == "switched off: At a fair"
+
+
+def test_reps_are_switched_on_again_after_a_question(work, cast, client_of):
+    Rep.objects.update(takes_leads=False, off_reason="At a fair")
+    browser, url = client_of(cast.manager), "/setup/handoff/rep/"
+    asked = browser.post(url, {"action": "switch_on", "_selected_action": [cast.rep.pk]})
+    assert "offered leads again" in asked.content.decode()
+    assert not Rep.objects.get().takes_leads
+    browser.post(url, {"action": "switch_on", "_selected_action": [cast.rep.pk], "confirmed": "yes"})
+    assert (Rep.objects.get().takes_leads, Rep.objects.get().off_reason) == (True, "")
+
+
+def test_a_hand_off_in_setup_is_to_look_at(work, cast, client_of):
+    handoff = work.offered()
+    browser = client_of(cast.admin)
+    assert f"/handoffs/{handoff.pk}/" in browser.get("/setup/handoff/handoff/?q=ivy").content.decode()
+    page = browser.get(f"/setup/handoff/handoff/{handoff.pk}/change/")
+    assert page.status_code == 200
+    assert 'name="_save"' not in page.content.decode()
+    assert browser.post(f"/setup/handoff/handoff/{handoff.pk}/change/", {"state": "closed"}).status_code == 403
