@@ -16,5 +16,12 @@ class ScoringConfig(AppConfig):
             ("administrator",),
             ["scoring.edit_draft", "scoring.activate_version"]
             + [f"scoring.{verb}_scoringmodel" for verb in ("view", "add", "change")]
-            + ["scoring.view_modelversion", "scoring.view_criterion", "scoring.view_qualification"],
+            + [f"scoring.view_{name}" for name in ("modelversion", "criterion", "qualification", "activation")],
         )
+        from leads import hooks
+        from scoring import checks, panels  # noqa: F401 - checks register themselves
+        from scoring.forgetting import forget_erased, forget_merged
+
+        panels.connect()
+        hooks.lead_merged.append(forget_merged)
+        hooks.lead_erased.append(forget_erased)

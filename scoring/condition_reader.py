@@ -192,7 +192,9 @@ def read_condition(at: At, data: object, registry: Registry, *, may_be_empty: bo
         at.refuse("a condition is either “all” or “any”", code="wrong_shape", value=sorted(given), expected="one of all, any")
     mode: Literal["all", "any"] = "all" if "all" in given else "any"
     here = at.into(mode)
-    entries = a_list(here, given[mode], least=0 if may_be_empty and mode == "all" else 1, most=MAX_PARTS)
+    entries = a_list(here, given[mode], most=MAX_PARTS)
+    if not entries and not (may_be_empty and mode == "all"):
+        here.refuse("nothing is asked", code="empty", expected="at least one clause")
     parts: list[FieldClause | EventClause | Condition] = []
     for index, entry in enumerate(entries):
         place = here.into(index)

@@ -6,6 +6,8 @@ from math import floor
 
 FULL = 1000  # the weight of an event of today, in thousandths
 MAX_DAYS = 3650
+# `checksum()` of half-lives of 1 to 30 days, as every machine must have it.
+PINNED = "0071ab860ba43a39d38fe684f2b66c2cac980c4d57afc5e2e5a33e211ec879e8"
 
 
 @lru_cache(maxsize=256)

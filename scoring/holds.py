@@ -14,6 +14,13 @@ DISQUALIFIED = "disqualified"
 IN_REVIEW = "in_review"
 NURTURE = "nurture"
 DECIDED = "decided"
+HOLD_WORDS = {
+    UNREACHABLE: "Cannot be reached",
+    DISQUALIFIED: "Disqualified by a person",
+    IN_REVIEW: "Rejected, waiting for marketing's review",
+    NURTURE: "Recycled, until its day or a new engagement",
+    DECIDED: "Decided, until a new engagement",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,7 @@ class AbstractSignOff(models.Model):
 
     side = models.CharField(max_length=9, choices=Side.choices)
     role = models.CharField(max_length=6, choices=Role.choices)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     verdict = models.CharField(max_length=6, choices=Verdict.choices)
     subject_hash = models.CharField(max_length=64)
     note = models.TextField(blank=True, default="")

@@ -17,6 +17,11 @@ def joined(words: Sequence[str], last: str = "or") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def _inside(words: str) -> str:
+    """Words as they stand within a sentence; names in capitals keep them."""
+    return words if words[1:2].isupper() else words[:1].lower() + words[1:]
+
+
 def days_in_words(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
 
@@ -43,10 +48,7 @@ class Wording:
     def _values(self, clause: FieldClause) -> str:
         field = self.registry.fields.get(clause.field)
         labels = [field.choice_label(value) if field else value for value in clause.values]
-        return joined(
-            [f"“{label}”" if clause.type == FieldType.TEXT else label for label in labels],
-            "and" if clause.op == "has_all" else "or",
-        )
+        return joined([f"“{label}”" for label in labels], "and" if clause.op == "has_all" else "or")
 
     def _range(self, clause: FieldClause) -> str:
         if clause.type == FieldType.DATE:
@@ -83,7 +85,8 @@ class Wording:
 
     def event(self, event: EventFilter) -> str:
         """`Downloaded a white paper: “Cost of delay”, campaign “Spring”`."""
-        words = joined([self.kind(kind) for kind in event.kinds]) or "Anything done"
+        kinds = [self.kind(kind) for kind in event.kinds]
+        words = joined([*kinds[:1], *(_inside(kind) for kind in kinds[1:])]) or "Anything done"
         if event.assets:
             words += f": {joined([f'“{self.assets.get(one, one)}”' for one in event.assets])}"
         if event.campaigns:
@@ -143,8 +146,8 @@ class Wording:
         words.append(f"A lead is an MQL from tier {decision.tiers[decision.mql_from]}.")
         if decision.mqo_tiers:
             tiers = joined([decision.tiers[tier] for tier in sorted(decision.mqo_tiers)])
-            when = f" when {self.condition(decision.mqo_when)}" if decision.mqo_when else ""
-            words.append(f"It is an MQO in tier {tiers}{when}.")
+            when = f": {self.condition(decision.mqo_when)}" if decision.mqo_when else ""
+            words.append(f"It is an MQO in tier {tiers}{' when this is so' if when else ''}{when}.")
         return words
 
     # --- Lines ---

@@ -72,7 +72,7 @@ def asking(one: dict[str, Any]) -> dict[str, Any]:
             "wrong_dimension",
             "criteria[0].group",
         ),
-        (model(a_test("it", 1) | {"when": {"all": []}}), "wrong_length", "criteria[0].when.all"),
+        (model(a_test("it", 1) | {"when": {"all": []}}), "empty", "criteria[0].when.all"),
         (model(a_test("it", 1) | {"when": {"all": [], "any": []}}), "wrong_shape", "criteria[0].when"),
         (model(a_test("it", 1, colour="red")), "unknown_key", "criteria[0].colour"),
         (model(a_test("it", 1) | {"shape": "guess"}), "not_a_choice", "criteria[0].shape"),

@@ -1,0 +1,136 @@
+"""Scoring in Setup: what may be changed of a model, and everything else to be looked at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from leads.admin.base import AccordModelAdmin, ReadOnlyAdmin
+from leads.models import User
+from scoring.models import Activation, Criterion, ModelVersion, Qualification, ScoringModel
+
+
+@admin.register(ScoringModel)
+class ScoringModelAdmin(AccordModelAdmin[ScoringModel]):
+    setup_group = "Scoring"
+    setup_intro = "One agreed definition of a qualified lead each. Criteria are edited and put into force on the Criteria page."
+    empty_hint = "Begin a model on the Criteria page."
+    list_display = ("name", "in_force", "product", "segment", "market", "next_review_on", "position")
+    list_select_related = ("active_version__model", "product")
+    search_fields = ("name", "key")
+    readonly_fields = ("key", "active_version")
+    autocomplete_fields = ("marketing_owner", "sales_owner")
+    fieldsets = (
+        ("What it judges", {"fields": ("name", "key", "product", "segment", "market", "active_version")}),
+        ("Who looks after it", {"fields": ("marketing_owner", "sales_owner", "next_review_on")}),
+        ("Where it stands", {"fields": ("position",)}),
+    )
+
+    @admin.display(description="In force", ordering="active_version__no")
+    def in_force(self, model: ScoringModel) -> str:
+        return model.active_version.label if model.active_version else "–"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ScoringModel | None = None) -> bool:
+        return False
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin[ModelVersion]):
+    setup_group = "Scoring"
+    setup_intro = "Every version of every model. What was once put into force never changes."
+    list_display = ("model", "label", "status", "reason", "activated_at", "created_by")
+    list_filter = ("status", "model")
+    list_select_related = ("model", "created_by")
+    search_fields = ("model__name", "reason")
+    fields = (
+        "model",
+        "no",
+        "status",
+        "reason",
+        "read_it",
+        "spec_hash",
+        "rev",
+        "created_at",
+        "created_by",
+        "activated_at",
+        "copied_from",
+    )
+    readonly_fields = fields
+
+    @admin.display(description="Version", ordering="no")
+    def label(self, version: ModelVersion) -> str:
+        return version.label
+
+    @admin.display(description="In words")
+    def read_it(self, version: ModelVersion) -> str:
+        return format_html('<a href="{}">Read the criteria</a>', reverse("admin:criteria-version", args=[version.pk]))
+
+
+@admin.register(Criterion)
+class CriterionAdmin(ReadOnlyAdmin[Criterion]):
+    setup_group = "Scoring"
+    setup_intro = "The criteria of all versions, to search in. They are edited on the Criteria page."
+    list_display = ("label", "version", "dimension", "points", "group")
+    list_filter = ("version__status", "dimension", "version__model")
+    list_select_related = ("version__model", "group")
+    search_fields = ("label", "key", "why")
+    readonly_fields = ("version", "key", "label", "why", "dimension", "group", "shape", "points", "condition", "event")
+    fields = readonly_fields
+
+
+@admin.register(Qualification)
+class QualificationAdmin(ReadOnlyAdmin[Qualification]):
+    setup_group = "Scoring"
+    setup_intro = "Every time a lead met a model, with the score it had then."
+    list_display = ("lead", "kind", "nth", "model", "total", "cause", "at", "release_at", "closed_as")
+    list_filter = ("kind", "cause", "closed_as", "model")
+    list_select_related = ("lead", "model")
+    search_fields = ("lead__sort_name", "lead__email_key")
+    fields = (
+        "lead",
+        "model",
+        "version",
+        "kind",
+        "nth",
+        "cause",
+        "at",
+        "fit",
+        "engagement",
+        "tier",
+        "release_at",
+        "closed_at",
+        "closed_as",
+    )
+    readonly_fields = fields
+    show_full_result_count = False
+
+    @admin.display(description="Score")
+    def total(self, qualification: Qualification) -> int:
+        return qualification.total
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Of leads the reader may see."""
+        from leads.models import Lead
+
+        rows = super().get_queryset(request)
+        user = request.user
+        return rows.filter(lead__in=Lead.objects.visible_to(user)) if isinstance(user, User) else rows.none()
+
+
+@admin.register(Activation)
+class ActivationAdmin(ReadOnlyAdmin[Activation]):
+    setup_group = "Scoring"
+    setup_intro = "Who put which version into force, why, and what it did."
+    list_display = ("version", "from_version", "by", "reason", "wave", "entered", "at")
+    list_select_related = ("version__model", "from_version__model", "by")
+    fields = ("version", "from_version", "by", "reason", "wave", "entered", "at")
+    readonly_fields = fields
+
+    @admin.display(description="Leads that entered")
+    def entered(self, activation: Activation) -> int:
+        return int(activation.counts.get("entered", 0))

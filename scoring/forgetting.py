@@ -1,0 +1,20 @@
+"""What scoring forgets with a lead: takes part when leads are merged or a person is erased."""
+
+from leads.models import Lead, User
+from scoring.models import Qualification
+from scoring.store import delete_leads
+
+
+def forget_merged(kept: Lead, gone: Lead, actor: User | None) -> None:
+    """The merged lead has no score of its own any more; the kept one is scored anew, as its facts changed."""
+    delete_leads([gone.pk])
+
+
+def forget_erased(lead: Lead, actor: User | None) -> None:
+    """Scores go, and the facts quoted in the lines of past qualifications; points and criteria stay."""
+    delete_leads([lead.pk])
+    for qualification in Qualification.objects.filter(lead=lead):
+        for line in qualification.lines:
+            line.pop("facts", None)
+            line["sub"] = ""
+        qualification.save(update_fields=["lines"])

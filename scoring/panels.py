@@ -1,0 +1,244 @@
+"""What scoring adds to pages of the layer below: the score card of a lead, columns and filters of the lead list, a section of
+the API's lead, a line of the import check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import django_filters as filters
+from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models.functions import JSONObject
+
+from leads import clock
+from leads.filters import choice_filter
+from leads.slots import LeadColumn, LeadPanel, NavItem, slots
+from scoring.compiler import Live, live_versions
+from scoring.evaluate_python import Facts, Result, evaluate
+from scoring.facts import load_facts, longest_window
+from scoring.holds import HOLD_WORDS
+from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, ScoreChange, ScoringModel
+from scoring.rescoring import score_now
+from scoring.vocabulary import load_wording
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+    from leads.models import Lead
+
+ACTIVE = ModelVersion.Status.ACTIVE
+SHOWN_CHANGES = 20
+
+
+def _threshold(live: Live) -> int | None:
+    """The sum from which a lead is an MQL; None where a grid decides."""
+    decision = live.spec.decision
+    return decision.edges[decision.mql_from - 1] if decision.kind == "total" and decision.mql_from else None
+
+
+def _judged(lead: Lead, lives: Sequence[Live]) -> list[tuple[Live, Result]]:
+    """What each version in force says of the lead now."""
+    now = clock.now()
+    horizon = min((now - longest_window(live.spec) for live in lives), default=now)
+    facts = load_facts([lead.pk], horizon).get(lead.pk)
+    if facts is None:
+        return []
+    results = ((live, evaluate(live.spec, facts, clock.now())) for live in lives)
+    return [(live, result) for live, result in results if result.in_scope]
+
+
+def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
+    """The score by every model that judges the lead, with its lines, and how it moved; None before there is a model."""
+    lives = live_versions()
+    if not lives:
+        return None
+    judged = _judged(lead, lives)
+    names = dict(ScoringModel.objects.values_list("pk", "name"))
+    held = dict(LeadScore.objects.filter(lead_id=lead.pk).values_list("version_id", "gate"))
+    wording = load_wording()
+    scores = []
+    for live, result in judged:
+        gates = {gate.key: gate.label for gate in live.spec.gates}
+        held_by = result.gate or held.get(live.version_id) or ""
+        scores.append(
+            {
+                "model": names.get(live.model_id, ""),
+                "version_id": live.version_id,
+                "version": f"v{live.no}",
+                "result": result,
+                "tier": live.spec.decision.tiers[result.tier] if result.tier is not None else "",
+                "lines": wording.lines(result.lines),
+                "threshold": _threshold(live),
+                "held": gates.get(held_by) or HOLD_WORDS.get(held_by, ""),
+            }
+        )
+    changes = ScoreChange.objects.filter(lead=lead, version__model__in=[live.model_id for live, _ in judged[:1]])
+    moved = [fit + engagement for fit, engagement in changes.values_list("new_fit", "new_engagement")[:SHOWN_CHANGES]]
+    return {"scores": scores, "moved": list(reversed(moved)) if len(moved) > 1 else [], "several": len(lives) > 1}
+
+
+def _first_score() -> QuerySet[LeadScore]:
+    """A lead's score by the first model that judges it."""
+    return LeadScore.objects.filter(lead_id=OuterRef("pk"), version__status=ACTIVE).order_by(
+        "version__model__position", "version__model_id"
+    )
+
+
+def with_score(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """The score, its tier and the tiers' names, in the list's own query."""
+    total = F("fit") + F("engagement")
+    shown = JSONObject(total=total, tier=F("tier"), flags=F("flags"), tiers=F("version__decision__tiers"))
+    return leads.annotate(
+        score_shown=Subquery(_first_score().values(shown=shown)[:1]),
+        score_total=Subquery(_first_score().values(total=total)[:1]),
+        score_tier=Subquery(_first_score().values("tier")[:1]),
+    )
+
+
+def score_value(lead: Lead) -> object:
+    shown = getattr(lead, "score_shown", None)
+    return shown["total"] if shown else None
+
+
+def tier_value(lead: Lead) -> object:
+    """The name of the tier with MQL or MQO beside it; "" for leads that are not scored or barred."""
+    shown = getattr(lead, "score_shown", None)
+    if not shown or shown["tier"] is None:
+        return ""
+    tiers = shown["tiers"] or []
+    return tiers[shown["tier"]] if shown["tier"] < len(tiers) else ""
+
+
+def score_filters() -> dict[str, filters.Filter]:
+    return {
+        "score": filters.NumberFilter(label="Score from", method=_from_score),
+        "meets": choice_filter(
+            "Meets the criteria", [("mql", "MQL"), ("mqo", "MQO"), ("barred", "Barred"), ("no", "Not yet")], method=_meets
+        ),
+    }
+
+
+def _scores(**having: Any) -> Exists:
+    return Exists(LeadScore.objects.filter(lead_id=OuterRef("pk"), version__status=ACTIVE, **having))
+
+
+def _from_score(leads: Any, name: str, value: Any) -> Any:
+    scores = LeadScore.objects.filter(lead_id=OuterRef("pk"), version__status=ACTIVE)
+    return leads.filter(Exists(scores.alias(sum=F("fit") + F("engagement")).filter(sum__gte=value)))
+
+
+def _meets(leads: Any, name: str, value: str) -> Any:
+    if value == "mql":
+        return leads.filter(Exists(_flagged(FLAG_MQL)))
+    if value == "mqo":
+        return leads.filter(Exists(_flagged(FLAG_MQO)))
+    if value == "barred":
+        return leads.filter(_scores(gate__isnull=False))
+    return leads.filter(_scores(gate__isnull=True)).exclude(Exists(_flagged(FLAG_MQL)))
+
+
+def _flagged(flag: int) -> QuerySet[LeadScore]:
+    scores = LeadScore.objects.filter(lead_id=OuterRef("pk"), version__status=ACTIVE)
+    return scores.alias(held=F("flags").bitand(flag)).filter(held=flag)
+
+
+def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:
+    """What the first model in force says of each lead now, with its lines; leads nobody judges are left out."""
+    lives = live_versions()
+    if not lives:
+        return {}
+    now = clock.now()
+    facts = load_facts(lead_ids, min(now - longest_window(live.spec) for live in lives))
+    stored = {
+        (version, lead): (flags, gate)
+        for version, lead, flags, gate in LeadScore.objects.filter(
+            version_id__in=[live.version_id for live in lives], lead_id__in=list(lead_ids)
+        ).values_list("version_id", "lead_id", "flags", "gate")
+    }
+    keys = dict(ScoringModel.objects.values_list("pk", "key"))
+    wording = load_wording()
+    found: dict[int, Any] = {}
+    for lead_id, known in facts.items():
+        for live in lives:
+            result = evaluate(live.spec, known, now)
+            if not result.in_scope:
+                continue
+            flags, gate = stored.get((live.version_id, lead_id), (0, result.gate))
+            found[lead_id] = {
+                "model": keys[live.model_id],
+                "version": live.no,
+                "fit": result.fit,
+                "engagement": result.engagement,
+                "total": result.total,
+                "tier": live.spec.decision.tiers[result.tier] if result.tier is not None else None,
+                "mql": bool(flags & FLAG_MQL),
+                "mqo": bool(flags & FLAG_MQO),
+                "gate": result.gate or gate,
+                "lines": [_api_line(line) for line in wording.lines(result.lines)],
+            }
+            break
+    return found
+
+
+def _api_line(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: line.get(name) for name in ("kind", "dimension", "key", "words", "points", "sub")}
+
+
+def import_forecast(sample: Sequence[dict[str, object]], total: int) -> list[str]:
+    """How many of the leads about to come in meet the criteria as they are, judged by a sample of their facts."""
+    now = clock.now()
+    lives = live_versions()
+    if not lives or not sample:
+        return []
+    met = sum(
+        any(evaluate(live.spec, Facts(values), now).mql for live in lives) and values.get("lead.contactable") is not False
+        for values in sample
+    )
+    return [f"About {round(total * met / len(sample)):,} of {total:,} would meet the criteria right away."]
+
+
+def connect() -> None:
+    """Called once, when the app is ready."""
+    slots.nav.append(
+        NavItem(
+            key="criteria",
+            label="Criteria",
+            icon="sliders",
+            url_name="admin:criteria",
+            order=20,
+            permissions=("scoring.see_criteria",),
+            shortcut="w",
+            tab=True,
+        )
+    )
+    slots.lead_panels.append(
+        LeadPanel(key="score", order=10, template="scoring/_lead_score.html", context=lead_panel, column="main")
+    )
+    slots.lead_columns.append(
+        LeadColumn(
+            key="score",
+            label="Score",
+            order=50,
+            annotate=with_score,
+            value=score_value,
+            ordering=("score_total",),
+            template="scoring/_score_cell.html",
+            numeric=True,
+            filters=score_filters,
+        )
+    )
+    slots.lead_columns.append(
+        LeadColumn(
+            key="tier",
+            label="Tier",
+            order=51,
+            annotate=with_score,
+            value=tier_value,
+            ordering=("score_tier",),
+            template="scoring/_tier_cell.html",
+        )
+    )
+    slots.api_sections["score"] = api_section
+    slots.import_forecasts.append(import_forecast)
+    slots.score_now.append(score_now)

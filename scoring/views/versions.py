@@ -1,0 +1,81 @@
+"""The criteria in force, their earlier versions, and how a new one begins."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
+
+from leads.errors import NotFound
+from leads.pages import page, reader, render
+from scoring.actions.versions import create_draft, create_model
+from scoring.describe import describe
+from scoring.models import ModelVersion, ScoringModel
+from scoring.starters import starters
+
+SEE, EDIT = "scoring.see_criteria", "scoring.edit_draft"
+
+
+def _versions(model: ScoringModel) -> list[ModelVersion]:
+    return list(model.versions.select_related("model", "created_by").defer("spec").order_by("-no"))
+
+
+@page(SEE)
+def criteria(request: HttpRequest) -> HttpResponse:
+    """The version in force of one model (the first, or the one the address names), and all its versions."""
+    models = list(ScoringModel.objects.select_related("active_version__model"))
+    chosen = request.GET.get("model")
+    model = next((one for one in models if one.key == chosen), models[0] if models and not chosen else None)
+    if chosen and model is None:
+        raise NotFound(f"There is no scoring model “{chosen}”.")
+    versions = _versions(model) if model else []
+    active = model.active_version if model else None
+    return render(
+        request,
+        "scoring/criteria.html",
+        {
+            "models": models,
+            "model": model,
+            "versions": versions,
+            "draft": next((one for one in versions if one.status == ModelVersion.Status.DRAFT), None),
+            "described": describe(active) if active else None,
+            "starters": starters().values(),
+            "may_edit": request.user.has_perm(EDIT),
+        },
+        title="Criteria",
+    )
+
+
+@page(SEE)
+def criteria_version(request: HttpRequest, pk: int) -> HttpResponse:
+    """One version, whatever became of it."""
+    version = get_object_or_404(ModelVersion.objects.select_related("model", "created_by", "copied_from"), pk=pk)
+    if version.status == ModelVersion.Status.DRAFT and request.user.has_perm(EDIT):
+        return redirect("admin:criteria-draft", pk)
+    context = {
+        "version": version,
+        "described": describe(version),
+        "activation": version.activations.select_related("by", "from_version").first(),
+        "may_edit": request.user.has_perm(EDIT),
+    }
+    return render(request, "scoring/criteria_version.html", context, title=f"{version.model.name} {version.label}")
+
+
+@page(EDIT)
+@require_POST
+def criteria_begin(request: HttpRequest) -> HttpResponse:
+    """A new model with a first draft."""
+    name = request.POST.get("name", "")
+    draft = create_model(name, actor=reader(request), start=request.POST.get("start", "fit_engagement"))
+    messages.success(request, f"The first draft of {draft.model.name} is yours to edit.")
+    return redirect("admin:criteria-draft", draft.pk)
+
+
+@page(EDIT)
+@require_POST
+def criteria_draft_begin(request: HttpRequest, key: str) -> HttpResponse:
+    """A new draft: a copy of the version in force, of an earlier one, or a model to start from."""
+    model = get_object_or_404(ScoringModel, key=key)
+    start = request.POST.get("start") or None
+    source = get_object_or_404(model.versions, pk=request.POST["source"]) if request.POST.get("source", "").isdigit() else None
+    draft = create_draft(model, actor=reader(request), start=start, source=source)
+    return redirect("admin:criteria-draft", draft.pk)
