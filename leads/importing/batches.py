@@ -52,6 +52,7 @@ class Feeder:
     at: dt.datetime
     converter: Converter = field(init=False)
     cases_before: int = field(init=False, default=0)
+    converted: list[Converted] = field(init=False, default_factory=list)  # the batch taken last
     _campaigns: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ class Feeder:
 
     def take(self, rows: Sequence[Row]) -> list[Taken]:
         """What became of each row, in order, in the transaction that is open. Refused rows are kept raw by the intake."""
-        converted = [self.converter(row) for row in rows]
+        self.converted = converted = [self.converter(row) for row in rows]
         self._find_campaigns(converted)
         self.cases_before = Case.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         match self.run.kind:
