@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import IO
 
 from django.utils import timezone
@@ -16,7 +16,7 @@ from leads.slots import LeadColumn
 BOM = "\ufeff"
 LONGEST_CELL = 32_767  # what a spreadsheet's cell holds
 MOST_XLSX_ROWS = 50_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 - some spreadsheets run the wide ones, too
 
 Cell = str | int | float | datetime | None
 Reading = tuple[str, Callable[[Lead], object]]
@@ -28,8 +28,8 @@ def safe_text(text: str) -> str:
     return f"'{clean}" if text.startswith(_FORMULA) or clean.startswith(_FORMULA) else clean
 
 
-def cell_of(value: object) -> Cell:
-    """A plain value for a cell: numbers stay numbers, times are the reader's, everything else is safe text."""
+def cell_of(value: object, zone: tzinfo) -> Cell:
+    """A plain value for a cell: numbers stay numbers, times are told in `zone`, everything else is safe text."""
     match value:
         case None:
             return None
@@ -38,7 +38,7 @@ def cell_of(value: object) -> Cell:
         case int() | float():
             return value
         case datetime():
-            return timezone.localtime(value).replace(tzinfo=None, microsecond=0)
+            return timezone.localtime(value, zone).replace(tzinfo=None, microsecond=0)
         case date():
             return value.isoformat()
         case list() | tuple():
@@ -77,21 +77,21 @@ class _Echo:
         return text
 
 
-def csv_lines(leads: Iterable[Lead], columns: Sequence[Reading]) -> Iterator[str]:
+def csv_lines(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo) -> Iterator[str]:
     """The lines of a CSV file in UTF-8 with a mark that spreadsheets know it by."""
     writer = csv.writer(_Echo())
     yield BOM + str(writer.writerow([safe_text(label) for label, _ in columns]))
     for lead in leads:
-        cells = (cell_of(read(lead)) for _, read in columns)
+        cells = (cell_of(read(lead), zone) for _, read in columns)
         yield str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
 
 
-def write_xlsx(leads: Iterable[Lead], columns: Sequence[Reading], to: IO[bytes]) -> None:
+def write_xlsx(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo, to: IO[bytes]) -> None:
     """A workbook of one sheet, written row by row without holding it in memory."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Leads")
     sheet.freeze_panes = "A2"
     sheet.append([safe_text(label) for label, _ in columns])
     for lead in leads:
-        sheet.append([cell_of(read(lead)) for _, read in columns])
+        sheet.append([cell_of(read(lead), zone) for _, read in columns])
     book.save(to)

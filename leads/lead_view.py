@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.http import HttpRequest
+from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 
 from leads.changes import Changes, changes_of, words_of
 from leads.choices import ContactProblem, FieldType, Stage
@@ -89,6 +91,8 @@ class LeadView:
     def _own_words(field: LeadField, value: object) -> str:
         if field.type == FieldType.NUMBER and isinstance(value, int | float) and not isinstance(value, bool):
             return f"{value:,}"
+        if field.type == FieldType.DATE and isinstance(value, str) and (day := parse_date(value[:10])):
+            return date_format(day, "j M Y")
         return words_of(f"custom.{field.key}", value)
 
     @property

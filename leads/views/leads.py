@@ -65,7 +65,7 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
     rows: Iterator[Lead] = listing.complete(leads).iterator(chunk_size=1000)
     if form == "csv":
         return StreamingHttpResponse(
-            csv_lines(rows, columns),
+            csv_lines(rows, columns, user.zone),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
         )
@@ -77,7 +77,7 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
             code="too_many_rows", field="format", value=form, expected="csv",
         )  # fmt: skip
     file = tempfile.TemporaryFile()
-    write_xlsx(rows, columns, file)
+    write_xlsx(rows, columns, user.zone, file)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
 
