@@ -23,6 +23,7 @@ LONGEST_ADDRESS = 254
 # Addresses of this shape are valid when their domain is; all others go through the whole validation.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _LABEL = r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]*[a-z0-9\u0080-\U0010ffff])?"
+_DAMAGED = re.compile(r"\w[\w.+@-]{4,}\.[^\W\d_]{2,}")
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 
 
@@ -78,7 +79,9 @@ def email(text: str) -> Email:
         return NO_EMAIL
     local, at, name = given.rpartition("@")
     if not at or not local or not name or any(map(str.isspace, given)):
-        return Email(given, "", "", False, "bad", False, False)
+        # An address that lost its sign still tells who it is; a word such as "none" does not.
+        key = email_key(given) if _DAMAGED.fullmatch(given) else ""
+        return Email(given, key, "", False, "bad", False, False)
     sent_to = _mail_domain(name)
     usable = bool(sent_to) and len(given) <= LONGEST_ADDRESS
     if usable and not (len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local)):

@@ -254,8 +254,10 @@ class _People:
             if self.by_external.get(pair, person) is not person
         ]
 
-    def learn(self, item: Incoming, person: Person) -> None:
-        """Remember the keys a person has got by now."""
+    def learn(self, item: Incoming, person: Person, instead_of: str) -> None:
+        """Remember the keys a person has got by now, and that an address given up tells nobody any more."""
+        if instead_of != person.row["email_key"] and self.by_email.get(instead_of) is person:
+            del self.by_email[instead_of]
         if person.row["email_key"]:
             self.by_email.setdefault(person.row["email_key"], person)
         self._remember_phone(person)
@@ -332,7 +334,7 @@ def _take_one(
     if person is None:
         person = Person.new(said_at, context.at)
         people.all.append(person)
-    edits = person.edits
+    edits, address = person.edits, person.row["email_key"]
     product = reading.facts.get("lead.product_interest")
     product_id = products.get(fold(str(product))) if product else None
     if product and product_id is None:
@@ -341,7 +343,7 @@ def _take_one(
         reading, product_id=product_id, source=" ".join(item.source.split()), campaign_id=item.campaign_id, said_at=said_at
     )
     _take_company(person, reading, companies, said_at.isoformat(), context.at)
-    people.learn(item, person)
+    people.learn(item, person, instead_of=address)
     changed = Submission.Status.UPDATED if person.edits > edits else Submission.Status.ATTACHED
     return _Answer(status or changed.value, person, [*reading.notes, *notes])
 
