@@ -17,7 +17,8 @@ class LeadsConfig(AppConfig):
         grant(EVERYONE, ["leads.view_lead"])
         grant((*MARKETING, *HEADS, "administrator"), ["leads.see_all_leads", "leads.export_leads"])
         grant(("sales_manager",), ["leads.see_team_leads", "leads.export_leads"])
-        grant(("marketing", "marketing_ops", "head_of_marketing", "administrator"), ["leads.import_leads", "leads.change_lead", "leads.add_lead"])
+        writers = ("marketing", "marketing_ops", "head_of_marketing", "administrator")
+        grant(writers, ["leads.import_leads", "leads.change_lead", "leads.add_lead"])
         grant((*SALES, "marketing_ops", "administrator"), ["leads.record_outcome"])
         catalogue = [f"leads.{verb}_{name}" for name in ("product", "campaign", "asset") for verb in ("view", "add", "change")]
         grant((*MARKETING, "administrator"), catalogue)

@@ -72,6 +72,9 @@ def ordering_of(column: LeadColumn, *, down: bool) -> tuple[OrderBy, ...]:
     if column.key in _INDEXED:
         return tuple(OrderBy(item.expression, descending=item.descending != down) for item in _INDEXED[column.key])
     return (
-        *(OrderBy(F(name.removeprefix("-")), descending=name.startswith("-") != down, nulls_last=True) for name in column.ordering),
+        *(
+            OrderBy(F(name.removeprefix("-")), descending=name.startswith("-") != down, nulls_last=True)
+            for name in column.ordering
+        ),
         *NEWEST_FIRST,
     )

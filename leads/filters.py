@@ -47,7 +47,7 @@ class QuickSelect(forms.Select):
         return format_html('<option value="{}"{}>{}</option>', key, mark, label)
 
 
-class PairWidget(filters.widgets.RangeWidget):
+class PairWidget(filters.widgets.RangeWidget):  # type: ignore[misc]
     """Two inputs, from and to, each with a label of its own for who cannot see them side by side."""
 
     suffixes = ("min", "max")
@@ -65,11 +65,13 @@ class DatePairWidget(PairWidget):
     suffixes = ("after", "before")
 
 
-def choice_filter(label: str, choices: "Iterable[tuple[Any, Any]]", method: Any = None, empty: str = "Any") -> filters.ChoiceFilter:
+def choice_filter(
+    label: str, choices: "Iterable[tuple[Any, Any]]", method: Any = None, empty: str = "Any"
+) -> filters.ChoiceFilter:
     return filters.ChoiceFilter(label=label, choices=list(choices), method=method, empty_label=empty, widget=QuickSelect)
 
 
-class LeadFilter(filters.FilterSet):
+class LeadFilter(filters.FilterSet):  # type: ignore[misc]
     """What the lead list can be narrowed by; its queryset is what `user` may see."""
 
     q = filters.CharFilter(
@@ -96,6 +98,9 @@ class LeadFilter(filters.FilterSet):
         ],
         method="with_contact",
     )
+
+    filters: dict[str, filters.Filter]
+    more: tuple[str, ...]
 
     class Meta:
         model = Lead

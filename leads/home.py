@@ -81,7 +81,10 @@ def new_leads(request: HttpRequest) -> dict[str, Any] | None:
         "new": new.total(),
         "came": came,
         "stages": [(stage, new[stage]) for stage in Stage if new[stage]],
-        "funnel": [{"label": label, "value": value, "note": f"{value / came:.0%}".replace("%", "\u202f%") if came else ""} for label, value in reached],
+        "funnel": [
+            {"label": label, "value": value, "note": f"{value / came:.0%}".replace("%", "\u202f%") if came else ""}
+            for label, value in reached
+        ],
         "list_url": _list(sort="-created"),
     }
 
@@ -119,7 +122,11 @@ def unreachable(request: HttpRequest) -> dict[str, Any] | None:
         for problem in ContactProblem
         if counts.get(problem)
     ]
-    return {"rows": sorted(rows, key=lambda row: -row["value"]), "total": sum(counts.values()), "list_url": _list(contact="unusable")}
+    return {
+        "rows": sorted(rows, key=lambda row: -row["value"]),
+        "total": sum(counts.values()),
+        "list_url": _list(contact="unusable"),
+    }
 
 
 def last_imports(request: HttpRequest) -> dict[str, Any] | None:

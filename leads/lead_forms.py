@@ -52,7 +52,8 @@ class LeadForm(forms.Form):
     def __init__(self, data: Any = None, *, own_fields: Iterable[LeadField], lead: Lead | None = None) -> None:
         self.own_fields = list(own_fields)
         super().__init__(data, initial=self._said(lead) if lead else {"consent": Consent.UNKNOWN})
-        self.fields["product_interest"].choices = [("", "Not known"), *Product.objects.filter(active=True).values_list("key", "name")]  # type: ignore[attr-defined]
+        products = Product.objects.filter(active=True).values_list("key", "name")
+        self.fields["product_interest"].choices = [("", "Not known"), *products]  # type: ignore[attr-defined]
         for field in self.own_fields:
             self.fields[f"{OWN}{field.key}"] = own_form_field(field, lead.attributes.get(field.key) if lead else None)
         self._keep_unlisted("product_interest")
@@ -98,7 +99,9 @@ class LeadForm(forms.Form):
 
     def blame(self, key: str, message: str) -> None:
         """Put a refusal beside the field it is about."""
-        names = {registry: name for name, registry in self.KEYS.items()} | {f"custom.{f.key}": f"{OWN}{f.key}" for f in self.own_fields}
+        names = {registry: name for name, registry in self.KEYS.items()} | {
+            f"custom.{f.key}": f"{OWN}{f.key}" for f in self.own_fields
+        }
         self.add_error(names.get(key), message)
 
 
@@ -149,7 +152,10 @@ def own_form_field(field: LeadField, now: Any) -> forms.Field:
             return forms.DecimalField(**shared, max_digits=20, decimal_places=6)
         case FieldType.BOOLEAN:
             return forms.TypedChoiceField(
-                **shared, choices=[("", "Not known"), ("true", "Yes"), ("false", "No")], coerce=lambda text: text == "true", empty_value=None
+                **shared,
+                choices=[("", "Not known"), ("true", "Yes"), ("false", "No")],
+                coerce=lambda text: text == "true",
+                empty_value=None,
             )
         case FieldType.DATE:
             return forms.DateField(**shared, widget=forms.DateInput(format="%Y-%m-%d", attrs=_DATE))
@@ -159,6 +165,8 @@ def own_form_field(field: LeadField, now: Any) -> forms.Field:
         case FieldType.MULTI:
             held = now if isinstance(now, list) else []
             known = [*field.choices, *(text for text in held if text not in field.choices)]
-            return forms.MultipleChoiceField(**shared, choices=[(text, text) for text in known], widget=forms.CheckboxSelectMultiple)
+            return forms.MultipleChoiceField(
+                **shared, choices=[(text, text) for text in known], widget=forms.CheckboxSelectMultiple
+            )
         case _:
             return forms.CharField(**shared, max_length=1000)

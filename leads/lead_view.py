@@ -70,7 +70,9 @@ class LeadView:
     @cached_property
     def times_qualified(self) -> int:
         """How often the lead became an MQL; at least once for one that is."""
-        stages = LeadEvent.objects.filter(lead=self.lead, kind=LeadEvent.Kind.STAGE, **{"changes__lead.stage__1": Stage.MQL.value})
+        stages = LeadEvent.objects.filter(
+            lead=self.lead, kind=LeadEvent.Kind.STAGE, **{"changes__lead.stage__1": Stage.MQL.value}
+        )
         return max(1, stages.count())
 
     @cached_property

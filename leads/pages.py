@@ -21,7 +21,7 @@ def page(*permissions: str) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if permissions and not any(request.user.has_perm(name) for name in permissions):
                 raise PermissionDenied
             return view(request, *args, **kwargs)

@@ -18,7 +18,13 @@ PAGE_SIZE = 20
 # Where equal times stand: what is decided comes after what it was decided on.
 ACTIVITY, NOTE, EVENT, CASE = range(1, 5)
 
-SHOWN: dict[str, str] = {"all": "All", "activity": "Activity", "notes": "Notes", "stages": "Stage and owner", "outcomes": "Outcomes"}
+SHOWN: dict[str, str] = {
+    "all": "All",
+    "activity": "Activity",
+    "notes": "Notes",
+    "stages": "Stage and owner",
+    "outcomes": "Outcomes",
+}
 _SOURCES: dict[str, tuple[int, ...]] = {
     "all": (ACTIVITY, NOTE, EVENT, CASE),
     "activity": (ACTIVITY,),
@@ -54,7 +60,11 @@ class Place(NamedTuple):
                 raise ValueError(text)
         except ValueError:
             raise Invalid(
-                "There is no such place in a timeline.", code="bad_place", field="after", value=text[:80], expected="as the page wrote it"
+                "There is no such place in a timeline.",
+                code="bad_place",
+                field="after",
+                value=text[:80],
+                expected="as the page wrote it",
             ) from None
         return place
 
@@ -115,7 +125,9 @@ def _activities(lead: Lead, after: Place | None, limit: int) -> Iterator[Entry]:
     rows = Activity.objects.filter(lead=lead).select_related("asset", "campaign")
     for row in _before(rows, "occurred_at", ACTIVITY, after, limit):
         campaign = row.campaign.name if row.campaign else ""
-        said = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in islice(row.properties.items(), 6) if _is_short(value))
+        said = ", ".join(
+            f"{key.replace('_', ' ')}: {value}" for key, value in islice(row.properties.items(), 6) if _is_short(value)
+        )
         yield Entry(
             place=Place(row.occurred_at, ACTIVITY, row.pk),
             icon="eye",
@@ -158,7 +170,11 @@ def _event_words(event: LeadEvent, people: Mapping[int, str]) -> tuple[str, str,
         case LeadEvent.Kind.STAGE:
             _, new = event.changes.get("lead.stage", (None, ""))
             stage = Stage(new) if new in Stage.values else None
-            return "right", f"Became {stage.label}" if stage else event.get_kind_display(), _STAGE_TONE.get(stage, "") if stage else ""
+            return (
+                "right",
+                f"Became {stage.label}" if stage else event.get_kind_display(),
+                _STAGE_TONE.get(stage, "") if stage else "",
+            )
         case LeadEvent.Kind.OWNER:
             _, new = event.changes.get("lead.owner", (None, None))
             return "user", f"Given to {people.get(new, 'somebody')}" if new else "No owner any more", ""

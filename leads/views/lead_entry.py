@@ -31,7 +31,11 @@ def lead_add(request: HttpRequest) -> HttpResponse:
     own_fields = LeadField.objects.filter(active=True)
     form = NewLeadForm(request.POST if request.method == "POST" else None, own_fields=own_fields)
     if request.method == "POST" and form.is_valid():
-        said = {key: value for key, value in form.values().items() if value is not None and (key, value) != ("lead.consent", "unknown")}
+        said = {
+            key: value
+            for key, value in form.values().items()
+            if value is not None and (key, value) != ("lead.consent", "unknown")
+        }
         campaign = form.cleaned_data["campaign"]
         incoming = Incoming(
             values=said,
@@ -65,7 +69,9 @@ def lead_edit(request: HttpRequest, pk: int) -> HttpResponse:
             form.blame(refused.field, refused.message)
         except Conflict:
             status = 409
-            form.add_error(None, "Somebody else changed this lead meanwhile. What you wrote is still here: look at it and save again.")
+            form.add_error(
+                None, "Somebody else changed this lead meanwhile. What you wrote is still here: look at it and save again."
+            )
         else:
             messages.success(request, "Saved.")
             return redirect("admin:lead-detail", pk)

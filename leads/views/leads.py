@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -54,7 +55,7 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
         if not chosen:
             messages.warning(request, "Choose leads to export first.")
             return redirect("admin:lead-list")
-        leads = Lead.objects.visible_to(user).filter(pk__in=chosen).order_by("-created_at", "-pk")
+        leads: QuerySet[Lead] = Lead.objects.visible_to(user).filter(pk__in=chosen).order_by("-created_at", "-pk")
     elif not listing.filter.is_valid():
         return redirect(f"{reverse('admin:lead-list')}?{listing.query}")
     else:
@@ -70,7 +71,9 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
             headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
         )
     if form != "xlsx":
-        raise Invalid("Lists are exported as CSV or XLSX.", code="unknown_format", field="format", value=form, expected="csv or xlsx")
+        raise Invalid(
+            "Lists are exported as CSV or XLSX.", code="unknown_format", field="format", value=form, expected="csv or xlsx"
+        )
     if leads.order_by().values("pk")[: MOST_XLSX_ROWS + 1].count() > MOST_XLSX_ROWS:
         raise Invalid(
             f"A workbook takes up to {MOST_XLSX_ROWS:,} leads. Narrow the list, or take the CSV: it has no limit.",
@@ -80,4 +83,3 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
     write_xlsx(rows, columns, user.zone, file)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX)
-

@@ -1,4 +1,5 @@
 """Many believable leads at once, written by the database itself: for tests of speed and for looking at full pages."""
+# ruff: noqa: E501 - the statements read best as they are
 
 from django.db import connection
 
@@ -58,7 +59,9 @@ FROM (
 JOIN leads_company company ON company.domain = 'company' || (n / 4 + 1) || '.example'
 """
 
-_REVISIONS = "INSERT INTO leads_leadrevision (lead_id, rev, txid) SELECT id, 1, txid_current() FROM leads_lead ON CONFLICT DO NOTHING"
+_REVISIONS = (
+    "INSERT INTO leads_leadrevision (lead_id, rev, txid) SELECT id, 1, txid_current() FROM leads_lead ON CONFLICT DO NOTHING"
+)
 
 _ACTIVITIES = """
 INSERT INTO leads_activity (lead_id, kind, occurred_at, recorded_at, known_at, properties, source, source_id)

@@ -18,7 +18,11 @@ def change(lead, changes, actor=None, kind="updated", at=LONG_AGO):
 def test_facts_are_told_by_label_with_old_and_new(make, cast):
     lead = make.lead()
     field = LeadField.objects.create(key="plan", label="Plan", type="text")
-    change(lead, {"lead.seniority": ["manager", "c_level"], "custom.plan": [None, "Team"], "company.is_customer": [False, True]}, cast.marketer)
+    change(
+        lead,
+        {"lead.seniority": ["manager", "c_level"], "custom.plan": [None, "Team"], "company.is_customer": [False, True]},
+        cast.marketer,
+    )
     (act,) = changes_of(lead, [field]).acts
     told = {fact.label: (fact.old, fact.new) for fact in act.facts}
     assert told == {"Seniority": ("Manager", "C level"), "Plan": ("–", "Team"), "Is a customer": ("no", "yes")}

@@ -36,7 +36,15 @@ def test_other_text_stays_as_it_is():
 
 
 def test_values_keep_their_kind():
-    assert [cell_of(value, UTC) for value in (None, 5, -2.5, True, False, ["a", "=b"], "")] == [None, 5, -2.5, "yes", "no", "a, =b", ""]
+    assert [cell_of(value, UTC) for value in (None, 5, -2.5, True, False, ["a", "=b"], "")] == [
+        None,
+        5,
+        -2.5,
+        "yes",
+        "no",
+        "a, =b",
+        "",
+    ]
 
 
 @pytest.fixture
@@ -55,7 +63,7 @@ def test_csv_parses_back_with_every_formula_disarmed(cast, client_of, leads):
     response = client_of(cast.marketer).get("/leads/export/?format=csv")
     head, first, second = rows_of(response)
     row = dict(zip(head, first, strict=True))
-    assert response["Content-Disposition"].startswith("attachment; filename=\"leads-")
+    assert response["Content-Disposition"].startswith('attachment; filename="leads-')
     assert row["First name"] == "'=cmd|' /C calc'!A0"
     assert row["Last name"] == 'Zoë, "the" Boss\nline'
     assert (row["Phone"], row["Company"], row["Source"]) == ("'+49 30 123", "'+Plus GmbH", "'@source")

@@ -89,8 +89,13 @@ def test_own_fields_by_type(make, names, field):
     field("seats", FieldType.NUMBER)
     field("renewal", FieldType.DATE)
     field("said", FieldType.TEXT)
-    make.lead(first_name="a", attributes={"plan": "Team", "tools": ["SAP", "HubSpot"], "budget": True, "seats": 20, "renewal": "2026-05-01"})
-    make.lead(first_name="b", attributes={"plan": "Basic", "tools": ["SAP"], "budget": False, "seats": 9.5, "said": "100 % sure_"})
+    make.lead(
+        first_name="a",
+        attributes={"plan": "Team", "tools": ["SAP", "HubSpot"], "budget": True, "seats": 20, "renewal": "2026-05-01"},
+    )
+    make.lead(
+        first_name="b", attributes={"plan": "Basic", "tools": ["SAP"], "budget": False, "seats": 9.5, "said": "100 % sure_"}
+    )
     make.lead(first_name="c")
     assert names("x_plan=Team") == ["a"]
     assert names("x_tools=SAP") == ["a", "b"]

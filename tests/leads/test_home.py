@@ -67,7 +67,12 @@ def test_who_cannot_be_reached_with_the_reason_and_a_list_that_agrees(cast, clie
 def test_the_last_imports_for_who_imports(cast, client_of, now):
     for number in range(7):
         ImportRun.objects.create(
-            file_name=f"file{number}.csv", file_size=1, file_hash="x", state="done", created_by=cast.marketer, created_at=now + timedelta(minutes=number)
+            file_name=f"file{number}.csv",
+            file_size=1,
+            file_hash="x",
+            state="done",
+            created_by=cast.marketer,
+            created_at=now + timedelta(minutes=number),
         )
     found = card(client_of(cast.marketer), "leads/_home_imports.html")
     assert [run.file_name for run in found["runs"]] == [f"file{number}.csv" for number in (6, 5, 4, 3, 2)]

@@ -7,7 +7,13 @@ import pytest
 from leads.models import Lead, LeadEvent, LeadField, Submission
 
 pytestmark = pytest.mark.django_db
-NEW = {"first_name": "Ivy", "last_name": "Okafor", "email": "ivy@northwind-freight.com", "company_name": "Northwind", "job_title": "IT manager"}
+NEW = {
+    "first_name": "Ivy",
+    "last_name": "Okafor",
+    "email": "ivy@northwind-freight.com",
+    "company_name": "Northwind",
+    "job_title": "IT manager",
+}
 
 
 def said(form):
@@ -17,7 +23,15 @@ def said(form):
 
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("rep", 403), ("manager", 403), ("marketer", 200), ("marketing_ops", 200), ("head_of_marketing", 200), ("admin", 200), ("outsider", 302)],
+    [
+        ("rep", 403),
+        ("manager", 403),
+        ("marketer", 200),
+        ("marketing_ops", 200),
+        ("head_of_marketing", 200),
+        ("admin", 200),
+        ("outsider", 302),
+    ],
 )
 def test_marketing_and_administrators_write_leads(cast, client_of, make, who, status):
     lead = make.lead(owner=cast.rep)
@@ -32,7 +46,12 @@ def test_a_new_lead_goes_through_the_intake(cast, client_of):
     response = client_of(cast.marketer).post("/leads/add/", NEW | {"source": "Trade show"})
     lead = Lead.objects.get()
     assert response["Location"] == f"/leads/{lead.pk}/"
-    assert (lead.first_source, lead.stage, lead.company.name, lead.seniority) == ("Trade show", "prospect", "Northwind", "manager")
+    assert (lead.first_source, lead.stage, lead.company.name, lead.seniority) == (
+        "Trade show",
+        "prospect",
+        "Northwind",
+        "manager",
+    )
     submission = Submission.objects.get()
     assert (submission.channel, submission.status, submission.lead) == ("manual", "created", lead)
 
@@ -53,14 +72,32 @@ def test_who_cannot_be_identified_is_refused_beside_the_form(cast, client_of):
 
 
 def test_own_fields_are_written_typed(cast, client_of):
-    for key, kind, choices in [("plan", "choice", ["Team"]), ("tools", "multi", ["SAP", "R"]), ("agreed", "boolean", []), ("seats", "number", []),
-                               ("renewal", "date", []), ("words", "text", [])]:  # fmt: skip
+    for key, kind, choices in [
+        ("plan", "choice", ["Team"]),
+        ("tools", "multi", ["SAP", "R"]),
+        ("agreed", "boolean", []),
+        ("seats", "number", []),
+        ("renewal", "date", []),
+        ("words", "text", []),
+    ]:
         LeadField.objects.create(key=key, label=key, type=kind, choices=choices)
-    own = {"x_plan": "Team", "x_tools": ["SAP", "R"], "x_agreed": "false", "x_seats": "20", "x_renewal": "2027-03-01", "x_words": "true"}
+    own = {
+        "x_plan": "Team",
+        "x_tools": ["SAP", "R"],
+        "x_agreed": "false",
+        "x_seats": "20",
+        "x_renewal": "2027-03-01",
+        "x_words": "true",
+    }
     client_of(cast.marketer).post("/leads/add/", NEW | own)
     assert Lead.objects.get().attributes == {
-        "plan": "Team", "tools": ["SAP", "R"], "agreed": False, "seats": 20, "renewal": "2027-03-01", "words": "true",
-    }  # fmt: skip
+        "plan": "Team",
+        "tools": ["SAP", "R"],
+        "agreed": False,
+        "seats": 20,
+        "renewal": "2027-03-01",
+        "words": "true",
+    }
 
 
 def test_saving_the_form_as_it_is_changes_nothing(cast, client_of, make):
@@ -112,7 +149,9 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten_unseen(cast, cl
     assert response.status_code == 409
     assert 'value="Mine"' in response.content.decode()
     assert Lead.objects.get(pk=lead.pk).first_name == "Ivy"
-    again = browser.post(f"/leads/{lead.pk}/edit/", form | {"first_name": "Mine", "job_title": "Their word", "seen": response.context["seen"]})
+    again = browser.post(
+        f"/leads/{lead.pk}/edit/", form | {"first_name": "Mine", "job_title": "Their word", "seen": response.context["seen"]}
+    )
     assert again.status_code == 302
     assert Lead.objects.get(pk=lead.pk).job_title == "Their word"
 

@@ -30,9 +30,15 @@ def test_newest_first_with_all_columns(cast, client_of, make):
 
 @pytest.mark.parametrize(
     ("who", "seen"),
-    [("rep", {"mine"}), ("other_rep", {"theirs"}), ("manager", {"mine", "theirs"}), ("marketer", {"mine", "theirs", "free"}),
-     ("head_of_sales", {"mine", "theirs", "free"}), ("admin", {"mine", "theirs", "free"})],
-)  # fmt: skip
+    [
+        ("rep", {"mine"}),
+        ("other_rep", {"theirs"}),
+        ("manager", {"mine", "theirs"}),
+        ("marketer", {"mine", "theirs", "free"}),
+        ("head_of_sales", {"mine", "theirs", "free"}),
+        ("admin", {"mine", "theirs", "free"}),
+    ],
+)
 def test_everybody_sees_what_their_role_allows(cast, client_of, make, who, seen):
     make.lead(first_name="mine", owner=cast.rep)
     make.lead(first_name="theirs", owner=cast.other_rep)
@@ -81,10 +87,23 @@ def test_sorted_by_the_column_the_address_names(cast, client_of, make, sort, ord
     day = timedelta(days=1)
     make.lead(first_name="a", last_name="Mole", job_title="x", stage="won", first_source="z", owner=cast.other_rep)
     make.lead(
-        first_name="b", last_name="Ant", company=make.company("Zebra"), stage="inquiry", job_title="b", first_source="y",
-        owner=cast.rep, created_at=LONG_AGO + day,
-    )  # fmt: skip
-    make.lead(first_name="c", last_name="Zorro", company=make.company("Zwei Äpfel"), stage="mql", job_title="a", created_at=LONG_AGO + 2 * day)
+        first_name="b",
+        last_name="Ant",
+        company=make.company("Zebra"),
+        stage="inquiry",
+        job_title="b",
+        first_source="y",
+        owner=cast.rep,
+        created_at=LONG_AGO + day,
+    )
+    make.lead(
+        first_name="c",
+        last_name="Zorro",
+        company=make.company("Zwei Äpfel"),
+        stage="mql",
+        job_title="a",
+        created_at=LONG_AGO + 2 * day,
+    )
     assert names(client_of(cast.marketer).get("/leads/", {"sort": sort})) == order
 
 
@@ -106,7 +125,9 @@ def test_pages_hold_every_lead_once_even_when_all_are_alike(cast, client_of, mak
         make.lead(last_name="Same")
     browser = client_of(cast.marketer)
     for sort in ("", "name", "company", "-stage", "owner"):
-        ids = [row.lead.pk for number in (1, 2, 3) for row in browser.get("/leads/", {"sort": sort, "page": number}).context["page"]]
+        ids = [
+            row.lead.pk for number in (1, 2, 3) for row in browser.get("/leads/", {"sort": sort, "page": number}).context["page"]
+        ]
         assert len(ids) == len(set(ids)) == 115
 
 
@@ -144,7 +165,9 @@ def test_the_number_of_queries_does_not_hang_on_the_number_of_leads(cast, client
         for _ in range(size):
             make.lead(company=make.company(), owner=cast.rep, first_source="Web", country="DE")
         browser.get("/leads/")
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             assert browser.get("/leads/?sort=company&stage=prospect").status_code == 200
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 16
@@ -173,7 +196,9 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_are_shown_safely_whatever_they_contain(cast, client_of, make, name):
     company = make.company((name * 3)[:200])
-    lead = make.lead(first_name=name, last_name=name, job_title=name, company=company, first_source=name[:80], attributes={"x": name})
+    lead = make.lead(
+        first_name=name, last_name=name, job_title=name, company=company, first_source=name[:80], attributes={"x": name}
+    )
     LeadField.objects.create(key="x", label=name[:80], type="text")
     browser = client_of(cast.marketer)
     for address in ("/leads/", f"/leads/{lead.pk}/", f"/leads/{lead.pk}/edit/"):
@@ -196,9 +221,14 @@ def test_a_column_of_a_layer_above_is_shown_sorted_and_exported(cast, client_of,
     from django.db.models import F
 
     column = LeadColumn(
-        key="twice", label="Twice", order=55, annotate=lambda leads: leads.annotate(twice=F("pk") * 2), value=lambda lead: lead.twice,
-        ordering=("twice",), numeric=True,
-    )  # fmt: skip
+        key="twice",
+        label="Twice",
+        order=55,
+        annotate=lambda leads: leads.annotate(twice=F("pk") * 2),
+        value=lambda lead: lead.twice,
+        ordering=("twice",),
+        numeric=True,
+    )
     monkeypatch.setattr(slots, "lead_columns", [column])
     low, high = make.lead(first_name="low"), make.lead(first_name="high")
     browser = client_of(cast.marketer)

@@ -19,9 +19,16 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def lead(make, cast):
     return make.lead(
-        "ivy@northwind.test", first_name="Ivy", last_name="Okafor", owner=cast.rep, job_title="IT manager", company=make.company("Northwind"),
-        first_source="Trade show", phone="+49 30 1234567", phone_e164="+49301234567",
-    )  # fmt: skip
+        "ivy@northwind.test",
+        first_name="Ivy",
+        last_name="Okafor",
+        owner=cast.rep,
+        job_title="IT manager",
+        company=make.company("Northwind"),
+        first_source="Trade show",
+        phone="+49 30 1234567",
+        phone_e164="+49301234567",
+    )
 
 
 PARTS = ["", "timeline/", "changes/"]
@@ -30,9 +37,17 @@ PARTS = ["", "timeline/", "changes/"]
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize(
     ("who", "status"),
-    [("rep", 200), ("other_rep", 404), ("manager", 200), ("marketer", 200), ("marketing_ops", 200), ("head_of_sales", 200), ("admin", 200),
-     ("outsider", 302)],
-)  # fmt: skip
+    [
+        ("rep", 200),
+        ("other_rep", 404),
+        ("manager", 200),
+        ("marketer", 200),
+        ("marketing_ops", 200),
+        ("head_of_sales", 200),
+        ("admin", 200),
+        ("outsider", 302),
+    ],
+)
 def test_only_who_may_see_the_lead_opens_its_page(cast, client_of, lead, who, status, part):
     response = client_of(getattr(cast, who)).get(f"/leads/{lead.pk}/{part}", headers=HTMX if part else {})
     assert response.status_code == (204 if part and status == 302 else status)
@@ -44,7 +59,9 @@ def test_a_lead_that_is_not_there_and_one_that_may_not_be_seen_look_the_same(cas
     assert browser.get(f"/leads/{lead.pk}/").status_code == browser.get("/leads/999999999/").status_code == 404
 
 
-@pytest.mark.parametrize(("who", "status"), [("rep", 302), ("other_rep", 404), ("manager", 302), ("marketer", 302), ("outsider", 302)])
+@pytest.mark.parametrize(
+    ("who", "status"), [("rep", 302), ("other_rep", 404), ("manager", 302), ("marketer", 302), ("outsider", 302)]
+)
 def test_only_who_sees_the_lead_writes_notes(cast, client_of, lead, who, status):
     response = client_of(getattr(cast, who)).post(f"/leads/{lead.pk}/notes/", {"text": "Hello"})
     assert response.status_code == status
@@ -58,9 +75,20 @@ def test_the_page_tells_who_where_and_how_to_reach(cast, client_of, lead):
     ExternalId.objects.create(lead=lead, system="hubspot", value="90210")
     page = client_of(cast.rep).get(f"/leads/{lead.pk}/").content.decode()
     for text in (
-        "Ivy Okafor", "IT manager", "Northwind", "Rita Rep", "ivy@northwind.test", "Trade show", "Spring fair", "Fleet", "hubspot", "90210",
-        'data-copy="+49301234567"', 'aria-current="step"', "A person we can reach",
-    ):  # fmt: skip
+        "Ivy Okafor",
+        "IT manager",
+        "Northwind",
+        "Rita Rep",
+        "ivy@northwind.test",
+        "Trade show",
+        "Spring fair",
+        "Fleet",
+        "hubspot",
+        "90210",
+        'data-copy="+49301234567"',
+        'aria-current="step"',
+        "A person we can reach",
+    ):
         assert text in page
 
 
@@ -73,13 +101,18 @@ def test_why_nobody_can_reach_them_and_that_they_must_not_be_mailed(cast, client
 
 
 def test_own_fields_are_told_in_words_and_in_order(cast, client_of, make):
-    for place, (key, kind) in enumerate([("tools", "multi"), ("agreed", "boolean"), ("seats", "number"), ("renewal", "date"), ("none", "text")]):
+    for place, (key, kind) in enumerate(
+        [("tools", "multi"), ("agreed", "boolean"), ("seats", "number"), ("renewal", "date"), ("none", "text")]
+    ):
         LeadField.objects.create(key=key, label=f"Label {key}", type=kind, position=place)
     lead = make.lead(attributes={"tools": ["SAP", "R"], "agreed": False, "seats": 12000, "renewal": "2027-03-01", "gone": "x"})
     facts = client_of(cast.marketer).get(f"/leads/{lead.pk}/").context["view"].own_facts
     assert [(fact.label, fact.words) for fact in facts] == [
-        ("Label tools", "SAP, R"), ("Label agreed", "no"), ("Label seats", "12,000"), ("Label renewal", "1 Mar 2027"),
-    ]  # fmt: skip
+        ("Label tools", "SAP, R"),
+        ("Label agreed", "no"),
+        ("Label seats", "12,000"),
+        ("Label renewal", "1 Mar 2027"),
+    ]
 
 
 def test_colleagues_are_those_the_reader_may_see(cast, client_of, make, lead):
@@ -120,7 +153,9 @@ def test_cards_of_the_layers_above_stand_where_they_belong(cast, client_of, lead
 
 
 def test_a_note_by_htmx_answers_with_the_timeline_that_holds_it(cast, client_of, lead):
-    response = client_of(cast.rep).post(f"/leads/{lead.pk}/notes/", {"text": "Called <b>twice</b>.\nBack on Monday."}, headers=HTMX)
+    response = client_of(cast.rep).post(
+        f"/leads/{lead.pk}/notes/", {"text": "Called <b>twice</b>.\nBack on Monday."}, headers=HTMX
+    )
     page = response.content.decode()
     assert response.status_code == 200
     assert page.lstrip().startswith('<section class="p-card" id="timeline"')
@@ -171,7 +206,9 @@ def test_a_place_nobody_wrote_is_an_honest_error(cast, client_of, lead):
 
 def test_earlier_changes_come_as_rows_or_as_a_page(cast, client_of, lead):
     for number in range(12):
-        LeadEvent.objects.create(lead=lead, kind="updated", at=LONG_AGO + timedelta(hours=number), changes={"lead.country": ["", f"C{number}"]})
+        LeadEvent.objects.create(
+            lead=lead, kind="updated", at=LONG_AGO + timedelta(hours=number), changes={"lead.country": ["", f"C{number}"]}
+        )
     browser = client_of(cast.rep)
     after = str(browser.get(f"/leads/{lead.pk}/").context["changes"].after)
     rows = browser.get(f"/leads/{lead.pk}/changes/", {"after": after}, headers=HTMX).content.decode()
@@ -180,7 +217,10 @@ def test_earlier_changes_come_as_rows_or_as_a_page(cast, client_of, lead):
     page = browser.get(f"/leads/{lead.pk}/changes/", {"after": after}).content.decode()
     assert "<html" in page
     assert "C1<" in page
-    assert "no earlier changes" in browser.get(f"/leads/{lead.pk}/changes/", {"after": "2000-01-01T00:00:00+00:00~1~1"}).content.decode()
+    assert (
+        "no earlier changes"
+        in browser.get(f"/leads/{lead.pk}/changes/", {"after": "2000-01-01T00:00:00+00:00~1~1"}).content.decode()
+    )
 
 
 def test_the_number_of_queries_is_fixed(cast, client_of, make, lead):
@@ -191,7 +231,9 @@ def test_the_number_of_queries_is_fixed(cast, client_of, make, lead):
             make.activity(lead, f"kind_{number}")
             make.lead(company=lead.company, owner=cast.rep)
             ExternalId.objects.create(lead=lead, system="s", value=str(ExternalId.objects.count()))
-            LeadEvent.objects.create(lead=lead, kind="owner", at=LONG_AGO, changes={"lead.owner": [None, cast.rep.pk]}, actor=cast.manager)
+            LeadEvent.objects.create(
+                lead=lead, kind="owner", at=LONG_AGO, changes={"lead.owner": [None, cast.rep.pk]}, actor=cast.manager
+            )
         browser.get(f"/leads/{lead.pk}/")
         with CaptureQueriesContext(connection) as queries:
             browser.get(f"/leads/{lead.pk}/")

@@ -32,7 +32,9 @@ def test_all_records_in_one_order_the_newest_first(make, cast):
     event(lead, "stage", LONG_AGO + 2 * HOUR, {"lead.stage": ["prospect", "mql"]}, "Met the criteria")
     event(lead, "owner", LONG_AGO + 3 * HOUR, {"lead.owner": [None, cast.rep.pk]})
     LeadNote.objects.create(lead=lead, author=cast.rep, text="Called.", at=LONG_AGO + 4 * HOUR)
-    Case.objects.create(lead=lead, kind="decision", decided_at=LONG_AGO, facts={}, outcome="won", outcome_at=LONG_AGO + 5 * HOUR, amount=1200)
+    Case.objects.create(
+        lead=lead, kind="decision", decided_at=LONG_AGO, facts={}, outcome="won", outcome_at=LONG_AGO + 5 * HOUR, amount=1200
+    )
     event(lead, "updated", LONG_AGO + 6 * HOUR, {"lead.country": ["", "DE"]})
     event(lead, "note", LONG_AGO + 6 * HOUR)
     event(lead, "outcome", LONG_AGO + 6 * HOUR, {"outcome": [None, "won"]})
@@ -46,7 +48,14 @@ def test_one_kind_alone(make, cast):
     make.activity(lead, "demo_request")
     LeadNote.objects.create(lead=lead, author=cast.rep, text="Hi", at=LONG_AGO)
     event(lead, "stage", LONG_AGO, {"lead.stage": ["prospect", "rejected"]})
-    Case.objects.create(lead=lead, kind="decision", decided_at=LONG_AGO, facts={}, outcome="lost", reason=Reason.objects.create(code="late", label="Too late"))
+    Case.objects.create(
+        lead=lead,
+        kind="decision",
+        decided_at=LONG_AGO,
+        facts={},
+        outcome="lost",
+        reason=Reason.objects.create(code="late", label="Too late"),
+    )
     assert titles(lead, show="activity") == ["Requested a demo"]
     assert titles(lead, show="notes") == ["Note"]
     assert titles(lead, show="stages") == ["Became Rejected"]
@@ -60,7 +69,10 @@ def test_the_same_thing_on_one_day_is_one_line_that_counts(make):
     for number in range(4):
         make.activity(lead, "pricing_view", LONG_AGO + number * HOUR)
     make.activity(lead, "pricing_view", LONG_AGO + timedelta(days=1))
-    assert [(entry.title, entry.times) for entry in timeline(lead).entries] == [("Viewed the pricing page", 1), ("Viewed the pricing page", 4)]
+    assert [(entry.title, entry.times) for entry in timeline(lead).entries] == [
+        ("Viewed the pricing page", 1),
+        ("Viewed the pricing page", 4),
+    ]
 
 
 def test_different_pages_are_different_things(make):
@@ -73,7 +85,13 @@ def test_different_pages_are_different_things(make):
 def test_an_activity_says_what_was_taken_and_by_which_campaign(make):
     lead = make.lead()
     asset = Asset.objects.create(key="roi", name="ROI guide", kind="roi_guide", pain_points="Costs")
-    make.activity(lead, "roi_guide", asset=asset, campaign=Campaign.objects.create(name="Spring"), properties={"depth": 3, "nested": {"a": 1}})
+    make.activity(
+        lead,
+        "roi_guide",
+        asset=asset,
+        campaign=Campaign.objects.create(name="Spring"),
+        properties={"depth": 3, "nested": {"a": 1}},
+    )
     entry = timeline(lead).entries[0]
     assert entry.detail == "ROI guide · Spring · depth: 3"
     assert entry.asset == asset
@@ -105,10 +123,17 @@ def test_something_that_happens_in_between_does_not_shift_the_next_page(make):
         make.activity(lead, f"kind_{number}", LONG_AGO + number * HOUR)
     first = timeline(lead, limit=4)
     make.activity(lead, "late", LONG_AGO + 100 * HOUR)
-    assert [entry.title for entry in timeline(lead, after=first.after, limit=4).entries] == ["Kind 3", "Kind 2", "Kind 1", "Kind 0"]
+    assert [entry.title for entry in timeline(lead, after=first.after, limit=4).entries] == [
+        "Kind 3",
+        "Kind 2",
+        "Kind 1",
+        "Kind 0",
+    ]
 
 
-@pytest.mark.parametrize("text", ["", "x", "2026-01-01~1~1", "2026-01-01T00:00:00+00:00~a~1", "2026-01-01T00:00:00+00:00~1~0", "~~", "9" * 99])
+@pytest.mark.parametrize(
+    "text", ["", "x", "2026-01-01~1~1", "2026-01-01T00:00:00+00:00~a~1", "2026-01-01T00:00:00+00:00~1~0", "~~", "9" * 99]
+)
 def test_a_place_nobody_wrote_is_refused(text):
     with pytest.raises(Invalid):
         Place.parse(text)

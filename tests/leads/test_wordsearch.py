@@ -55,7 +55,9 @@ def test_a_single_plain_letter_is_a_word_of_its_own(people):
     assert found("o neill") == {"O'Neill-Özil"}
 
 
-@pytest.mark.parametrize("text", ["x" * 1000, "wort " * 200, "a" * 5000, "\\", "\\'", "')); DROP TABLE leads_lead; --", "＇", "𝒜 𝒷", "\u202e", "1e5:*"])
+@pytest.mark.parametrize(
+    "text", ["x" * 1000, "wort " * 200, "a" * 5000, "\\", "\\'", "')); DROP TABLE leads_lead; --", "＇", "𝒜 𝒷", "\u202e", "1e5:*"]
+)
 def test_nothing_typed_breaks_the_search(people, text):
     assert found(text) == set()
     assert Lead.objects.count() == 4
