@@ -4,9 +4,13 @@ Threads, as pages wait for the database more than they compute.
 """
 
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
-from handoff import supervisor
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from handoff import supervisor  # noqa: E402
 
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))

@@ -1,0 +1,66 @@
+"""The settings: safe for production, honest when something is missing, and all of them in the README's table."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "DATABASE_URL": "postgres://accord:secret@db.example/accord",
+    "SECRET_KEY": "k" * 20 + "0123456789abcdefghijklmnopqrstuvwxyz" + "ABCDEFGH",
+    "SITE_URL": "https://accord.example.com",
+    "ALLOWED_HOSTS": "accord.example.com",
+}
+READ = re.compile(r"""env(?:\.\w+)?\(\s*["']([A-Z_]+)["']|environ(?:\.get|\.setdefault)?[(\[]\s*["']([A-Z_]+)["']""")
+NOT_FOR_PEOPLE = {"DJANGO_SETTINGS_MODULE", "PGOPTIONS", "BIND"}
+
+
+def run(*command, **environment):
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE")}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.slow
+def test_production_settings_pass_djangos_deployment_check():
+    done = run("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no issues" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_missing_secret_in_production_stops_with_words_that_help():
+    done = run("check", **{name: value for name, value in PRODUCTION.items() if name != "SECRET_KEY"})
+    assert done.returncode != 0
+    assert "SECRET_KEY is not set" in done.stderr
+    assert "token_urlsafe" in done.stderr
+
+
+def names_read():
+    found = set()
+    for path in (ROOT / "config").rglob("*.py"):
+        found |= {one or other for one, other in READ.findall(path.read_text())}
+    return found - NOT_FOR_PEOPLE
+
+
+def names_in_readme():
+    text = (ROOT / "README.md").read_text()
+    table = text[text.index("## Configuration") :]
+    return set(re.findall(r"^\| `([A-Z_]+)`", table, re.M))
+
+
+def test_the_readmes_table_names_every_setting_and_no_other():
+    assert names_in_readme() == names_read()
+
+
+def test_the_example_file_names_settings_that_exist():
+    named = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert named
+    assert named <= names_read()

@@ -1,0 +1,106 @@
+"""The worker's loops: steps are called while there is something to do, errors end nothing, a hanging sender is replaced."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+from django_q.models import OrmQ
+
+from config.management.commands import worker
+from leads import clock
+
+
+@pytest.fixture
+def stop():
+    return threading.Event()
+
+
+def beats(log):
+    return lambda: log.append("beat")
+
+
+def test_a_step_with_something_to_do_is_called_again_at_once(stop, monkeypatch):
+    waits, left = [], [3, 2, 1, 0]
+    monkeypatch.setattr(stop, "wait", lambda seconds: waits.append(seconds) or stop.set())
+    worker.repeat("part", stop, lambda: left.pop(0), pulse=beats([]), pause=0.5)
+    assert (left, waits) == ([], [0.5])
+
+
+def test_an_error_is_logged_and_tried_again_after_longer_pauses(stop, monkeypatch, caplog):
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 8:
+            stop.set()
+
+    monkeypatch.setattr(stop, "wait", wait)
+    worker.repeat("part", stop, lambda: 1 / 0, pulse=beats([]), pause=0.5)
+    assert waits == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0]
+    assert "part failed" in caplog.text
+
+
+def test_a_database_that_is_away_is_one_line_and_no_end(stop, monkeypatch, caplog):
+    caplog.set_level(logging.WARNING)
+
+    def away():
+        stop.set()
+        raise OperationalError("server closed the connection\n")
+
+    worker.repeat("part", stop, away, pulse=beats([]), pause=0.0)
+    assert [record.getMessage() for record in caplog.records] == ["part: the database: server closed the connection"]
+    assert caplog.records[0].exc_info is None
+
+
+def test_a_life_sign_comes_before_every_step(stop):
+    log = []
+
+    def step():
+        log.append("step")
+        if len(log) > 3:
+            stop.set()
+        return 1
+
+    worker.repeat("part", stop, step, pulse=beats(log), pause=0.5)
+    assert log == ["beat", "step", "beat", "step"]
+
+
+def test_what_a_dead_cluster_had_taken_is_given_back(db):
+    later = clock.now() + timedelta(minutes=3)
+    name = settings.Q_CLUSTER["name"]
+    OrmQ.objects.create(key=name, payload="taken", lock=later)
+    OrmQ.objects.create(key="another", payload="not ours", lock=later)
+    worker.release_queue()
+    assert OrmQ.objects.get(key=name).lock <= clock.now()
+    assert OrmQ.objects.get(key="another").lock == later
+
+
+def test_a_hanging_sender_is_replaced_and_three_end_the_worker(monkeypatch, stop):
+    class Hanging:
+        is_stuck = True
+
+        def __init__(self, number=0, stop=None):
+            self.retired = threading.Event()
+
+    monkeypatch.setattr(worker, "Sender", Hanging)
+    parent = worker.Worker.__new__(worker.Worker)
+    parent.stop, parent.children, parent.senders, parent.lost = stop, [], [Hanging()], 0
+    first = parent.senders[0]
+    parent.supervise()
+    assert first.retired.is_set()
+    assert parent.senders[0] is not first
+    parent.supervise()
+    with pytest.raises(SystemExit):
+        parent.supervise()
+
+
+def test_every_part_has_its_own_limits(monkeypatch):
+    monkeypatch.setenv("PGOPTIONS", "")
+    monkeypatch.setattr(worker.connections, "close_all", lambda: None)
+    worker.limit_statements("10min", "0")
+    assert worker.os.environ["PGOPTIONS"].endswith("-c statement_timeout=10min -c idle_in_transaction_session_timeout=0")
