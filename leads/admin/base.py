@@ -52,11 +52,15 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
     def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> type[BaseModelForm[M]]:
         form = super().get_form(request, obj, change, **kwargs)
 
-        class WithoutColons(form):  # type: ignore[valid-type, misc]
+        class AsDrawn(form):  # type: ignore[valid-type, misc]
+            """Labels without colons; what was changed is told by the values the page was drawn with, not by those of now."""
+
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 super().__init__(*args, **{"label_suffix": "", **kwargs})
+                for field in self.fields.values():
+                    field.show_hidden_initial = change
 
-        return WithoutColons
+        return AsDrawn
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         plural = str(self.opts.verbose_name_plural)

@@ -112,7 +112,7 @@
     focusBefore = null;
     if (document.activeElement && document.activeElement !== document.body) return;
     const invalid = $("[aria-invalid=true]", event.detail.elt);
-    const same = before.id && document.getElementById(before.id);
+    const same = before.id ? document.getElementById(before.id) : null;
     const rows = $$("[data-list] [data-row]");
     const next = invalid ?? $("[autofocus]", event.detail.elt) ?? same ?? (before.place >= 0 ? rows[Math.min(before.place, rows.length - 1)] : null);
     next?.focus({ preventScroll: false });

@@ -1,0 +1,182 @@
+"""Pictures of every page on demo data, wide and narrow, light and dark: `python -m tests.browser.shots`.
+
+Fills a database of its own, so no portal has to run and none is touched. Options: `--leads N` (default 400),
+`--only PART` (pages whose name holds it), `--into FOLDER` (default var/shots).
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+import django
+
+django.setup()
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client
+from django.test.runner import DiscoverRunner
+from django.test.testcases import LiveServerThread, _StaticFilesHandler
+from django.test.utils import setup_test_environment
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from config import embedded
+from leads.models import User
+from tests.browser.addresses import pages_without_object
+from tests.browser.chromium import HOW_TO_INSTALL, launch
+
+SIZES = {"1440": (1440, 900), "390": (390, 844)}
+THEMES = ("light", "dark")
+# Who a page is shown to: the first of these roles that may open it.
+EYES = ("rep", "marketing", "sales_manager", "administrator")
+
+
+def people() -> dict[str, User]:
+    """One person of the demo's cast for each role."""
+    return {role: found for role in EYES if (found := _first_with(role))}
+
+
+def _first_with(role: str) -> User | None:
+    from leads.roles import BY_KEY
+
+    return User.objects.filter(groups__name=BY_KEY[role].label, is_active=True).order_by("pk").first()
+
+
+def addresses() -> dict[str, str]:
+    """Every page by the name its picture gets: those without an object, and the first object of each kind."""
+    from handoff.models import Handoff
+    from leads.models import ImportRun
+    from scoring.models import ModelVersion
+
+    found = {re.sub(r"[^a-z0-9]+", "-", address.strip("/")) or "home": address for address in pages_without_object()}
+    answered = Handoff.objects.filter(state="rejected").order_by("-pk").first()
+    offered = Handoff.objects.filter(state="offered").order_by("pk").first()
+    worked = Handoff.objects.filter(state="accepted").order_by("pk").first()
+    for name, handoff in (("packet-offered", offered), ("packet-accepted", worked), ("packet-rejected", answered)):
+        if handoff:
+            found[name] = reverse("admin:handoff-packet", args=[handoff.pk])
+    if offered:
+        found["lead-page"] = reverse("admin:lead-detail", args=[offered.lead_id])
+    if run := ImportRun.objects.order_by("-pk").first():
+        found["import-page"] = reverse("admin:import-detail", args=[run.pk])
+    for version in ModelVersion.objects.order_by("-pk")[:1]:
+        found["criteria-version"] = reverse("admin:criteria-version", args=[version.pk])
+    for model in ("user", "team", "campaign", "reason", "leadfield"):
+        from django.apps import apps
+
+        first = apps.get_model("leads", model).objects.order_by("pk").first()
+        if first:
+            found[f"setup-{model}-change"] = reverse(f"admin:leads_{model}_change", args=[first.pk])
+    return found
+
+
+@contextmanager
+def portal(leads: int) -> Iterator[str]:
+    """A portal with a year of demo data on a free port; gone afterwards."""
+    server = embedded.use(settings.EMBEDDED_FOLDER, durable=False) if settings.EMBEDDED_FOLDER else None
+    setup_test_environment()
+    runner = DiscoverRunner(verbosity=0, interactive=False)
+    databases = runner.setup_databases()
+    try:
+        call_command("demo", leads=leads)
+        thread = LiveServerThread("127.0.0.1", _StaticFilesHandler)
+        thread.daemon = True
+        thread.start()
+        thread.is_ready.wait()
+        if thread.error:
+            raise thread.error
+        yield f"http://127.0.0.1:{thread.port}"
+        thread.terminate()
+        thread.join()
+    finally:
+        connections.close_all()
+        runner.teardown_databases(databases)
+        if server:
+            server.leave()
+
+
+def signed_in(browser: Browser, base: str, user: User | None, size: tuple[int, int], theme: str) -> Page:
+    context = browser.new_context(
+        base_url=base,
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=theme,
+        reduced_motion="reduce",
+        has_touch=size[0] < 768,
+    )
+    if user is not None:
+        client = Client()
+        client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": base}])
+    return context.new_page()
+
+
+def viewer_of(address: str, cast: dict[str, User]) -> User | None:
+    """Who the page is shown to; None when nobody gets a whole page there."""
+    for user in cast.values():
+        client = Client(raise_request_exception=False)
+        client.force_login(user)
+        response = client.get(address)
+        if response.status_code == 200 and not response.streaming and b"<html" in response.content:
+            return user
+    return None
+
+
+def take(browser: Browser, base: str, only: str, into: Path) -> int:
+    cast = people()
+    eyes: dict[str, Any] = {name: viewer_of(address, cast) for name, address in addresses().items() if only in name}
+    doors = {"login": "/login/", "password-reset": "/password_reset/"}
+    count = 0
+    for theme in THEMES:
+        for width, size in SIZES.items():
+            pages: dict[int | None, Page] = {}
+            for name, address in {**addresses(), **doors}.items():
+                user = None if name in doors else eyes.get(name)
+                if only not in name or (user is None and name not in doors):
+                    continue
+                key = user.pk if user else None
+                page = pages.setdefault(key, None) or signed_in(browser, base, user, size, theme)
+                pages[key] = page
+                page.set_viewport_size({"width": size[0], "height": size[1]})
+                page.goto(address)
+                tall = min(page.evaluate("document.documentElement.scrollHeight"), 3000)
+                page.set_viewport_size({"width": size[0], "height": max(size[1], tall)})
+                page.wait_for_timeout(80)
+                page.screenshot(path=into / f"{name}-{width}-{theme}.png")
+                count += 1
+            for page in pages.values():
+                page.context.close()
+    return count
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--leads", type=int, default=400)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--into", type=Path, default=Path(settings.BASE_DIR) / "var" / "shots")
+    options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        if browser is None:
+            print(HOW_TO_INSTALL, file=sys.stderr)
+            return 1
+        with portal(options.leads) as base:
+            count = take(browser, base, options.only, options.into)
+        browser.close()
+    print(f"{count} pictures in {options.into}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""The hand-off in a real browser: the inbox by keyboard alone, taking an answer back, quiet refresh, the packet, the review, the phone."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from handoff.actions import reject_handoff
+from handoff.defaults import install_defaults
+from handoff.models import Handoff, Rep, WorkCalendar
+from handoff.views import inbox
+from leads import clock
+from tests.browser.conftest import sideways, violations
+from tests.handoff.conftest import Work
+
+
+@pytest.fixture
+def desk(people, make, monkeypatch):
+    """Rita at her desk, on a calendar that is always open: three offers, the first overdue. The page asks every second."""
+    monkeypatch.setattr(inbox, "POLL_MS", 1000)
+    monkeypatch.setattr(inbox, "JITTER_MS", 0)
+    install_defaults("Europe/Berlin")
+    WorkCalendar.objects.update(weekly={str(day): [[0, 1440]] for day in range(7)})
+    work = Work(make, people)
+    Rep.objects.create(user=people.rep)
+    now = clock.now()
+    for hours, name in ((5, "Northwind Freight"), (3.6, "Vantage Rail"), (0.1, "Quillon Foods")):
+        with clock.frozen(now - timedelta(hours=hours)):
+            company = make.company(name, industry="Logistics", employees=480, country="NL")
+            work.offered(lead=make.lead(company=company, first_name="Ivy", job_title="IT Manager"), at=now - timedelta(hours=hours))
+    work.people = people
+    return work
+
+
+def row(page, name):
+    return page.locator("[data-row]", has_text=name)
+
+
+def state_of(name):
+    return Handoff.objects.get(lead__company__name=name).state
+
+
+def test_the_whole_inbox_by_keyboard(desk, people, page_as, complaints):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    expect(page.locator("[data-row]")).to_have_count(3)
+    page.keyboard.press("j")
+    expect(row(page, "Northwind Freight")).to_be_focused()
+    page.keyboard.press("a")
+    expect(page.get_by_text("Northwind Freight accepted.")).to_be_visible()
+    expect(row(page, "Vantage Rail")).to_be_focused()
+    expect(page.locator("#inbox-count")).to_contain_text("2 leads waiting")
+    page.keyboard.press("u")
+    expect(row(page, "Northwind Freight").get_by_role("button", name="Accept")).to_be_visible()
+    assert state_of("Northwind Freight") == "offered"
+    page.keyboard.press("j")
+    row(page, "Vantage Rail").focus()
+    page.keyboard.press("r")
+    expect(page.get_by_text("Why? Marketing reads this.").locator("visible=true")).to_be_visible()
+    page.keyboard.press("2")
+    expect(page.get_by_text("rejected: Not our industry")).to_be_visible()
+    assert state_of("Vantage Rail") == "rejected"
+    row(page, "Quillon Foods").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Quillon Foods")
+    page.keyboard.press("a")
+    expect(page.get_by_text("You accepted this hand-off.")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name="Accept")).to_be_visible()
+
+
+def test_a_reason_that_needs_words_asks_for_them_and_keeps_what_was_typed(desk, people, page_as, complaints):
+    complaints.expect(422)
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    row(page, "Vantage Rail").focus()
+    page.keyboard.press("r")
+    page.keyboard.press("0")
+    note = page.locator("textarea[name=note]")
+    expect(note).to_be_focused()
+    expect(page.get_by_role("alert").filter(has_text="needs a few words")).to_be_visible()
+    page.keyboard.type("They sell what we sell, r j k")
+    page.get_by_role("button", name="Reject", exact=True).click()
+    expect(page.get_by_text("rejected: Something else")).to_be_visible()
+    assert Handoff.objects.get(lead__company__name="Vantage Rail").note == "They sell what we sell, r j k"
+
+
+def test_a_note_written_first_goes_with_the_reason(desk, people, page_as):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    row(page, "Quillon Foods").focus()
+    page.keyboard.press("r")
+    page.keyboard.press("n")
+    page.keyboard.type("Next spring")
+    row(page, "Quillon Foods").get_by_role("button", name="Not now").click()
+    expect(page.get_by_text("rejected: Not now")).to_be_visible()
+    assert Handoff.objects.get(lead__company__name="Quillon Foods").note == "Next spring"
+
+
+def test_new_work_announces_itself_and_moves_nothing(desk, people, make, page_as):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    before = row(page, "Quillon Foods").bounding_box()
+    company = make.company("Brand New GmbH")
+    desk.offered(lead=make.lead(company=company), at=clock.now())
+    expect(page.get_by_text("1 new hand-off.")).to_be_visible()
+    assert row(page, "Brand New GmbH").count() == 0
+    assert row(page, "Quillon Foods").bounding_box()["height"] == before["height"]
+    page.get_by_role("link", name="Show", exact=True).click()
+    expect(row(page, "Brand New GmbH")).to_be_visible()
+    expect(page.get_by_text("1 new hand-off.")).to_have_count(0)
+
+
+def test_a_hand_off_somebody_took_away_is_told_in_its_row(desk, people, page_as, complaints):
+    complaints.expect(409)
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    Handoff.objects.filter(lead__company__name="Vantage Rail").update(owner=people.other_rep)
+    row(page, "Vantage Rail").get_by_role("button", name="Accept").click()
+    expect(page.get_by_role("alert").filter(has_text="this hand-off")).to_be_visible()
+
+
+def test_two_tabs_agree_in_the_end(desk, people, page_as, complaints):
+    complaints.expect(409)
+    first, second = page_as(people.rep), page_as(people.rep)
+    for page in (first, second):
+        page.goto("/inbox/")
+    row(first, "Vantage Rail").get_by_role("button", name="Accept").click()
+    expect(first.get_by_text("Vantage Rail accepted.")).to_be_visible()
+    row(second, "Vantage Rail").focus()
+    second.keyboard.press("r")
+    second.keyboard.press("1")
+    expect(second.get_by_role("alert").filter(has_text="Rita Rep accepted this hand-off")).to_be_visible()
+    assert state_of("Vantage Rail") == "accepted"
+
+
+def test_the_phone_has_thumb_sized_answers_and_no_sideways_scroll(desk, people, page_as):
+    page = page_as(people.rep, phone=True)
+    for path in ("/inbox/", f"/handoffs/{Handoff.objects.first().pk}/", "/notifications/"):
+        page.goto(path)
+        assert sideways(page) == []
+    page.goto("/inbox/")
+    button = row(page, "Vantage Rail").get_by_role("button", name="Accept")
+    assert button.bounding_box()["height"] >= 44
+    row(page, "Vantage Rail").get_by_role("button", name="Reject").tap()
+    menu = page.locator(".p-menu:popover-open")
+    box = menu.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    menu.get_by_role("button", name="Too small").tap()
+    expect(page.get_by_text("rejected: Too small")).to_be_visible()
+
+
+@pytest.fixture
+def rejected(desk, people):
+    later = clock.now() - timedelta(minutes=1)
+    for handoff in Handoff.objects.all():
+        with clock.frozen(later):
+            reject_handoff(handoff, actor=people.rep, reason="too_small", note="Four people")
+    return desk
+
+
+def test_a_review_by_keyboard(rejected, people, page_as):
+    page = page_as(people.marketer)
+    page.goto("/rejections/")
+    expect(page.locator("[data-row]")).to_have_count(3)
+    page.keyboard.press("j")
+    page.keyboard.press("l")
+    expect(page.locator("[data-row]").first.get_by_text("Requested a demo")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("[data-row]").first.get_by_text("Agreed")).to_be_visible()
+    page.locator("[data-row]").nth(1).focus()
+    page.keyboard.press("3")
+    page.locator(".p-menu:popover-open textarea").fill("The group has 400 people")
+    page.locator(".p-menu:popover-open").get_by_role("button", name="Dispute").click()
+    expect(page.locator("[data-row]").nth(1).get_by_text("Disputed")).to_be_visible()
+    page.locator("[data-row]").nth(2).focus()
+    page.keyboard.press("x")
+    page.locator("#bulk").get_by_role("button", name="Agree").click()
+    expect(page.get_by_text("1 rejection agreed.")).to_be_visible()
+
+
+def test_a_dispute_without_words_comes_back_in_its_row(rejected, people, page_as, complaints):
+    complaints.expect(422)
+    page = page_as(people.marketer)
+    page.goto("/rejections/")
+    first = page.locator("[data-row]").first
+    first.get_by_role("button", name="Dispute…").click()
+    page.locator(".p-menu:popover-open").get_by_role("button", name="Dispute").click()
+    expect(first.get_by_role("alert")).to_contain_text("Say what you doubt")
+    first.get_by_role("textbox", name="Note", exact=True).fill("They grew")
+    first.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-row]").first.get_by_text("Disputed")).to_be_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_are_accessible(desk, people, page_as, theme):
+    with clock.frozen(clock.now() - timedelta(minutes=1)):
+        reject_handoff(Handoff.objects.first(), actor=people.rep, reason="too_small", note="Four people")
+    offered = Handoff.objects.filter(state="offered").first()
+    for who, path in (
+        (people.rep, "/inbox/"), (people.rep, f"/handoffs/{offered.pk}/"), (people.rep, "/notifications/"), (people.marketer, "/rejections/"),
+        (people.manager, f"/handoffs/{offered.pk}/"), (people.rep, f"/handoffs/{offered.pk}/reject/"),
+    ):  # fmt: skip
+        page = page_as(who, theme=theme)
+        page.goto(path)
+        assert violations(page) == [], path

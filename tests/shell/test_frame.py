@@ -1,0 +1,118 @@
+"""The frame of every page: landing, preferences, theme, the way in."""
+
+import pytest
+from django.test import Client
+
+from leads.models import User
+
+
+def test_reps_land_on_the_inbox_and_others_on_home(cast, client_of):
+    assert client_of(cast.rep).get("/").url == "/inbox/"
+    assert client_of(cast.marketer).get("/").status_code == 200
+
+
+def test_who_is_not_signed_in_is_asked_to(client):
+    response = client.get("/preferences/")
+    assert response.status_code == 302
+    assert response.url == "/login/?next=/preferences/"
+
+
+def test_signing_in_without_a_destination_leads_home(cast, client):
+    cast.admin.set_password("a long password")
+    cast.admin.save()
+    response = client.post("/login/", {"username": "ADA@accord.test", "password": "a long password", "next": "/"})
+    assert response.url == "/"
+
+
+def test_signing_in_leads_to_no_other_site(cast, client):
+    cast.admin.set_password("a long password")
+    cast.admin.save()
+    response = client.post("/login/?next=https://evil.test/", {"username": cast.admin.email, "password": "a long password"})
+    assert response.status_code == 302
+    assert "evil.test" not in response.url
+
+
+def test_account_without_a_role_stays_outside(cast, client):
+    cast.outsider.set_password("a long password")
+    cast.outsider.save()
+    response = client.post("/login/", {"username": cast.outsider.email, "password": "a long password"})
+    assert b"no role in the portal yet" in response.content
+    client.force_login(cast.outsider)
+    assert b"You are signed in as Oscar Outsider" in client.get("/login/?next=/preferences/").content
+
+
+def test_preferences_change_only_ones_own_account(cast, client_of):
+    client = client_of(cast.rep)
+    data = {"full_name": "Rita R.", "time_zone": "Asia/Tokyo", "theme": "dark", "mail_handoffs": "on"}
+    response = client.post("/preferences/", data | {"is_superuser": "on", "email": "other@accord.test"})
+    assert response.status_code == 302
+    cast.rep.refresh_from_db()
+    assert (cast.rep.full_name, cast.rep.time_zone, cast.rep.theme) == ("Rita R.", "Asia/Tokyo", "dark")
+    assert not cast.rep.single_key_shortcuts
+    assert not cast.rep.is_superuser
+    assert cast.rep.email == "rita@accord.test"
+    assert 'data-theme="dark"' in client.get("/preferences/").content.decode()
+
+
+def test_wrong_preferences_are_refused_in_place(cast, client_of):
+    response = client_of(cast.rep).post("/preferences/", {"full_name": "", "time_zone": "Mars/Base", "theme": "pink"})
+    assert response.status_code == 422
+    assert b'role="alert"' in response.content
+    cast.rep.refresh_from_db()
+    assert cast.rep.time_zone == "Europe/Berlin"
+
+
+def test_theme_is_kept_in_the_account_and_the_browser(cast, client_of):
+    client = client_of(cast.rep)
+    response = client.post("/theme/", {"theme": "dark", "next": "/preferences/"})
+    assert response.url == "/preferences/"
+    assert client.cookies["theme"].value == "dark"
+    assert User.objects.get(pk=cast.rep.pk).theme == "dark"
+    client.logout()
+    client.cookies["theme"] = "dark"
+    assert b'data-theme="dark"' in client.get("/login/").content
+
+
+@pytest.mark.parametrize("where", ["https://evil.test/", "//evil.test/"])
+def test_theme_leads_to_no_other_site(where, cast, client_of):
+    assert client_of(cast.admin).post("/theme/", {"theme": "dark", "next": where}).url == "/"
+
+
+def test_unknown_theme_is_refused(cast, client_of):
+    assert client_of(cast.rep).post("/theme/", {"theme": "<b>"}).status_code == 422
+    assert client_of(cast.rep).get("/theme/").status_code == 405
+
+
+def test_forged_cookie_is_no_theme(client, db):
+    client.cookies["theme"] = '"><script>'
+    assert b'data-theme="auto"' in client.get("/login/").content
+
+
+def test_refusals_have_a_page_of_their_own(cast, client_of):
+    response = client_of(cast.rep).get("/setup/leads/user/")
+    assert response.status_code == 403
+    assert b"You may not open this page" in response.content
+    missing = client_of(cast.rep).get("/no-such-page/")
+    assert missing.status_code == 404
+    assert b"There is no such page" in missing.content
+
+
+def test_forms_need_their_token(cast):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.rep)
+    assert client.post("/theme/", {"theme": "dark"}).status_code == 403
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 500])
+def test_error_pages_render_without_a_request(status):
+    from django.template.loader import render_to_string
+
+    html = render_to_string(f"{status}.html")
+    assert str(status) in html
+    assert "<h1>" in html
+
+
+def test_current_page_is_marked_once(cast, client_of):
+    html = client_of(cast.marketing_ops).get("/leads/").content.decode()
+    work = html[html.index('aria-label="Work"') : html.index("</nav>")]
+    assert work.count('aria-current="page"') == 1

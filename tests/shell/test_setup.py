@@ -1,0 +1,199 @@
+"""The model pages of Setup: who sees them, what they save, and that actions ask first."""
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+
+from leads.models import LeadField, Product, Reason, Team, TeamMember, User, ValueList
+
+USERS = "/setup/leads/user/"
+
+
+def form_data(client, url):
+    """What a browser would post back unchanged."""
+    form = client.get(url).context["adminform"].form
+    data = {}
+    for name, field in form.fields.items():
+        value = form.get_initial_for_field(field, name)
+        if hasattr(value, "__iter__") and not isinstance(value, str):
+            value = [getattr(item, "pk", item) for item in value]
+        if value is True:
+            value = "on"
+        if value not in (None, False):
+            data |= {name: value, f"initial-{name}": value}
+    for inline in client.get(url).context["inline_admin_formsets"]:
+        management = inline.formset.management_form
+        data |= {management.add_prefix(name): management[name].value() for name in management.fields}
+        for row in inline.formset.initial_forms:
+            data |= {row.add_prefix(name): row.initial.get(name, "") for name in ("team", "user")}
+            data[row.add_prefix("id")] = row.instance.pk
+    return data
+
+
+@pytest.mark.parametrize("role", ["rep", "other_rep"])
+def test_reps_have_no_setup(role, cast, client_of):
+    client = client_of(getattr(cast, role))
+    assert client.get(USERS).status_code == 403
+    assert b"Setup" not in client.get("/preferences/").content
+
+
+def test_setup_groups_models_by_what_they_are_for(cast, client_of):
+    response = client_of(cast.admin).get("/setup/")
+    names = [group["name"] for group in response.context["available_apps"]]
+    assert names[:2] == ["People and teams", "Facts"]
+    assert b"Authentication" not in response.content
+
+
+def test_saving_a_person_writes_only_what_was_changed(cast, client_of):
+    client = client_of(cast.admin)
+    url = reverse("admin:leads_user_change", args=[cast.rep.pk])
+    data = form_data(client, url)
+    User.objects.filter(pk=cast.rep.pk).update(time_zone="Asia/Tokyo")
+    response = client.post(url, data | {"full_name": "Rita Renamed"})
+    assert response.status_code == 302
+    cast.rep.refresh_from_db()
+    assert cast.rep.full_name == "Rita Renamed"
+    assert cast.rep.time_zone == "Asia/Tokyo", "changed by somebody else meanwhile"
+
+
+def test_nobody_signs_for_both_sides(cast, client_of):
+    client = client_of(cast.admin)
+    url = reverse("admin:leads_user_change", args=[cast.head_of_sales.pk])
+    data = form_data(client, url)
+    both = [*cast.head_of_sales.groups.values_list("pk", flat=True), *cast.head_of_marketing.groups.values_list("pk", flat=True)]
+    response = client.post(url, data | {"groups": both})
+    assert response.status_code == 200
+    assert b"cannot sign for both sides" in response.content
+
+
+def test_administrator_cannot_switch_off_themselves(cast, client_of):
+    client = client_of(cast.admin)
+    url = reverse("admin:leads_user_change", args=[cast.admin.pk])
+    data = form_data(client, url)
+    data.pop("is_active")
+    client.post(url, data)
+    cast.admin.refresh_from_db()
+    assert cast.admin.is_active
+
+
+def test_new_person_can_be_added_without_a_password_and_gets_a_link(cast, client_of):
+    client = client_of(cast.admin)
+    data = {"full_name": "Nora New", "email": "Nora@accord.test", "is_active": "on", "time_zone": "Europe/Berlin"}
+    data |= {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    data["groups"] = list(cast.rep.groups.values_list("pk", flat=True))
+    assert client.post(f"{USERS}add/", data).status_code == 302
+    nora = User.objects.get(email="nora@accord.test")
+    assert not nora.has_usable_password()
+    assert nora.has_portal_role
+    action = {"action": "send_password_link", "_selected_action": [nora.pk]}
+    asked = client.post(USERS, action)
+    assert b"Each of these people gets a mail" in asked.content
+    assert mail.outbox == []
+    client.post(USERS, action | {"confirmed": "yes"})
+    assert [message.to for message in mail.outbox] == [["nora@accord.test"]]
+
+
+def test_switching_off_asks_first_and_spares_oneself(cast, client_of):
+    client = client_of(cast.admin)
+    action = {"action": "switch_off", "_selected_action": [cast.rep.pk, cast.admin.pk]}
+    asked = client.post(USERS, action)
+    assert b"no longer sign in" in asked.content
+    cast.rep.refresh_from_db()
+    assert cast.rep.is_active
+    client.post(USERS, action | {"confirmed": "yes"})
+    assert set(User.objects.filter(is_active=False).values_list("pk", flat=True)) == {cast.rep.pk}
+    client.post(USERS, {"action": "switch_on", "_selected_action": [cast.rep.pk], "confirmed": "yes"})
+    cast.rep.refresh_from_db()
+    assert cast.rep.is_active
+
+
+def test_deleting_many_at_once_is_not_offered(cast, client_of):
+    response = client_of(cast.admin).get(USERS)
+    assert b"delete_selected" not in response.content
+
+
+def test_people_can_be_found_by_role(cast, client_of):
+    response = client_of(cast.admin).get(USERS, {"role": "rep"})
+    assert {person.pk for person in response.context["cl"].result_list} == {cast.rep.pk, cast.other_rep.pk}
+
+
+def test_inputs_in_a_list_have_labels(cast, client_of):
+    Product.objects.create(key="flow", name="Flow")
+    response = client_of(cast.marketing_ops).get("/setup/leads/product/")
+    assert b'aria-label="Sales priority of Flow"' in response.content
+
+
+def test_empty_list_says_what_to_do(cast, client_of):
+    response = client_of(cast.marketing_ops).get("/setup/leads/leadfield/")
+    assert b"No custom fields yet." in response.content
+    assert b"The import makes them" in response.content
+    nothing = client_of(cast.admin).get(USERS, {"q": "no such person"})
+    assert b"Nothing matches." in nothing.content
+
+
+def test_key_and_type_of_a_field_never_change(cast, client_of):
+    field = LeadField.objects.create(key="size", label="Size", type="choice", choices=["small", "large"])
+    client = client_of(cast.marketing_ops)
+    url = reverse("admin:leads_leadfield_change", args=[field.pk])
+    data = {"label": "Company size", "help": "", "key": "other", "type": "text", "choices": "small\n\nlarge\nlarge\nhuge"}
+    data |= {"known": "intake", "position": "0", "active": "on"}
+    assert client.post(url, data).status_code == 302
+    field.refresh_from_db()
+    assert (field.key, field.type, field.label, field.choices) == ("size", "choice", "Company size", ["small", "large", "huge"])
+
+
+def test_list_field_needs_values(cast, client_of):
+    data = {"label": "Size", "key": "size", "type": "choice", "choices": "", "known": "intake", "position": "0"}
+    response = client_of(cast.marketing_ops).post("/setup/leads/leadfield/add/", data)
+    assert b"A list needs at least one value." in response.content
+    assert not LeadField.objects.exists()
+
+
+def test_each_save_of_a_list_is_a_new_revision(cast, client_of):
+    client = client_of(cast.marketing_ops)
+    client.post("/setup/leads/valuelist/add/", {"label": "Targets", "key": "targets", "values": "Logistics\nRetail"})
+    targets = ValueList.objects.get()
+    url = reverse("admin:leads_valuelist_change", args=[targets.pk])
+    empty = {"revisions-TOTAL_FORMS": 0, "revisions-INITIAL_FORMS": 0}
+    client.post(url, {"label": "Target industries", "values": "Logistics\nRetail"} | empty)
+    assert targets.revisions.count() == 1, "the values did not change"
+    client.post(url, {"label": "Target industries", "values": "Logistics\nRetail\nRail"} | empty)
+    assert list(targets.revisions.order_by("no").values_list("no", "values")) == [
+        (1, ["Logistics", "Retail"]),
+        (2, ["Logistics", "Retail", "Rail"]),
+    ]
+    assert b"Former and current content" in client.get(url).content
+
+
+def test_reason_keeps_its_code(cast, client_of):
+    reason = Reason.objects.create(code="tiny", label="Too small", field_keys=["company.employees"])
+    url = reverse("admin:leads_reason_change", args=[reason.pk])
+    data = {"label": "Far too small", "hint": "", "code": "x", "parent": "", "for_reject": "on", "position": "1", "active": "on"}
+    client_of(cast.marketing_ops).post(url, data | {"field_keys": "company.employees\ncompany.revenue"})
+    reason.refresh_from_db()
+    assert (reason.code, reason.label) == ("tiny", "Far too small")
+    assert reason.field_keys == ["company.employees", "company.revenue"]
+
+
+def test_team_shows_its_managers_and_active_people(cast, client_of):
+    User.objects.filter(pk=cast.other_rep.pk).update(is_active=False)
+    response = client_of(cast.admin).get("/setup/leads/team/")
+    assert b"Mona Manager" in response.content
+    assert response.context["cl"].result_list[0].people == 2
+
+
+def test_member_can_be_taken_out_of_a_team(cast, client_of):
+    team = Team.objects.get()
+    place = TeamMember.objects.get(user=cast.other_rep)
+    data = {"name": team.name, "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1, "memberships-0-id": place.pk}
+    data |= {"memberships-0-team": team.pk, "memberships-0-user": cast.other_rep.pk, "memberships-0-DELETE": "on"}
+    client_of(cast.admin).post(reverse("admin:leads_team_change", args=[team.pk]), data)
+    assert not TeamMember.objects.filter(pk=place.pk).exists()
+
+
+def test_history_and_deleting_pages_are_in_the_same_look(cast, client_of, make):
+    client = client_of(cast.admin)
+    history = client.get(reverse("admin:leads_team_history", args=[cast.team.pk]))
+    assert b"Who changed what in Sales north" in history.content
+    app = client.get("/setup/leads/")
+    assert app.status_code == 200
