@@ -81,6 +81,9 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
     ) -> HttpResponse:
         return super().changeform_view(request, object_id, form_url, {"setup_intro": self.setup_intro, **(extra_context or {})})
 
+    def get_action_choices(self, request: HttpRequest, default_choices: Any = None) -> list[tuple[str, str]]:
+        return super().get_action_choices(request, [("", "Choose what to do")])
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Deleting many at once is not offered: what is no longer wanted is switched off."""
         actions = super().get_actions(request)
