@@ -87,7 +87,9 @@ def resume(job: Job) -> Job:
 
 
 def run_once(*, beat: Callable[[], None] | None = None, stopping: Callable[[], bool] | None = None) -> int:
-    """Take the next job and work it until it ends, its turn is over or `stopping` says so; the number of steps done (0: nothing to do)."""
+    """Take the next job and work it until it ends, its turn is over or `stopping` says so; the number of steps done (0:
+    nothing to do).
+    """
     job = take()
     return work_on(job, beat=beat, stopping=stopping) if job else 0
 
@@ -116,7 +118,11 @@ def take() -> Job | None:
 def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Callable[[], bool] | None = None) -> int:
     """Work a job one holds the lease of; see `run_once`."""
     if job.payload.get("crashes", 0) >= MAX_CRASHES:
-        _end(job, works[job.kind](job), AccordError("The worker died several times at this place. It was given up.", code="job_crashes"))
+        _end(
+            job,
+            works[job.kind](job),
+            AccordError("The worker died several times at this place. It was given up.", code="job_crashes"),
+        )
         return 1
     steps = retries = 0
     turn_ends = clock.now() + TURN
@@ -141,7 +147,8 @@ def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Calla
                 # A deadlock, or the connection is gone: the step did not happen. Start again from what is committed.
                 retries += 1
                 log.warning("job %s: %s", job.pk, error)
-                work = _closed(work)
+                _close(work)
+                work = None
                 if connection.connection is not None and connection.connection.closed:
                     close_old_connections()
                 if retries > MAX_RETRIES:
@@ -165,14 +172,16 @@ def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Calla
                 _give_back(job)
                 return steps
     finally:
-        _closed(work)
+        _close(work)
 
 
 def _step(job: Job, work: Work) -> bool:
     """One step, committed with the job's position under our lease; whether there is more to do."""
     with transaction.atomic():
         more = work.step()
-        held = Job.objects.select_for_update().filter(pk=job.pk, lease=job.lease, state=Job.State.RUNNING).only("stop_asked").first()
+        held = (
+            Job.objects.select_for_update().filter(pk=job.pk, lease=job.lease, state=Job.State.RUNNING).only("stop_asked").first()
+        )
         if held is None:
             raise Conflict("Another worker holds this job.", code="lease_lost")
         at = clock.now()
@@ -215,6 +224,6 @@ def _others_wait() -> bool:
     return Job.objects.filter(state=Job.State.QUEUED, kind__in=works).exists()
 
 
-def _closed(work: Work | None) -> None:
+def _close(work: Work | None) -> None:
     if work is not None:
         work.close()

@@ -1,4 +1,7 @@
-"""The verbs of an import: upload, map, check, run, stop, resume, undo, correct. Long work becomes a `Job`; state is in the database only."""
+"""The verbs of an import: upload, map, check, run, stop, resume, undo, correct.
+
+Long work becomes a `Job`; state is in the database only.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +43,7 @@ def allow(actor: User | None) -> None:
 @contextmanager
 def opened(run: ImportRun) -> Iterator[BinaryIO]:
     """The uploaded file as plain bytes."""
-    with run.file.storage.open(run.file.name, "rb") as file:
+    with run.file.storage.open(str(run.file.name), "rb") as file:
         yield cast("BinaryIO", file.file)
 
 
@@ -50,12 +53,15 @@ def upload(
     name: str,
     kind: str,
     actor: User | None,
-    campaign: Campaign | None = None,
+    campaign: Campaign | str | None = None,
     source: str = "",
     encoding: str = "",
     corrects: ImportRun | None = None,
 ) -> ImportRun:
-    """Keep the file and guess how it is to be read and where its columns go. FileRefused when it is no table; then nothing is kept."""
+    """Keep the file and guess how it is to be read and where its columns go.
+
+    FileRefused when it is no table; then nothing is kept.
+    """
     allow(actor)
     layout = reader.inspect(file, encoding=encoding)
     profiles = _profiles(file, layout)
@@ -71,7 +77,6 @@ def upload(
         file_name=(Path(name).name or "upload")[-255:].replace("\0", ""),
         file_size=size,
         file_hash=digest.hexdigest(),
-        campaign=campaign,
         source=source.strip()[:80],
         corrects=corrects,
         created_by=actor,
@@ -79,9 +84,18 @@ def upload(
     )
     _describe(run, layout, profiles)
     with transaction.atomic():
+        run.campaign = campaign_named(campaign) if isinstance(campaign, str) else campaign
         run.file.save(Path(name).name[-100:] or "upload", File(file), save=False)
         run.save()
     return run
+
+
+def campaign_named(name: str) -> Campaign | None:
+    """The campaign of this name in whatever case, made when there is none; None for a blank name."""
+    name = " ".join(name.split())[:120]
+    if not name:
+        return None
+    return Campaign.objects.filter(name__iexact=name).first() or Campaign.objects.get_or_create(name=name)[0]
 
 
 def reread(run: ImportRun, *, actor: User | None, **how: Any) -> ImportRun:
@@ -179,7 +193,7 @@ def discard(run: ImportRun, *, actor: User | None) -> None:
     allow(actor)
     if not ImportRun.objects.filter(pk=run.pk, state__in=EDITABLE).delete()[0]:
         raise Conflict("It has run already; undo it instead.", code="import_ran")
-    run.file.storage.delete(run.file.name)
+    run.file.storage.delete(str(run.file.name))
 
 
 def validate(run: ImportRun) -> FileMapping:
@@ -272,9 +286,8 @@ def _save(run: ImportRun, seen: Sequence[str], to: str, **values: Any) -> Import
         if ImportRun.objects.filter(pk=run.pk, state__in=seen).update(state=to, **values) != 1:
             now = ImportRun.objects.filter(pk=run.pk).first()
             raise Conflict(
-                f"This import is {now.get_state_display().lower()} by now." if now else "This import is gone.", code="import_moved_on"
+                f"This import is {now.get_state_display().lower()} by now." if now else "This import is gone.",
+                code="import_moved_on",
             )
     run.refresh_from_db()
     return run
-
-

@@ -108,7 +108,8 @@ class Feeder:
             problems = [Problem("no_activity_kind", "Kind of activity", "", "The row does not say what the lead did.")]
         return AboutLead(
             who=Who(
-                email=str(one.values.get("lead.email", "")), external={self.mapping.system: one.external_id} if one.external_id else {}
+                email=str(one.values.get("lead.email", "")),
+                external={self.mapping.system: one.external_id} if one.external_id else {},
             ),
             activity=activity,
             outcome=_outcome(one) if self.run.kind == targets.OUTCOMES else None,
@@ -172,7 +173,8 @@ def make_fields(mapping: FileMapping, fields: Mapping[str, KnownField]) -> list[
     made = LeadField.objects.bulk_create(
         [
             LeadField(
-                key=new.key, label=new.label, type=fields[new.key].type, choices=[choice[:120] for choice in fields[new.key].choices],
+                key=new.key, label=new.label, type=fields[new.key].type,
+                choices=[choice[:120] for choice in fields[new.key].choices],
                 known=new.known, personal=new.personal, position=after + place,
             )
             for place, new in enumerate(wanted, start=1)

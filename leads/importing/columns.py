@@ -56,7 +56,11 @@ class Profile:
 
     @property
     def is_unique(self) -> bool:
-        return self.filled > 0 and (self.overflow or len(self.counts) == self.filled) and (not self.counts or max(self.counts.values()) == 1)
+        return (
+            self.filled > 0
+            and (self.overflow or len(self.counts) == self.filled)
+            and (not self.counts or max(self.counts.values()) == 1)
+        )
 
     def samples(self, most: int = 3) -> list[str]:
         return [text[:80] for text in self.counts][:most]
@@ -92,7 +96,11 @@ def guess_type(column: Profile) -> TypeGuess:
     if not texts:
         return TypeGuess(FieldType.TEXT)
     folded = {text.casefold() for text in texts}
-    if folded <= values.TRUE | values.FALSE and len(folded) <= 4 and not (folded <= {"x", "t", "f", "n", "y", "si", "on"} and len(folded) == 1):
+    if (
+        folded <= values.TRUE | values.FALSE
+        and len(folded) <= 4
+        and not (folded <= {"x", "t", "f", "n", "y", "si", "on"} and len(folded) == 1)
+    ):
         return TypeGuess(FieldType.BOOLEAN)
     sign = values.decimal_sign(texts)
     if not any(_IDENTIFIER.fullmatch(text) for text in texts) and _fits(column, lambda text: values.number(text, sign)) >= 0.95:
@@ -103,7 +111,13 @@ def guess_type(column: Profile) -> TypeGuess:
     if multi := _multi_choices(column):
         return TypeGuess(FieldType.MULTI, choices=multi)
     longest = max(map(len, texts))
-    if not column.overflow and len(texts) <= MAX_CHOICES and longest <= 80 and len(texts) <= max(2, column.filled // 3) and column.filled >= 10:
+    if (
+        not column.overflow
+        and len(texts) <= MAX_CHOICES
+        and longest <= 80
+        and len(texts) <= max(2, column.filled // 3)
+        and column.filled >= 10
+    ):
         return TypeGuess(FieldType.CHOICE, choices=tuple(sorted(texts, key=str.casefold)))
     return TypeGuess(FieldType.TEXT)
 
@@ -138,7 +152,7 @@ def fits_numbers(column: Profile) -> float:
 
 
 def looks_like(column: Profile) -> str:
-    """"email", "phone" or "" by content alone: the second opinion on a header nobody knows."""
+    """ "email", "phone" or "" by content alone: the second opinion on a header nobody knows."""
     if column.share(ADDRESS) >= 0.6:
         return "email"
     digits = [text for text in column.counts if _PHONE.fullmatch(text) and 7 <= sum(map(str.isdigit, text)) <= 15]

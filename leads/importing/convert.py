@@ -49,7 +49,9 @@ class Converter:
     `fields` are the custom fields by key, those the mapping creates included. Times without a zone are in `zone`.
     """
 
-    def __init__(self, mapping: FileMapping, columns: Sequence[str], fields: Mapping[str, KnownField], zone: dt.tzinfo = dt.UTC) -> None:
+    def __init__(
+        self, mapping: FileMapping, columns: Sequence[str], fields: Mapping[str, KnownField], zone: dt.tzinfo = dt.UTC
+    ) -> None:
         self._mapping = mapping
         self._columns = columns
         self._width = len(columns)
@@ -69,7 +71,8 @@ class Converter:
             out.problems.append(
                 Problem(
                     "too_many_cells", "", cells[self._width][:200],
-                    f"The row has {len(cells)} cells, the header {self._width}: a comma without quotes is likely. Nothing of it was taken.",
+                    f"The row has {len(cells)} cells, the header {self._width}: a comma without quotes is likely. Nothing "
+                    f"of it was taken.",
                 )
             )  # fmt: skip
             return out
@@ -84,7 +87,9 @@ class Converter:
             except Misfit as misfit:
                 shown = text if len(text) <= 200 else text[:200] + "…"
                 out.problems.append(
-                    Problem(misfit.code, name, shown, f"\u201c{shown}\u201d in column \u201c{name}\u201d is not {misfit.expected}.")
+                    Problem(
+                        misfit.code, name, shown, f"\u201c{shown}\u201d in column \u201c{name}\u201d is not {misfit.expected}."
+                    )
                 )
         if "lead.email" not in out.values and "@" in str(out.values.get("lead.first_name", "")):
             self._name_is_address(out)
@@ -118,14 +123,18 @@ class Converter:
         if target.startswith("custom."):
             return self._custom(target.removeprefix("custom."), goes)
         if target == "property":
-            return lambda out, text: out.properties.__setitem__(_KIND.sub("_", name.casefold()).strip("_")[:60] or "value", text.strip())
+            return lambda out, text: out.properties.__setitem__(
+                _KIND.sub("_", name.casefold()).strip("_")[:60] or "value", text.strip()
+            )
         match target:
             case "lead.full_name":
                 return self._full_name
             case "lead.opt_out":
                 return self._opt_out
             case "lead.consent":
-                return lambda out, text: out.values.__setitem__("lead.consent", Consent.GIVEN if values.boolean(text) else Consent.REFUSED)
+                return lambda out, text: out.values.__setitem__(
+                    "lead.consent", Consent.GIVEN if values.boolean(text) else Consent.REFUSED
+                )
             case "external_id":
                 return lambda out, text: setattr(out, "external_id", _ID_PREFIX.sub("", text.strip())[:200])
             case "outcome":

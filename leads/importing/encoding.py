@@ -1,4 +1,7 @@
-"""In which encoding a file of text is written. The whole file is read once, in pieces, so that a bad byte is found before the first row is."""
+"""In which encoding a file of text is written.
+
+The whole file is read once, in pieces, so that a bad byte is found before the first row is.
+"""
 
 import codecs
 import re
@@ -30,14 +33,28 @@ LABELS = {
     "cp1252": "Windows Western (1252)",
     "latin-1": "Latin-1",
 }
-CHOICES = ("utf-8", "cp1252", "latin-1", "iso8859-15", "utf-16", "cp1250", "cp1251", "cp1253", "cp1254", "mac-roman", "shift_jis", "gb18030", "big5", "euc_kr")
+CHOICES = (
+    "utf-8",
+    "cp1252",
+    "latin-1",
+    "iso8859-15",
+    "utf-16",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "mac-roman",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc_kr",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one pass over the bytes found: how many, the first NUL, the first byte that is not UTF-8, and lines beyond ASCII to judge by."""
+    """What one pass over the bytes found: the first NUL, the first byte that is not UTF-8, lines beyond ASCII to judge by."""
 
-    size: int
     nul_line: int
     not_utf8_line: int
     high_lines: bytes
@@ -49,11 +66,16 @@ def label(encoding: str) -> str:
 
 
 def find_encoding(file: BinaryIO, wanted: str = "") -> str:
-    """The codec that reads every byte of `file`, or FileRefused naming the line that none reads. `wanted` is taken when it can be."""
+    """The codec that reads every byte of `file`, or FileRefused naming the line that none reads.
+
+    `wanted` is taken when it can be.
+    """
     file.seek(0)
     head = file.read(4096)
     if not head:
-        raise FileRefused("empty_file", "The file is empty: it holds no bytes at all.", expected="a header line and at least one row")
+        raise FileRefused(
+            "empty_file", "The file is empty: it holds no bytes at all.", expected="a header line and at least one row"
+        )
     found = next((codec for bom, codec in BOMS if head.startswith(bom)), "") or _wide_without_mark(head)
     if found.startswith(("utf-16", "utf-32")):
         _read_all(file, found)
@@ -61,7 +83,9 @@ def find_encoding(file: BinaryIO, wanted: str = "") -> str:
     scan = _scan(file)
     if scan.nul_line:
         raise FileRefused(
-            "nul_bytes", f"Line {scan.nul_line} holds a NUL byte, which no text has. The file is damaged or not a text file.", line=scan.nul_line
+            "nul_bytes",
+            f"Line {scan.nul_line} holds a NUL byte, which no text has. The file is damaged or not a text file.",
+            line=scan.nul_line,
         )
     if wanted:
         _read_all(file, wanted)
@@ -78,7 +102,7 @@ def find_encoding(file: BinaryIO, wanted: str = "") -> str:
 def _scan(file: BinaryIO) -> Scan:
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
-    size = lines = nul_line = bad_line = 0
+    lines = nul_line = bad_line = 0
     high: list[bytes] = []
     high_size = 0
     while piece := file.read(PIECE):
@@ -97,14 +121,13 @@ def _scan(file: BinaryIO) -> Scan:
                     high_size += len(high[-1])
                     if high_size >= SAMPLE:
                         break
-        size += len(piece)
         lines += piece.count(b"\n")
     if not bad_line:
         try:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             bad_line = lines + 1
-    return Scan(size=size, nul_line=nul_line, not_utf8_line=bad_line, high_lines=b"\n".join(high))
+    return Scan(nul_line=nul_line, not_utf8_line=bad_line, high_lines=b"\n".join(high))
 
 
 def _wide_without_mark(head: bytes) -> str:
@@ -137,7 +160,9 @@ def _read_all(file: BinaryIO, encoding: str) -> None:
             raise _undecodable(lines + before + 1, encoding) from error
         if "\0" in text:
             line = lines + text.count("\n", 0, text.index("\0")) + 1
-            raise FileRefused("nul_bytes", f"Line {line} holds a NUL character, which no text has. The file is damaged.", line=line)
+            raise FileRefused(
+                "nul_bytes", f"Line {line} holds a NUL character, which no text has. The file is damaged.", line=line
+            )
         lines += text.count("\n")
 
 
@@ -161,7 +186,8 @@ def _is_mostly_utf8(sample: bytes) -> bool:
 def _single_byte_guess(sample: bytes) -> str:
     """Windows Western when the sample reads as such, else what charset-normalizer finds most likely.
 
-    Words that are accents almost throughout ("Ïðèâåò") are another script read wrongly; Western words carry an accent here and there.
+    Words that are accents almost throughout ("Ïðèâåò") are another script read wrongly; Western words carry an accent
+    here and there.
     """
     try:
         western = sample.decode("cp1252")

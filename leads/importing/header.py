@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 PLACEHOLDERS = frozenset(
     {
-        "", "n/a", "na", "n.a.", "n.a", "#n/a", "#null!", "#ref!", "#value!", "#name?", "#div/0!", "null", "nil", "none", "nan", "-", "--", "---",
-        "—", "–", ".", "?", "(blank)", "(empty)", "(none)", "(not set)", "not set", "undefined", "<null>", "\\n", "[not provided]", "not provided",
+        "", "n/a", "na", "n.a.", "n.a", "#n/a", "#null!", "#ref!", "#value!", "#name?", "#div/0!", "null", "nil", "none",
+        "nan", "-", "--", "---",
+        "—", "–", ".", "?", "(blank)", "(empty)", "(none)", "(not set)", "not set", "undefined", "<null>", "\\n",
+        "[not provided]", "not provided",
         "not available", "not applicable",
     }
 )  # fmt: skip
@@ -16,8 +18,8 @@ _DATA = re.compile(r"[^\s@]+@[^\s@]+\.\w+|(?:https?://|www\.)\S+|true|false|yes|
 def find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
     """(index of the first row of the table, whether that row is its header).
 
-    Titles above a table fill few cells of their row, so the table starts at the first row that fills more than half as many as the
-    fullest. That row is the header unless nothing in it reads like a name.
+    Titles above a table fill few cells of their row, so the table starts at the first row that fills more than half as
+    many as the fullest. That row is the header unless nothing in it reads like a name.
     """
     filled = [sum(1 for cell in row if cell.strip()) for row in rows]
     fullest = max(filled, default=0)

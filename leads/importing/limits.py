@@ -10,7 +10,10 @@ MAX_LINE = 4 * 1024 * 1024  # characters between two line ends, so that a file w
 
 
 class FileRefused(Invalid):
-    """The file as a whole cannot be read. `code` is stable, `line` is the line of the file where that shows (0: nowhere in particular)."""
+    """The file as a whole cannot be read.
+
+    `code` is stable, `line` is the line of the file where that shows (0: nowhere in particular).
+    """
 
     code = "file_refused"
 

@@ -14,24 +14,37 @@ from leads.importing.targets import ACTIVITIES, BY_KEY, COMPANIES, IGNORE, LEADS
 from leads.importing.values import decimal_sign
 
 OPEN = "open"
-OUTCOME_VALUES = ((Outcome.WON, "Won"), (Outcome.LOST, "Lost"), (Outcome.REJECTED, "Rejected by sales"), (OPEN, "Still open: no case"))
+OUTCOME_VALUES = (
+    (Outcome.WON, "Won"),
+    (Outcome.LOST, "Lost"),
+    (Outcome.REJECTED, "Rejected by sales"),
+    (OPEN, "Still open: no case"),
+)
 _OUTCOME_WORDS = {
-    Outcome.WON: "won, win, closed won, converted, yes, true, 1, sale done, sold, success, closed deal, deal closed, customer, gewonnen, signed",
+    Outcome.WON: "won, win, closed won, converted, yes, true, 1, sale done, sold, success, closed deal, deal closed, "
+    "customer, gewonnen, signed",
     Outcome.LOST: "lost, closed lost, not converted, no, false, 0, loss, lost deal, verloren, dead, unconverted, deal lost",
-    Outcome.REJECTED: "rejected, disqualified, unqualified, bad lead, junk, junk lead, not interested, bad fit, declined, invalid, spam",
+    Outcome.REJECTED: "rejected, disqualified, unqualified, bad lead, junk, junk lead, not interested, bad fit, declined, "
+    "invalid, spam",
     OPEN: (
-        "open, new, working, contacted, qualified, nurturing, in progress, lead, mql, sql, sal, opportunity, pending, interested, not reachable, "
-        "attempted to contact, contact in future, prospect, did not connect, good lead follow up, hot follow up, subscriber, active, connected, "
+        "open, new, working, contacted, qualified, nurturing, in progress, lead, mql, sql, sal, opportunity, pending, "
+        "interested, not reachable, "
+        "attempted to contact, contact in future, prospect, did not connect, good lead follow up, hot follow up, "
+        "subscriber, active, connected, "
         "in negotiation, negotiation, proposal, demo, evaluation, recycled, unconverted open"
     ),
 }
 OUTCOME_WORDS = {word.strip(): outcome for outcome, words in _OUTCOME_WORDS.items() for word in words.split(",")}
 # Names of columns that are filled in by staff or by a score after the first contact: not known when a lead arrives.
 _AFTER = re.compile(
-    r"\b(tags?|lead quality|lead profile|last notable|quality|remarks?|comments?|notes?|details|disposition|status|stage|lead score|scores?|rating|asymmetrique"
+    r"\b(tags?|lead quality|lead profile|last notable|quality|remarks?|comments?|notes?|details|disposition|status|stage|"
+    r"lead score|scores?|rating|asymmetrique"
     r"|last contacted|closed?|lost|won|converted|follow up|owner|agent|sales rep|call result)\b"
 )
-_PERSONAL = re.compile(r"\b(linked ?in|address|street|birth|birthday|dob|skype|twitter|facebook|passport|gender|salary|social security|iban|email|e mail|phone|mobile)\b")
+_PERSONAL = re.compile(
+    r"\b(linked ?in|address|street|birth|birthday|dob|skype|twitter|facebook|passport|gender|salary|social security|iban|"
+    r"email|e mail|phone|mobile)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +132,9 @@ def guess(kind: str, profiles: Sequence[Profile], fields: Sequence[KnownField] =
             goes[index] = _reading(column, f"custom.{known.key}", "name", known.type)
             used.add(f"custom.{known.key}")
         elif kind == LEADS and not _is_rest_of_name(column, used):
-            goes[index] = propose_field(column, keys)
-            keys.add(goes[index].new.key if goes[index].new else "")
+            goes[index] = proposed = propose_field(column, keys)
+            if proposed.new:
+                keys.add(proposed.new.key)
         elif kind == ACTIVITIES:
             goes[index] = Goes(target="property", guess="name")
     outcome = next((index for index, item in enumerate(goes) if item.target == "outcome"), -1)
@@ -181,39 +195,65 @@ def check(mapping: FileMapping, names: Sequence[str], outcome_values: Sequence[s
             pass
         elif goes.target in seen:
             raise Invalid(
-                f"\u201c{names[seen[goes.target]]}\u201d and \u201c{names[index]}\u201d both go to {label_of(goes.target)}. Choose one.",
-                code="target_twice", field=names[index], value=goes.target, expected="each target once",
+                f"\u201c{names[seen[goes.target]]}\u201d and \u201c{names[index]}\u201d both go to "
+                f"{label_of(goes.target)}. Choose one.",
+                code="target_twice",
+                field=names[index],
+                value=goes.target,
+                expected="each target once",
             )
         else:
             seen[goes.target] = index
         if goes.question and goes.day_first is None and _reads_dates(goes):
             raise Invalid(
-                f"Column \u201c{names[index]}\u201d: is {goes.question} day/month/year or month/day/year? The file does not tell.",
-                code="ambiguous_date", field=names[index], value=goes.question, expected="dmy or mdy",
+                f"Column \u201c{names[index]}\u201d: is {goes.question} day/month/year or month/day/year? The file does "
+                f"not tell.",
+                code="ambiguous_date",
+                field=names[index],
+                value=goes.question,
+                expected="dmy or mdy",
             )
     who = {"lead.email", "external_id"} & seen.keys()
     match mapping.kind:
         case targets.LEADS if not who and "lead.phone" not in seen:
             raise Invalid(
-                "No column says who a lead is. Choose the one with the e-mail address, the phone number or the id of another system.",
-                code="no_identity", field="lead.email", expected="a column for E-mail, Phone or Id",
+                "No column says who a lead is. Choose the one with the e-mail address, the phone number or the id of "
+                "another system.",
+                code="no_identity",
+                field="lead.email",
+                expected="a column for E-mail, Phone or Id",
             )
         case targets.COMPANIES if not {"company.name", "company.domain"} & seen.keys():
-            raise Invalid("No column holds the company's name or domain.", code="no_identity", field="company.name", expected="a column for it")
+            raise Invalid(
+                "No column holds the company's name or domain.",
+                code="no_identity",
+                field="company.name",
+                expected="a column for it",
+            )
         case targets.ACTIVITIES | targets.OUTCOMES if not who:
             raise Invalid(
                 "No column says whose it is. Choose the one with the lead's e-mail address or id.",
-                code="no_identity", field="lead.email", expected="a column for E-mail or Id",
+                code="no_identity",
+                field="lead.email",
+                expected="a column for E-mail or Id",
             )
         case targets.ACTIVITIES if "activity.kind" not in seen:
-            raise Invalid("No column says what the lead did.", code="no_activity_kind", field="activity.kind", expected="a column for Kind of activity")
+            raise Invalid(
+                "No column says what the lead did.",
+                code="no_activity_kind",
+                field="activity.kind",
+                expected="a column for Kind of activity",
+            )
         case targets.OUTCOMES if "outcome" not in seen:
             raise Invalid("No column holds the outcome.", code="no_outcome", field="outcome", expected="a column for Outcome")
     meant = {value.casefold() for value in mapping.outcomes}
     if "outcome" in seen and outcome_values and not any(value.casefold() in meant for value in outcome_values):
         raise Invalid(
             f"Column \u201c{names[seen['outcome']]}\u201d: say what its values mean, such as \u201c{outcome_values[0]}\u201d.",
-            code="outcome_not_mapped", field=names[seen["outcome"]], value=outcome_values[0], expected="won, lost, rejected or open",
+            code="outcome_not_mapped",
+            field=names[seen["outcome"]],
+            value=outcome_values[0],
+            expected="won, lost, rejected or open",
         )
 
 
@@ -237,13 +277,13 @@ def _by_name(kind: str, profiles: Sequence[Profile]) -> dict[int, str]:
                 if name in names and _content_allows(kind, target, column):
                     wanted.append((far, names.index(name), index, target.key))
     taken: dict[int, str] = {}
-    outcome = _best_outcome(profiles, [index for _, _, index, target in wanted if target == "outcome"])
-    for _, _, index, target in sorted(wanted):
-        if index in taken or target in taken.values() or (target == "outcome" and index != outcome):
+    outcome = _best_outcome(profiles, [index for _, _, index, key in wanted if key == "outcome"])
+    for _, _, index, key in sorted(wanted):
+        if index in taken or key in taken.values() or (key == "outcome" and index != outcome):
             continue
-        taken[index] = target
+        taken[index] = key
     if {"lead.first_name", "lead.last_name"} <= set(taken.values()):
-        taken = {index: target for index, target in taken.items() if target != "lead.full_name"}
+        taken = {index: key for index, key in taken.items() if key != "lead.full_name"}
     return taken
 
 
@@ -255,7 +295,10 @@ def _names_for(kind: str, target: targets.Target) -> tuple[str, ...]:
     return target.names
 
 
-_ASKED = re.compile(r"^(?:(?:what is|what s|please|enter|provide|your|the|contact|lead|person|deal|customer|client|prospect|user|primary|organization) )+")
+_ASKED = re.compile(
+    r"^(?:(?:what is|what s|please|enter|provide|your|the|contact|lead|person|deal|customer|client|prospect|user|primary|"
+    r"organization) )+"
+)
 
 
 def _spellings(name: str) -> list[str]:
@@ -321,14 +364,17 @@ def _by_content(kind: str, profiles: Sequence[Profile], goes: list[Goes]) -> Non
     for looks, target in (("email", "lead.email"), ("phone", "lead.phone")):
         if any(item.target == target for item in goes) or (target == "lead.phone" and kind != LEADS):
             continue
-        fitting = [index for index, column in enumerate(profiles) if goes[index].target == IGNORE and columns.looks_like(column) == looks]
+        fitting = [
+            index for index, column in enumerate(profiles) if goes[index].target == IGNORE and columns.looks_like(column) == looks
+        ]
         if fitting:
             best = max(fitting, key=lambda index: profiles[index].filled)
             goes[best] = _reading(profiles[best], target, "content")
 
 
 def _reading(column: Profile, target: str, why: str, type_: str = "") -> Goes:
-    reads = BY_KEY[target].reads if target in BY_KEY else {FieldType.DATE: "moment", FieldType.NUMBER: "number"}.get(type_, "")
+    by_type: dict[str, str] = {FieldType.DATE: "moment", FieldType.NUMBER: "number"}
+    reads = BY_KEY[target].reads if target in BY_KEY else by_type.get(type_, "")
     goes = Goes(target=target, guess=why)
     if reads == "moment":
         day_first, example = columns.date_order(column.distinct)

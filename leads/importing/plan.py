@@ -155,5 +155,4 @@ class CheckWork(Work):
         if self._survey is not None:
             self._survey.close()
         if hasattr(self, "_opened"):
-            self._rows.close()
             self._opened.__exit__(None, None, None)

@@ -1,7 +1,7 @@
 """Reading a table from a file of any usual kind, row by row, in bounded memory, resumable at a row.
 
-`inspect` answers how the file is to be read or refuses it; `rows` yields its rows under that layout, always the same way; `survey`
-reads it to the end so that a fault in the last line is known before the first row is stored.
+`inspect` answers how the file is to be read or refuses it; `rows` yields its rows under that layout;
+`survey` reads it to the end so that a fault in the last line is known before the first row is stored.
 """
 
 import csv
@@ -59,10 +59,15 @@ class Layout:
 def inspect(
     file: BinaryIO, *, encoding: str = "", delimiter: str = "", header_line: int | None = None, sheet: str = ""
 ) -> Layout:
-    """How to read `file`, by its content and not by its name; what is given is taken as given. FileRefused when it holds no table."""
+    """How to read `file`, by its content and not by its name; what is given is taken as given.
+
+    FileRefused when it holds no table.
+    """
     size = file.seek(0, io.SEEK_END)
     if size > MAX_BYTES:
-        raise FileRefused("file_too_large", f"The file has {size // 1024**2:,} MB; at most {MAX_BYTES // 1024**2} MB can be imported.")
+        raise FileRefused(
+            "file_too_large", f"The file has {size // 1024**2:,} MB; at most {MAX_BYTES // 1024**2} MB can be imported."
+        )
     file.seek(0)
     head = file.read(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -71,7 +76,9 @@ def inspect(
     encoding = find_encoding(file, encoding)
     lines = _sample_lines(file, encoding)
     if not any(line.strip() for line in lines):
-        raise FileRefused("empty_file", "The file is empty: all its lines are blank.", expected="a header line and at least one row")
+        raise FileRefused(
+            "empty_file", "The file is empty: all its lines are blank.", expected="a header line and at least one row"
+        )
     hinted = _SEP.fullmatch(lines[0])
     delimiter = delimiter or (hinted[1] if hinted else find_delimiter(lines))
     skip = 1 if hinted else 0
@@ -88,7 +95,9 @@ def _inspect_workbook(file: BinaryIO, sheet: str, header_line: int | None) -> La
         sample = list(islice(workbook.sheet_rows(file, name), SAMPLE_ROWS))
         if any(cells for _, cells in sample):
             return _layout("xlsx", sample, encoding="", delimiter="", header_line=header_line, sheet=name, sheets=sheets)
-    raise FileRefused("empty_file", "The workbook is empty: no sheet has a filled cell.", expected="a header row and at least one row")
+    raise FileRefused(
+        "empty_file", "The workbook is empty: no sheet has a filled cell.", expected="a header row and at least one row"
+    )
 
 
 def _layout(
@@ -114,12 +123,20 @@ def _layout(
     if not filled:
         names = ", ".join(cell.strip() for cell in header[:8])
         raise FileRefused(
-            "header_only", f"The file has a header in line {first} ({names}) and no row below it.", line=first, expected="at least one row"
+            "header_only",
+            f"The file has a header in line {first} ({names}) and no row below it.",
+            line=first,
+            expected="at least one row",
         )
     width = len(header)
     if not has_header:
         width = max(len(cells) for cells in filled)
-    while has_header and width > 1 and not header[width - 1].strip() and not any(len(row) >= width and row[width - 1].strip() for row in filled):
+    while (
+        has_header
+        and width > 1
+        and not header[width - 1].strip()
+        and not any(len(row) >= width and row[width - 1].strip() for row in filled)
+    ):
         width -= 1  # trailing commas of a spreadsheet
     return Layout(
         format=format_,
@@ -154,7 +171,10 @@ def rows(file: BinaryIO, layout: Layout, *, start: int = 0) -> Iterator[Row]:
         number += 1
         if number > MAX_ROWS:
             raise FileRefused(
-                "too_many_rows", f"The file has more than {MAX_ROWS:,} rows (line {line}). Split it.", line=line, expected=f"at most {MAX_ROWS:,} rows"
+                "too_many_rows",
+                f"The file has more than {MAX_ROWS:,} rows (line {line}). Split it.",
+                line=line,
+                expected=f"at most {MAX_ROWS:,} rows",
             )
         if number <= start:
             continue
@@ -208,7 +228,9 @@ def _text_records(file: BinaryIO, encoding: str, delimiter: str) -> Records:
             except csv.Error as error:
                 cells = _read_odd_record(lines.record, start, delimiter, error)
             except UnicodeDecodeError as error:
-                raise FileRefused("undecodable", f"Bytes after line {lines.line} are not {encoding}.", line=lines.line + 1) from error
+                raise FileRefused(
+                    "undecodable", f"Bytes after line {lines.line} are not {encoding}.", line=lines.line + 1
+                ) from error
             if len(cells) > MAX_COLUMNS:
                 raise workbook.too_many_columns(len(cells), start)
             yield start, cells

@@ -12,7 +12,9 @@ from leads.models import ImportRefusal, ImportRun, User
 
 
 def correct(refusal: ImportRefusal, content: Mapping[str, str], *, actor: User | None) -> ImportRefusal:
-    """Take the row in with `content` in place of its own; `corrected_at` is set when it was taken, else its problems are the new ones.
+    """Take the row in with `content` in place of its own.
+
+    `corrected_at` is set when it was taken, else its problems are the new ones.
 
     The totals of its run go on adding up. Conflict when somebody else corrected it, or its run has not been run.
     """
@@ -20,7 +22,9 @@ def correct(refusal: ImportRefusal, content: Mapping[str, str], *, actor: User |
     with transaction.atomic():
         run = ImportRun.objects.select_related("created_by").select_for_update(of=("self",)).get(pk=refusal.run_id)
         if run.state in EDITABLE or run.state in (ImportRun.State.RUNNING, ImportRun.State.UNDONE):
-            raise Conflict(f"This import is {run.get_state_display().lower()}; its rows cannot be corrected now.", code="import_moved_on")
+            raise Conflict(
+                f"This import is {run.get_state_display().lower()}; its rows cannot be corrected now.", code="import_moved_on"
+            )
         held = ImportRefusal.objects.select_for_update().get(pk=refusal.pk)
         if held.corrected_at is not None:
             raise Conflict("Somebody corrected this row just now.", code="row_corrected")

@@ -1,4 +1,7 @@
-"""The import itself, and the second try of what it refused: each batch is one transaction with its rows, its refusals and its position."""
+"""The import itself, and the second try of what it refused.
+
+Each batch is one transaction with its rows, its refusals and its position.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,7 +83,6 @@ class RunWork(Work):
         if self._survey is not None:
             self._survey.close()
         if self._feeder is not None:
-            self._rows.close()
             self._opened.__exit__(None, None, None)
 
 
@@ -172,7 +174,9 @@ def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) ->
 
 def refusals_of(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> list[ImportRefusal]:
     return [
-        ImportRefusal(run=run, line=row.line, content=feeder.converter.raw(row), problems=[_plain(problem) for problem in taken.problems])
+        ImportRefusal(
+            run=run, line=row.line, content=feeder.converter.raw(row), problems=[_plain(problem) for problem in taken.problems]
+        )
         for row, taken in zip(batch, answers, strict=True)
         if taken.status == "refused"
     ]

@@ -48,10 +48,10 @@ class Survey:
     def result(self) -> dict[str, Any]:
         """`rows`, and `choices` by column; a list that grew too long for one is None: it becomes text."""
         choices = {
-            str(index): sorted(seen, key=str.casefold) if len(seen) <= MAX_CHOICES else None for index, seen in self._values.items()
+            str(index): sorted(seen, key=str.casefold) if len(seen) <= MAX_CHOICES else None
+            for index, seen in self._values.items()
         }
         return {"rows": self.count, "choices": choices}
 
     def close(self) -> None:
-        self._rows.close() if hasattr(self._rows, "close") else None
         self._opened.__exit__(None, None, None)

@@ -12,7 +12,7 @@ IGNORE, NEW = "ignore", "new"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`key` is the registry key (or a word of the import's own), `reads` how its cells are read, `names` the header names it goes by."""
+    """`key` is the registry key or a word of the import's own; `reads` how its cells are read; `names` the headers it goes by."""
 
     key: str
     label: str
@@ -23,173 +23,402 @@ class Target:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    return tuple(" ".join(name.split()) for name in text.split(",") if name.strip())
 
 
 TARGETS: tuple[Target, ...] = (
     Target(
-        "lead.email", "E-mail", "Person", (LEADS, ACTIVITIES, OUTCOMES), "email",
-        _names(
-            "email, e mail, mail, email address, e mail address, emailaddress, mail address, email id, e mail id, contact email, work email, "
-            "business email, company email, primary email, email 1, email1, user email, lead email, customer email, person email, email work, "
-            "person email work, personal email, contact email address, e mail adresse, email adresse, mailadresse, correo electronico, courriel"
-        ),
+        "lead.email",
+        "E-mail",
+        "Person",
+        (LEADS, ACTIVITIES, OUTCOMES),
+        "email",
+        _names("""
+        email, e mail, mail, email address, e mail address, emailaddress, mail address, email id, e mail id, contact
+        email, work email, business email, company email, primary email, email 1, email1, user email, lead email,
+        customer email, person email, email work, person email work, personal email, contact email address, e mail
+        adresse, email adresse, mailadresse, correo electronico, courriel
+        """),
     ),
     Target(
-        "lead.first_name", "First name", "Person", (LEADS,), "name",
-        _names("first name, firstname, given name, forename, fname, first, contact first name, lead first name, vorname, prenom, nombre"),
+        "lead.first_name",
+        "First name",
+        "Person",
+        (LEADS,),
+        "name",
+        _names("""
+        first name, firstname, given name, forename, fname, first, contact first name, lead first name, vorname,
+        prenom, nombre
+        """),
     ),
     Target(
-        "lead.last_name", "Last name", "Person", (LEADS,), "name",
-        _names("last name, lastname, surname, family name, lname, last, contact last name, lead last name, nachname, nom, apellido, apellidos"),
+        "lead.last_name",
+        "Last name",
+        "Person",
+        (LEADS,),
+        "name",
+        _names("""
+        last name, lastname, surname, family name, lname, last, contact last name, lead last name, nachname, nom,
+        apellido, apellidos
+        """),
     ),
     Target(
-        "lead.full_name", "Full name (split)", "Person", (LEADS,), "full_name",
-        _names(
-            "full name, fullname, name, contact name, customer name, lead name, prospect name, person name, contact, contact person, person, "
-            "client name, lead, display name, contact full name, your name, ansprechpartner, nombre completo, nom complet"
-        ),
+        "lead.full_name",
+        "Full name (split)",
+        "Person",
+        (LEADS,),
+        "full_name",
+        _names("""
+        full name, fullname, name, contact name, customer name, lead name, prospect name, person name, contact,
+        contact person, person, client name, lead, display name, contact full name, your name, ansprechpartner, nombre
+        completo, nom complet
+        """),
     ),
     Target(
-        "lead.phone", "Phone", "Person", (LEADS,), "phone",
-        _names(
-            "phone, phone number, telephone, telephone number, tel, tel no, mobile, mobile phone, mobile number, mobile no, cell, cell phone, "
-            "cellphone, phone no, ph number, ph no, contact phone, contact number, contact no, phone work, person phone work, person phone, "
-            "work phone, work phone number, business phone, direct phone, direct dial, phone 1, primary phone, whatsapp number, user phone, "
-            "telefon, telefonnummer, mobil, telefono, telephone mobile"
-        ),
+        "lead.phone",
+        "Phone",
+        "Person",
+        (LEADS,),
+        "phone",
+        _names("""
+        phone, phone number, telephone, telephone number, tel, tel no, mobile, mobile phone, mobile number, mobile no,
+        cell, cell phone, cellphone, phone no, ph number, ph no, contact phone, contact number, contact no, phone
+        work, person phone work, person phone, work phone, work phone number, business phone, direct phone, direct
+        dial, phone 1, primary phone, whatsapp number, user phone, telefon, telefonnummer, mobil, telefono, telephone
+        mobile
+        """),
     ),
     Target(
-        "lead.job_title", "Job title", "Person", (LEADS,), "name",
-        _names("job title, jobtitle, title, position, designation, job role, job position, contact title, role, berufsbezeichnung, funktion, cargo"),
+        "lead.job_title",
+        "Job title",
+        "Person",
+        (LEADS,),
+        "name",
+        _names("""
+        job title, jobtitle, title, position, designation, job role, job position, contact title, role,
+        berufsbezeichnung, funktion, cargo
+        """),
     ),
     Target(
-        "lead.country", "Country", "Person", (LEADS,), "text",
-        _names("country, country region, country code, country territory, nation, contact country, lead country, country name, land, pais, pays"),
-    ),
-    Target("lead.language", "Language", "Person", (LEADS,), "text", _names("language, preferred language, locale, sprache, idioma, langue")),
-    Target(
-        "lead.product_interest", "Product interest", "Person", (LEADS,), "text",
-        _names("product interest, product of interest, product interested in"),
-    ),
-    Target(
-        "lead.consent", "Consent (yes = given)", "Person", (LEADS,), "boolean",
-        _names("consent, marketing consent, email consent, gdpr consent, opt in, email opt in, opted in, newsletter opt in, marketing opt in, subscribed"),
+        "lead.country",
+        "Country",
+        "Person",
+        (LEADS,),
+        "text",
+        _names("""
+        country, country region, country code, country territory, nation, contact country, lead country, country name,
+        land, pais, pays
+        """),
     ),
     Target(
-        "lead.opt_out", "Opted out (yes = consent refused)", "Person", (LEADS,), "not_boolean",
-        _names(
-            "email opt out, opt out, opted out, opted out of email, has opted out of email, unsubscribed from all email, unsubscribed, "
-            "do not email, do not contact"
-        ),
+        "lead.language",
+        "Language",
+        "Person",
+        (LEADS,),
+        "text",
+        _names("""
+        language, preferred language, locale, sprache, idioma, langue
+        """),
     ),
     Target(
-        "external_id", "Id in the other system", "Record", (LEADS, ACTIVITIES, OUTCOMES), "text",
-        _names(
-            "record id, external id, lead id, leadid, contact id, prospect id, person id, salesforce id, hubspot id, hubspot contact id, "
-            "marketo id, zoho id, record id contact, uuid, unique id, crm id, lead record id, id"
-        ),
+        "lead.product_interest",
+        "Product interest",
+        "Person",
+        (LEADS,),
+        "text",
+        _names("""
+        product interest, product of interest, product interested in
+        """),
     ),
     Target(
-        "source", "Lead source", "Record", (LEADS,), "text",
-        _names(
-            "lead source, source, original source, original traffic source, original source type, utm source, source name, traffic source, "
-            "person source, lead source name, leadquelle, quelle"
-        ),
+        "lead.consent",
+        "Consent (yes = given)",
+        "Person",
+        (LEADS,),
+        "boolean",
+        _names("""
+        consent, marketing consent, email consent, gdpr consent, opt in, email opt in, opted in, newsletter opt in,
+        marketing opt in, subscribed
+        """),
     ),
     Target(
-        "campaign", "Campaign", "Record", (LEADS, ACTIVITIES), "text",
-        _names("campaign, campaign name, utm campaign, campaign title, kampagne, acquisition program, acquisition program name, last campaign"),
+        "lead.opt_out",
+        "Opted out (yes = consent refused)",
+        "Person",
+        (LEADS,),
+        "not_boolean",
+        _names("""
+        email opt out, opt out, opted out, opted out of email, has opted out of email, unsubscribed from all email,
+        unsubscribed, do not email, do not contact
+        """),
     ),
     Target(
-        "occurred_at", "When it happened", "Record", (LEADS, ACTIVITIES), "moment",
-        _names(
-            "created time, created at, created date, create date, creation date, date created, created, created on, created dt, createdat, timestamp, "
-            "submitted at, submitted on, submission date, submission time, date submitted, lead created, lead created at, lead creation date, "
-            "click date, lead date, lead add time, add time, person created, lead submission time, form submitted at, date, datetime, "
-            "occurred at, activity date, activity time, event time, event date, erstellt am, fecha"
-        ),
+        "external_id",
+        "Id in the other system",
+        "Record",
+        (LEADS, ACTIVITIES, OUTCOMES),
+        "text",
+        _names("""
+        record id, external id, lead id, leadid, contact id, prospect id, person id, salesforce id, hubspot id,
+        hubspot contact id, marketo id, zoho id, record id contact, uuid, unique id, crm id, lead record id, id
+        """),
     ),
     Target(
-        "company.name", "Company name", "Company", (LEADS, COMPANIES), "name",
-        _names(
-            "company, company name, companyname, account, account name, organization, organisation, organization name, organisation name, "
-            "firm, employer, business, business name, person organization, associated company, firma, unternehmen, empresa, entreprise"
-        ),
+        "source",
+        "Lead source",
+        "Record",
+        (LEADS,),
+        "text",
+        _names("""
+        lead source, source, original source, original traffic source, original source type, utm source, source name,
+        traffic source, person source, lead source name, leadquelle, quelle
+        """),
     ),
     Target(
-        "company.domain", "Website or domain", "Company", (LEADS, COMPANIES), "text",
-        _names(
-            "website, company domain, company domain name, company website, domain, domain name, website url, web site, homepage, web, url, "
-            "company url, email domain, webseite"
-        ),
+        "campaign",
+        "Campaign",
+        "Record",
+        (LEADS, ACTIVITIES),
+        "text",
+        _names("""
+        campaign, campaign name, utm campaign, campaign title, kampagne, acquisition program, acquisition program
+        name, last campaign
+        """),
     ),
     Target(
-        "company.industry", "Industry", "Company", (LEADS, COMPANIES), "text",
-        _names("industry, company industry, sector, industry type, vertical, branche, industria"),
+        "occurred_at",
+        "When it happened",
+        "Record",
+        (LEADS, ACTIVITIES),
+        "moment",
+        _names("""
+        created time, created at, created date, create date, creation date, date created, created, created on, created
+        dt, createdat, timestamp, submitted at, submitted on, submission date, submission time, date submitted, lead
+        created, lead created at, lead creation date, click date, lead date, lead add time, add time, person created,
+        lead submission time, form submitted at, date, datetime, occurred at, activity date, activity time, event
+        time, event date, erstellt am, fecha
+        """),
     ),
     Target(
-        "company.employees", "Employees", "Company", (LEADS, COMPANIES), "number",
-        _names(
-            "employees, employee, number of employees, no of employees, num employees, numberofemployees, employee count, employees count, emp, "
-            "no employees, headcount, company size, company employees, staff, mitarbeiter, anzahl mitarbeiter, organization employees"
-        ),
+        "company.name",
+        "Company name",
+        "Company",
+        (LEADS, COMPANIES),
+        "name",
+        _names("""
+        company, company name, companyname, account, account name, organization, organisation, organization name,
+        organisation name, firm, employer, business, business name, person organization, associated company, firma,
+        unternehmen, empresa, entreprise
+        """),
     ),
     Target(
-        "company.revenue", "Yearly revenue", "Company", (LEADS, COMPANIES), "number",
-        _names("annual revenue, revenue, yearly revenue, annualrevenue, turnover, company revenue, annual turnover, umsatz, jahresumsatz"),
+        "company.domain",
+        "Website or domain",
+        "Company",
+        (LEADS, COMPANIES),
+        "text",
+        _names("""
+        website, company domain, company domain name, company website, domain, domain name, website url, web site,
+        homepage, web, url, company url, email domain, webseite
+        """),
     ),
     Target(
-        "company.country", "Company country", "Company", (LEADS, COMPANIES), "text",
-        _names("company country, company country region, billing country, account country, hq country, organization country"),
-    ),
-    Target("company.is_customer", "Is a customer", "Company", (COMPANIES,), "boolean", _names("is customer, customer, existing customer")),
-    Target("company.is_competitor", "Is a competitor", "Company", (COMPANIES,), "boolean", _names("is competitor, competitor")),
-    Target(
-        "activity.kind", "Kind of activity", "Activity", (ACTIVITIES,), "text",
-        _names("activity, activity kind, activity type, kind, type, event, event type, event name, action, activity name"),
-    ),
-    Target("activity.asset", "Asset", "Activity", (ACTIVITIES,), "text", _names("asset, asset key, asset name, content, document")),
-    Target(
-        "activity.source_id", "Id of the event", "Activity", (ACTIVITIES,), "text",
-        _names("activity id, event id, source id, message id, engagement id"),
+        "company.industry",
+        "Industry",
+        "Company",
+        (LEADS, COMPANIES),
+        "text",
+        _names("""
+        industry, company industry, sector, industry type, vertical, branche, industria
+        """),
     ),
     Target(
-        "outcome", "Outcome", "Outcome", (LEADS, OUTCOMES), "outcome",
-        _names(
-            "outcome, converted, is converted, result, won, won lost, is won, deal status, opportunity status, opportunity stage, deal stage, "
-            "lead outcome, final outcome, conversion, closed won, lead status, status, stage, lead stage, current status, ingestion status, crm status"
-        ),
+        "company.employees",
+        "Employees",
+        "Company",
+        (LEADS, COMPANIES),
+        "number",
+        _names("""
+        employees, employee, number of employees, no of employees, num employees, numberofemployees, employee count,
+        employees count, emp, no employees, headcount, company size, company employees, staff, mitarbeiter, anzahl
+        mitarbeiter, organization employees
+        """),
     ),
     Target(
-        "outcome_at", "Outcome on", "Outcome", (LEADS, OUTCOMES), "moment",
-        _names(
-            "outcome date, outcome at, conversion date, converted date, date converted, close date, closed date, closed at, won date, lost date, "
-            "won time, lost time, deal closed time, closed on, expected close date"
-        ),
+        "company.revenue",
+        "Yearly revenue",
+        "Company",
+        (LEADS, COMPANIES),
+        "number",
+        _names("""
+        annual revenue, revenue, yearly revenue, annualrevenue, turnover, company revenue, annual turnover, umsatz,
+        jahresumsatz
+        """),
     ),
     Target(
-        "outcome_reason", "Reason", "Outcome", (LEADS, OUTCOMES), "text",
-        _names("lost reason, loss reason, reason, closed lost reason, reject reason, rejection reason, disqualification reason, reason lost, outcome reason"),
+        "company.country",
+        "Company country",
+        "Company",
+        (LEADS, COMPANIES),
+        "text",
+        _names("""
+        company country, company country region, billing country, account country, hq country, organization country
+        """),
     ),
     Target(
-        "outcome_amount", "Amount", "Outcome", (LEADS, OUTCOMES), "number",
-        _names("amount, deal value, deal amount, opportunity value, opportunity amount, contract value, value, deal size, won amount"),
+        "company.is_customer",
+        "Is a customer",
+        "Company",
+        (COMPANIES,),
+        "boolean",
+        _names("""
+        is customer, customer, existing customer
+        """),
     ),
-)  # fmt: skip
+    Target(
+        "company.is_competitor",
+        "Is a competitor",
+        "Company",
+        (COMPANIES,),
+        "boolean",
+        _names("""
+        is competitor, competitor
+        """),
+    ),
+    Target(
+        "activity.kind",
+        "Kind of activity",
+        "Activity",
+        (ACTIVITIES,),
+        "text",
+        _names("""
+        activity, activity kind, activity type, kind, type, event, event type, event name, action, activity name
+        """),
+    ),
+    Target(
+        "activity.asset",
+        "Asset",
+        "Activity",
+        (ACTIVITIES,),
+        "text",
+        _names("""
+        asset, asset key, asset name, content, document
+        """),
+    ),
+    Target(
+        "activity.source_id",
+        "Id of the event",
+        "Activity",
+        (ACTIVITIES,),
+        "text",
+        _names("""
+        activity id, event id, source id, message id, engagement id
+        """),
+    ),
+    Target(
+        "outcome",
+        "Outcome",
+        "Outcome",
+        (LEADS, OUTCOMES),
+        "outcome",
+        _names("""
+        outcome, converted, is converted, result, won, won lost, is won, deal status, opportunity status, opportunity
+        stage, deal stage, lead outcome, final outcome, conversion, closed won, lead status, status, stage, lead
+        stage, current status, ingestion status, crm status
+        """),
+    ),
+    Target(
+        "outcome_at",
+        "Outcome on",
+        "Outcome",
+        (LEADS, OUTCOMES),
+        "moment",
+        _names("""
+        outcome date, outcome at, conversion date, converted date, date converted, close date, closed date, closed at,
+        won date, lost date, won time, lost time, deal closed time, closed on, expected close date
+        """),
+    ),
+    Target(
+        "outcome_reason",
+        "Reason",
+        "Outcome",
+        (LEADS, OUTCOMES),
+        "text",
+        _names("""
+        lost reason, loss reason, reason, closed lost reason, reject reason, rejection reason, disqualification
+        reason, reason lost, outcome reason
+        """),
+    ),
+    Target(
+        "outcome_amount",
+        "Amount",
+        "Outcome",
+        (LEADS, OUTCOMES),
+        "number",
+        _names("""
+        amount, deal value, deal amount, opportunity value, opportunity amount, contract value, value, deal size, won
+        amount
+        """),
+    ),
+)
 BY_KEY = {target.key: target for target in TARGETS}
 
 # What tells an export's origin by its header, so that its ids are kept under its name: (system, names that only it writes).
-SYSTEMS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("hubspot", frozenset({"lifecycle stage", "company domain name", "original source", "hubspot owner", "contact owner", "country region", "record id contact"})),
-    ("marketo", frozenset({"marketo id", "lead score", "acquisition program", "person source", "sfdc type", "unsubscribed reason", "lead partition", "person status"})),
-    ("pipedrive", frozenset({"person name", "person email", "person email work", "person phone", "organization name", "deal title", "label ids"})),
-    ("zoho", frozenset({"lead owner", "record id", "lead source", "modified by", "email opt out", "no of employees", "lead status", "skype id"})),
-    ("facebook", frozenset({"created time", "ad id", "ad name", "adset id", "adset name", "form id", "is organic", "platform", "campaign id"})),
-    ("linkedin", frozenset({"campaign group name", "form name", "creative id", "lead submission time", "account id", "linkedin profile url", "conversation id"})),
-    ("google_ads", frozenset({"google click id", "gclid", "gcl id", "conversion action", "ad group", "cost per lead", "click date", "lead form id", "user column data"})),
-    ("salesforce", frozenset({"company account", "lead status", "lead source", "annual revenue", "rating", "lead owner", "account id", "converted date", "lead id"})),
-)  # fmt: skip
+SYSTEMS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "hubspot",
+        _names("""
+        company domain name, contact owner, country region, hubspot owner, lifecycle stage, original source, record id
+        contact
+        """),
+    ),
+    (
+        "marketo",
+        _names("""
+        acquisition program, lead partition, lead score, marketo id, person source, person status, sfdc type,
+        unsubscribed reason
+        """),
+    ),
+    (
+        "pipedrive",
+        _names("""
+        deal title, label ids, organization name, person email, person email work, person name, person phone
+        """),
+    ),
+    (
+        "zoho",
+        _names("""
+        email opt out, lead owner, lead source, lead status, modified by, no of employees, record id, skype id
+        """),
+    ),
+    (
+        "facebook",
+        _names("""
+        ad id, ad name, adset id, adset name, campaign id, created time, form id, is organic, platform
+        """),
+    ),
+    (
+        "linkedin",
+        _names("""
+        account id, campaign group name, conversation id, creative id, form name, lead submission time, linkedin
+        profile url
+        """),
+    ),
+    (
+        "google_ads",
+        _names("""
+        ad group, click date, conversion action, cost per lead, gcl id, gclid, google click id, lead form id, user
+        column data
+        """),
+    ),
+    (
+        "salesforce",
+        _names("""
+        account id, annual revenue, company account, converted date, lead id, lead owner, lead source, lead status,
+        rating
+        """),
+    ),
+)
 
 
 def plain(header: str) -> str:
@@ -211,7 +440,7 @@ def find_system(headers: Iterable[str]) -> str:
     names = {plain(header) for header in headers}
     best, score = "", 1
     for system, marks in SYSTEMS:
-        found = len(names & marks)
+        found = len(names.intersection(marks))
         if found > score:
             best, score = system, found
     return best

@@ -80,7 +80,7 @@ class UndoWork(Work):
         for pk, reason in why.items():
             self._leave(leads[pk].name, reason)
         free = [pk for pk in leads if pk not in why]
-        companies = {leads[pk].company_id for pk in free} - {None}
+        companies = {company for pk in free if (company := leads[pk].company_id) is not None}
         Lead.objects.filter(pk__in=free).delete()
         self.job.result["removed"] += len(free)
         self._remove_companies(Company.objects.filter(pk__in=companies))
@@ -89,7 +89,9 @@ class UndoWork(Work):
         """Cases the run gave leads that were there before, found by what it wrote of them, and the stages that went with them."""
         told = {(one.lead_id, one.received_at) for one in batch if one.lead_id}
         events = LeadEvent.objects.filter(
-            lead__in={pk for pk, _ in told}, at__in={at for _, at in told}, kind__in=(LeadEvent.Kind.OUTCOME, LeadEvent.Kind.STAGE)
+            lead__in={pk for pk, _ in told},
+            at__in={at for _, at in told},
+            kind__in=(LeadEvent.Kind.OUTCOME, LeadEvent.Kind.STAGE),
         )
         mine = [event for event in events.order_by("pk") if (event.lead_id, event.at) in told]
         stages = {event.lead_id: event for event in mine if event.kind == LeadEvent.Kind.STAGE}
@@ -113,22 +115,36 @@ class UndoWork(Work):
             return
         old, new = moved.changes["lead.stage"]
         at = clock.now()
-        if Lead.objects.filter(pk=lead.pk, stage=new, stage_since=moved.at).update(stage=old, stage_since=at, stage_reason="Import undone"):
+        if Lead.objects.filter(pk=lead.pk, stage=new, stage_since=moved.at).update(
+            stage=old, stage_since=at, stage_reason="Import undone"
+        ):
             LeadEvent.objects.create(
-                lead=lead, kind=LeadEvent.Kind.UNDONE, actor=self.job.created_by, at=at, changes={"lead.stage": [new, old]}, reason="Import undone"
+                lead=lead,
+                kind=LeadEvent.Kind.UNDONE,
+                actor=self.job.created_by,
+                at=at,
+                changes={"lead.stage": [new, old]},
+                reason="Import undone",
             )
             touch_revisions([lead.pk])
 
     def _remove_activities(self, batch: Sequence[Submission]) -> None:
         """Activities are known by the id they came with, or by file and line where they came without."""
-        named = next((c["name"] for c, g in zip(self.run.columns, self.run.mapping["goes"], strict=True) if g["target"] == "activity.source_id"), "")
+        named = next(
+            (
+                c["name"]
+                for c, g in zip(self.run.columns, self.run.mapping["goes"], strict=True)
+                if g["target"] == "activity.source_id"
+            ),
+            "",
+        )
         ids = [str(one.raw.get(named, "")).strip() or f"{self.run.file_hash[:20]}:{one.line}" for one in batch]
         mine = Activity.objects.filter(source_id__in=ids, lead__in={one.lead_id for one in batch})
         touch_revisions(list(mine.values_list("lead_id", flat=True)))
         self.job.result["removed"] += mine.delete()[0]
 
     def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
-        """Companies this run made (it stamped them with the moment of one of its batches), while nobody works there or owns them."""
+        """Companies this run made, stamped with the moment of one of its batches, while nobody works there or owns them."""
         mine = candidates.filter(created_at__in=self._moments, leads__isnull=True, account_owner__isnull=True)
         removed = Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()[0]
         if self.run.kind == targets.COMPANIES:
@@ -157,11 +173,13 @@ def touched_since(run: ImportRun, ids: Sequence[int]) -> dict[int, str]:
             why.setdefault(pk, reason)
     say(LeadNote.objects.filter(lead__in=ids).values_list("lead_id", flat=True), "a note was written")
     others = Submission.objects.filter(lead__in=ids).exclude(import_run=run)
-    say(others.values_list("lead_id", flat=True), "they came in again another way")  # type: ignore[arg-type]
+    say(others.values_list("lead_id", flat=True), "they came in again another way")
     say(Lead.objects.filter(pk__in=ids, owner__isnull=False).values_list("pk", flat=True), "they have an owner")
     events = LeadEvent.objects.filter(lead__in=ids, actor__isnull=False).exclude(actor=run.created_by, at__lte=ended)
     say(events.values_list("lead_id", flat=True), "somebody changed them")
-    say(Activity.objects.filter(lead__in=ids, recorded_at__gt=ended).values_list("lead_id", flat=True), "they did something since")
+    say(
+        Activity.objects.filter(lead__in=ids, recorded_at__gt=ended).values_list("lead_id", flat=True), "they did something since"
+    )
     decided = Case.objects.filter(lead__in=ids).exclude(kind=CaseKind.IMPORTED)
     say(decided.values_list("lead_id", flat=True), "sales decided about them")
     return why

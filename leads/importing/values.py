@@ -9,7 +9,8 @@ from leads.importing.header import PLACEHOLDERS
 # A form's choice that nobody touched.
 UNTOUCHED = frozenset(
     {
-        "select", "select one", "select...", "select an option", "please select", "please choose", "--select--", "- select -", "-- select --",
+        "select", "select one", "select...", "select an option", "please select", "please choose", "--select--",
+        "- select -", "-- select --",
         "choose", "choose one", "-none-", "--none--", "- none -", "bitte wählen", "bitte auswählen",
     }
 )  # fmt: skip
@@ -20,15 +21,21 @@ TRUE = frozenset({"yes", "y", "true", "t", "1", "on", "ja", "oui", "si", "sí", 
 FALSE = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "unchecked", "falsch"})
 MAX_DIGITS = 15
 
-_CURRENCY = re.compile(r"^(?:[^\W\d_]{3}\s+|[€$£¥₹₽₩₺฿]\s*|(?:CHF|kr|zł|Rs)\.?\s*)|(?:\s+[^\W\d_]{3}|\s*[€$£¥₹₽₩₺฿%]|\s*(?:CHF|kr|zł)\.?)$")
-_NUMBER = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:(?P<t>[., '’\u00a0\u202f])\d{3})(?:(?P=t)\d{3})*)(?:(?P<d>[.,])\d+)?(?:[eE][-+]?\d{1,2})?")
+_CURRENCY = re.compile(
+    r"^(?:[^\W\d_]{3}\s+|[€$£¥₹₽₩₺฿]\s*|(?:CHF|kr|zł|Rs)\.?\s*)|(?:\s+[^\W\d_]{3}|\s*[€$£¥₹₽₩₺฿%]|\s*(?:CHF|kr|zł)\.?)$"
+)
+_NUMBER = re.compile(
+    r"[-+]?(?:\d+|\d{1,3}(?:(?P<t>[., '’\u00a0\u202f])\d{3})(?:(?P=t)\d{3})*)(?:(?P<d>[.,])\d+)?(?:[eE][-+]?\d{1,2})?"
+)
 _MONTHS = {
     name: number
     for number, names in enumerate(
         (
             "january jan januar jänner janvier enero", "february feb februar février febrero", "march mar märz mrz mars marzo",
-            "april apr avril abril", "may mai mayo", "june jun juni juin junio", "july jul juli juillet julio", "august aug août agosto",
-            "september sep sept septembre septiembre", "october oct oktober okt octobre octubre", "november nov novembre noviembre",
+            "april apr avril abril", "may mai mayo", "june jun juni juin junio", "july jul juli juillet julio",
+            "august aug août agosto",
+            "september sep sept septembre septiembre", "october oct oktober okt octobre octubre",
+            "november nov novembre noviembre",
             "december dec dezember dez décembre diciembre",
         ),
         start=1,
@@ -42,7 +49,9 @@ _TIME = re.compile(
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
 _COMPACT = re.compile(r"(?:19|20)\d{6}")
-_MONTH_WORD = re.compile(r"(?:[^\W\d_]+,?\s+)?(\d{1,2})(?:st|nd|rd|th|\.)?[\s\-/.]+([^\W\d_]+)\.?,?[\s\-/.]+(\d{4}|\d{2})", re.IGNORECASE)
+_MONTH_WORD = re.compile(
+    r"(?:[^\W\d_]+,?\s+)?(\d{1,2})(?:st|nd|rd|th|\.)?[\s\-/.]+([^\W\d_]+)\.?,?[\s\-/.]+(\d{4}|\d{2})", re.IGNORECASE
+)
 _WORD_FIRST = re.compile(r"(?:[^\W\d_]+,\s+)?([^\W\d_]+)\.?[\s\-]+(\d{1,2})(?:st|nd|rd|th)?,?[\s\-]+(\d{4})", re.IGNORECASE)
 _SPLIT = re.compile(r"[\sT]+(?=\d{1,2}:\d{2})|,\s+(?=\d{1,2}:\d{2})")
 
@@ -82,7 +91,12 @@ def number(text: str, decimal: str = "") -> Decimal:
     if not found:
         raise Misfit("not_number", "a number")
     thousands, point = found["t"], found["d"]
-    if thousands in (".", ",") and not point and bare.count(thousands) == 1 and (decimal == thousands or (thousands == "." and decimal != ",")):
+    if (
+        thousands in (".", ",")
+        and not point
+        and bare.count(thousands) == 1
+        and (decimal == thousands or (thousands == "." and decimal != ","))
+    ):
         thousands, point = None, thousands  # "1.234" is one and a bit unless the column says otherwise
     elif point and not thousands and decimal and point != decimal and re.fullmatch(r"[-+]?\d{1,3}[.,]\d{3}", bare):
         thousands, point = point, None
@@ -132,7 +146,7 @@ def day_first_votes(text: str) -> tuple[int, int]:
 def is_ambiguous_date(text: str) -> bool:
     """Whether only the column can say which of two numbers is the day."""
     found = _YEAR_LAST.match(text.strip())
-    return bool(found) and day_first_votes(text) == (0, 0) and found[1] != found[3]
+    return found is not None and day_first_votes(text) == (0, 0) and found[1] != found[3]
 
 
 def date_time(text: str, *, day_first: bool | None = None, zone: dt.tzinfo = dt.UTC) -> tuple[dt.datetime, bool]:

@@ -13,5 +13,12 @@ def connect() -> None:
 
     jobs.works.update({actions.CHECK: CheckWork, actions.RUN: RunWork, actions.RETRY: RetryWork, actions.UNDO: UndoWork})
     slots.nav.append(
-        NavItem(key="import", label="Imports", icon="upload", url_name="admin:import-list", order=45, permissions=("leads.import_leads",))
+        NavItem(
+            key="import",
+            label="Imports",
+            icon="upload",
+            url_name="admin:import-list",
+            order=45,
+            permissions=("leads.import_leads",),
+        )
     )

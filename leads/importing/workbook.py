@@ -20,7 +20,8 @@ RATIO_FROM = 8 * 1024**2
 MAX_PARTS = 5_000
 PIECE = 1 << 20
 _BROKEN = (
-    zipfile.BadZipFile, InvalidFileException, ParseError, zlib.error, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError,
+    zipfile.BadZipFile, InvalidFileException, ParseError, zlib.error, KeyError, ValueError, TypeError, AttributeError,
+    IndexError, EOFError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 
@@ -30,15 +31,28 @@ def refuse_other_formats(head: bytes, file: BinaryIO) -> None:
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         file.seek(0)
         if "EncryptedPackage".encode("utf-16-le") in file.read(4 * PIECE):
-            raise FileRefused("encrypted_workbook", "The workbook is protected by a password. Remove the password in Excel and save it again.")
-        raise FileRefused("old_workbook", "This is a workbook of the old Excel format (.xls). Save it as .xlsx or CSV.", expected=".xlsx or CSV")
-    for magic, what in ((b"\x1f\x8b", "a compressed file (gzip)"), (b"%PDF", "a PDF"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive")):
+            raise FileRefused(
+                "encrypted_workbook", "The workbook is protected by a password. Remove the password in Excel and save it again."
+            )
+        raise FileRefused(
+            "old_workbook", "This is a workbook of the old Excel format (.xls). Save it as .xlsx or CSV.", expected=".xlsx or CSV"
+        )
+    for magic, what in (
+        (b"\x1f\x8b", "a compressed file (gzip)"),
+        (b"%PDF", "a PDF"),
+        (b"7z\xbc\xaf", "a 7z archive"),
+        (b"Rar!", "a RAR archive"),
+    ):
         if head.startswith(magic):
-            raise FileRefused("not_a_table", f"This is {what}, not a table. Unpack or export it as CSV or XLSX first.", expected="CSV or XLSX")
+            raise FileRefused(
+                "not_a_table", f"This is {what}, not a table. Unpack or export it as CSV or XLSX first.", expected="CSV or XLSX"
+            )
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html", b"<table", b"<?xml")):
         raise FileRefused(
-            "not_a_table", "This is a web page or XML saved under a table's name. Open it in Excel and save it as CSV or XLSX.", expected="CSV or XLSX"
+            "not_a_table",
+            "This is a web page or XML saved under a table's name. Open it in Excel and save it as CSV or XLSX.",
+            expected="CSV or XLSX",
         )
 
 
@@ -49,16 +63,26 @@ def check_archive(file: BinaryIO) -> None:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             names = {part.filename for part in parts}
-            if "xl/workbook.xml" not in names and "xl/workbook.bin" not in names and not any(name.endswith("/workbook.xml") for name in names):
-                raise FileRefused("not_a_workbook", "This is a zip archive, not an Excel workbook. Unpack it and import what is inside.")
+            if (
+                "xl/workbook.xml" not in names
+                and "xl/workbook.bin" not in names
+                and not any(name.endswith("/workbook.xml") for name in names)
+            ):
+                raise FileRefused(
+                    "not_a_workbook", "This is a zip archive, not an Excel workbook. Unpack it and import what is inside."
+                )
             if "xl/workbook.bin" in names:
-                raise FileRefused("old_workbook", "This is a binary workbook (.xlsb). Save it as .xlsx or CSV.", expected=".xlsx or CSV")
+                raise FileRefused(
+                    "old_workbook", "This is a binary workbook (.xlsb). Save it as .xlsx or CSV.", expected=".xlsx or CSV"
+                )
             _check_sizes(parts)
             for part in parts:
                 if part.filename.endswith((".xml", ".rels")):
                     _check_part(archive, part)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise FileRefused("damaged_workbook", f"The workbook is damaged and cannot be unpacked ({error}). Save it again in Excel.") from error
+        raise FileRefused(
+            "damaged_workbook", f"The workbook is damaged and cannot be unpacked ({error}). Save it again in Excel."
+        ) from error
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
@@ -66,7 +90,9 @@ def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
         raise _bomb(f"it has {len(parts):,} parts")
     for part in parts:
         if part.flag_bits & 1:
-            raise FileRefused("encrypted_workbook", "The workbook is protected by a password. Remove the password in Excel and save it again.")
+            raise FileRefused(
+                "encrypted_workbook", "The workbook is protected by a password. Remove the password in Excel and save it again."
+            )
         limit = MAX_SHEET if "worksheets/" in part.filename else MAX_PART
         if part.file_size > limit:
             raise _bomb(f"{part.filename} unpacks to {part.file_size // 1024**2:,} MB")
@@ -87,12 +113,18 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
                 raise _bomb(f"{part.filename} unpacks to more than it declares")
             window = (tail + piece).upper()
             if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
-                raise FileRefused("unsafe_workbook", f"{part.filename} in the workbook defines XML entities, which no workbook needs.")
+                raise FileRefused(
+                    "unsafe_workbook", f"{part.filename} in the workbook defines XML entities, which no workbook needs."
+                )
             tail = piece[-10:]
 
 
 def _bomb(what: str) -> FileRefused:
-    return FileRefused("zip_bomb", f"The workbook is refused before unpacking: {what}.", expected="a workbook that unpacks to at most 2 GB a sheet")
+    return FileRefused(
+        "zip_bomb",
+        f"The workbook is refused before unpacking: {what}.",
+        expected="a workbook that unpacks to at most 2 GB a sheet",
+    )
 
 
 def sheet_names(file: BinaryIO) -> tuple[str, ...]:
@@ -120,7 +152,9 @@ def sheet_rows(file: BinaryIO, sheet: str) -> Iterator[tuple[int, list[str]]]:
             except StopIteration:
                 return
             except _BROKEN as error:
-                raise FileRefused("damaged_workbook", f"Sheet {sheet!r} is damaged after row {line} ({error}).", line=line) from error
+                raise FileRefused(
+                    "damaged_workbook", f"Sheet {sheet!r} is damaged after row {line} ({error}).", line=line
+                ) from error
             line += 1
             cells = [_text(value, line) for value in values]
             while cells and not cells[-1]:
@@ -134,14 +168,20 @@ def sheet_rows(file: BinaryIO, sheet: str) -> Iterator[tuple[int, list[str]]]:
 
 def too_many_columns(count: int, line: int) -> FileRefused:
     return FileRefused(
-        "too_many_columns", f"Line {line} has {count:,} columns; at most {MAX_COLUMNS:,} can be imported.", line=line, expected=f"at most {MAX_COLUMNS:,}"
+        "too_many_columns",
+        f"Line {line} has {count:,} columns; at most {MAX_COLUMNS:,} can be imported.",
+        line=line,
+        expected=f"at most {MAX_COLUMNS:,}",
     )
 
 
 def cell_too_large(line: int, column: int = 0) -> FileRefused:
     where = f"Line {line}" + (f", column {column}," if column else "")
     return FileRefused(
-        "cell_too_large", f"{where} holds a cell of more than {MAX_CELL:,} characters.", line=line, expected=f"at most {MAX_CELL:,} characters"
+        "cell_too_large",
+        f"{where} holds a cell of more than {MAX_CELL:,} characters.",
+        line=line,
+        expected=f"at most {MAX_CELL:,} characters",
     )
 
 
@@ -150,7 +190,9 @@ def _open(file: BinaryIO) -> Workbook:
     try:
         return load_workbook(file, read_only=True, data_only=True, keep_links=False)
     except _BROKEN as error:
-        raise FileRefused("damaged_workbook", f"The workbook is damaged and cannot be read ({error}). Save it again in Excel.") from error
+        raise FileRefused(
+            "damaged_workbook", f"The workbook is damaged and cannot be read ({error}). Save it again in Excel."
+        ) from error
 
 
 def _text(value: object, line: int) -> str:

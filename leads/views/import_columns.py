@@ -143,14 +143,16 @@ def _choice(
         assert new.new is not None
         taken.add(new.new.key)
         label = " ".join(posted.get(f"label-{index}", new.new.label).split())[:80] or new.new.label
-        known = posted.get(f"known-{index}", new.new.known)
-        personal = f"personal-{index}" in posted if f"label-{index}" in posted else new.new.personal
-        if label != new.new.label:
-            key = mapping.free_key(label, taken - {new.new.key})
-            taken.add(key)
-            new = replace(new, new=replace(new.new, label=label, key=key))
-            assert new.new is not None
-        new = replace(new, new=replace(new.new, known=known if known in Known.values else new.new.known, personal=personal))
+        known = posted.get(f"known-{index}", "")
+        made = replace(
+            new.new,
+            label=label,
+            key=new.new.key if label == new.new.label else mapping.free_key(label, taken - {new.new.key}),
+            known=known if known in Known.values else new.new.known,
+            personal=f"personal-{index}" in posted if f"label-{index}" in posted else new.new.personal,
+        )
+        taken.add(made.key)
+        new = replace(new, new=made)
     elif target == old.target:
         new = old
     else:
@@ -184,7 +186,9 @@ def _faults(chosen: FileMapping, profiles: Sequence[Profile]) -> list[tuple[int,
     for index, goes in enumerate(chosen.goes):
         reads = targets.BY_KEY[goes.target].reads if goes.target in targets.BY_KEY else "custom"
         plain = reads in ("text", "name", "full_name", "email", "phone") or goes.target in (targets.IGNORE, "property")
-        if plain or (goes.new and goes.target == targets.NEW and goes.new.type in (FieldType.TEXT, FieldType.CHOICE, FieldType.MULTI)):
+        if plain or (
+            goes.new and goes.target == targets.NEW and goes.new.type in (FieldType.TEXT, FieldType.CHOICE, FieldType.MULTI)
+        ):
             found.append((0, ""))
             continue
         alone = replace(chosen, goes=tuple(item if at == index else Goes() for at, item in enumerate(chosen.goes)))
@@ -199,5 +203,3 @@ def _faults(chosen: FileMapping, profiles: Sequence[Profile]) -> list[tuple[int,
                 first = first or answer.problems[0].message
         found.append((count, first))
     return found
-
-

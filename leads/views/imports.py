@@ -1,4 +1,7 @@
-"""The import wizard: file, columns, check, import. All state is the run's row, so going back, reloading and a second tab are safe."""
+"""The import wizard: file, columns, check, import.
+
+All state is the run's row, so going back, reloading and a second tab are safe.
+"""
 
 import csv
 from collections.abc import Iterator
@@ -30,28 +33,30 @@ BEFORE_RUN = (State.UPLOADED, State.MAPPED, State.CHECKED)
 
 
 class UploadForm(forms.Form):
-    file = forms.FileField(label="File", error_messages={"required": "Choose a file first.", "empty": "The file is empty: it holds no bytes at all."})
-    kind = forms.ChoiceField(label="What is in it", choices=ImportRun.Kind.choices, initial=ImportRun.Kind.LEADS, widget=forms.RadioSelect)
+    file = forms.FileField(
+        label="File", error_messages={"required": "Choose a file first.", "empty": "The file is empty: it holds no bytes at all."}
+    )
+    kind = forms.ChoiceField(
+        label="What is in it", choices=ImportRun.Kind.choices, initial=ImportRun.Kind.LEADS, widget=forms.RadioSelect
+    )
     campaign = forms.ModelChoiceField(
-        Campaign.objects.all(), required=False, empty_label="No campaign", help_text="Leads that name none in the file came by this one."
+        Campaign.objects.all(),
+        required=False,
+        empty_label="No campaign",
+        help_text="Leads that name none in the file came by this one.",
     )
     new_campaign = forms.CharField(label="or a new campaign", max_length=120, required=False)
     source = forms.CharField(
         max_length=80, required=False, help_text="Such as Trade fair 2026. Used where the file has no source of its own."
     )
 
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        name = " ".join(data.get("new_campaign", "").split())
-        if name and not data.get("campaign"):
-            data["campaign"], _ = Campaign.objects.get_or_create(name=name)
-        return data
-
 
 class ReadingForm(forms.Form):
     encoding = forms.ChoiceField(required=False)
     delimiter = forms.ChoiceField(label="Cells are parted by", required=False)
-    header_line = forms.IntegerField(label="Header in line", min_value=0, max_value=1000, required=False, help_text="0: the file has no header.")
+    header_line = forms.IntegerField(
+        label="Header in line", min_value=0, max_value=1000, required=False, help_text="0: the file has no header."
+    )
     sheet = forms.ChoiceField(required=False)
 
     def __init__(self, run: ImportRun, *args: Any, **kwargs: Any) -> None:
@@ -62,13 +67,18 @@ class ReadingForm(forms.Form):
         super().__init__(*args, **kwargs)
         if layout.format == "xlsx":
             del self.fields["encoding"], self.fields["delimiter"]
-            self.fields["sheet"].choices = [(name, name) for name in layout.sheets]
+            self._offer("sheet", [(name, name) for name in layout.sheets])
         else:
             del self.fields["sheet"]
             codecs = dict.fromkeys((layout.encoding, *encoding.CHOICES))
-            self.fields["encoding"].choices = [(codec, encoding.label(codec)) for codec in codecs]
+            self._offer("encoding", [(codec, encoding.label(codec)) for codec in codecs])
             marks = dict.fromkeys((layout.delimiter, *DELIMITERS))
-            self.fields["delimiter"].choices = [(mark, NAMES.get(mark, mark).capitalize()) for mark in marks]
+            self._offer("delimiter", [(mark, NAMES.get(mark, mark).capitalize()) for mark in marks])
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
 
 
 def person(request: HttpRequest) -> User:
@@ -101,7 +111,7 @@ def import_create(request: HttpRequest) -> HttpResponseBase:
                 name=data["file"].name,
                 kind=data["kind"],
                 actor=person(request),
-                campaign=data["campaign"],
+                campaign=data["campaign"] or data["new_campaign"],
                 source=data["source"],
                 corrects=corrects,
             )
@@ -162,8 +172,14 @@ def import_reread(request: HttpRequest, pk: int) -> HttpResponseBase:
     run = _run(pk)
     form = ReadingForm(run, request.POST)
     if not form.is_valid():
-        raise Invalid("Say how the file is to be read: an encoding, a delimiter and a line from 0 to 1,000.", code="bad_reading", field="file")
-    actions.reread(run, actor=person(request), **{key: value for key, value in form.cleaned_data.items() if value not in (None, "")})
+        raise Invalid(
+            "Say how the file is to be read: an encoding, a delimiter and a line from 0 to 1,000.",
+            code="bad_reading",
+            field="file",
+        )
+    actions.reread(
+        run, actor=person(request), **{key: value for key, value in form.cleaned_data.items() if value not in (None, "")}
+    )
     return redirect("admin:import-columns", pk)
 
 
@@ -213,7 +229,9 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponseBase:
         "waiting_refusals": ImportRefusal.objects.filter(run=run, corrected_at=None).count() if run.state != State.RUNNING else 0,
         "corrections": run.corrections.all()[:5],
     }
-    return render(request, "leads/import_detail.html", context, title=f"Import of {run.file_name}", fragment="leads/_import_progress.html")
+    return render(
+        request, "leads/import_detail.html", context, title=f"Import of {run.file_name}", fragment="leads/_import_progress.html"
+    )
 
 
 @page(MAY)
@@ -259,7 +277,11 @@ def import_refused(request: HttpRequest, pk: int) -> HttpResponseBase:
     return render(
         request,
         "leads/import_refused.html",
-        {"run": run, "page": Paginator(waiting, 20).get_page(request.GET.get("page")), "may_correct": run.state not in BEFORE_RUN},
+        {
+            "run": run,
+            "page": Paginator(waiting, 20).get_page(request.GET.get("page")),
+            "may_correct": run.state not in BEFORE_RUN,
+        },
         title="Refused rows",
     )
 

@@ -1,4 +1,6 @@
-"""Columns find their place by their names, with their cells as second opinion; what cannot work is refused with the question named."""
+"""Columns find their place by their names, with their cells as second opinion; what cannot work is refused with the
+question named.
+"""
 
 import datetime as dt
 import json
@@ -28,43 +30,60 @@ def headers(*names, kind=targets.LEADS):
 
 EXPORTS = {
     "hubspot": {
-        "Record ID": "external_id", "First Name": "lead.first_name", "Last Name": "lead.last_name", "Email": "lead.email", "Phone Number": "lead.phone",
-        "Company name": "company.name", "Company domain name": "company.domain", "Job Title": "lead.job_title", "Country/Region": "lead.country",
-        "Original Source": "source", "Create Date": "occurred_at", "Lifecycle Stage": "ignore", "Number of Employees": "company.employees",
+        "Record ID": "external_id", "First Name": "lead.first_name", "Last Name": "lead.last_name", "Email": "lead.email",
+        "Phone Number": "lead.phone",
+        "Company name": "company.name", "Company domain name": "company.domain", "Job Title": "lead.job_title",
+        "Country/Region": "lead.country",
+        "Original Source": "source", "Create Date": "occurred_at", "Lifecycle Stage": "ignore",
+        "Number of Employees": "company.employees",
         "Unsubscribed from all email": "lead.opt_out",
     },
     "salesforce": {
         "Lead ID": "external_id", "First Name": "lead.first_name", "Last Name": "lead.last_name", "Title": "lead.job_title",
-        "Company / Account": "ignore", "Email": "lead.email", "Phone": "lead.phone", "Lead Source": "source", "Annual Revenue": "company.revenue",
-        "No. of Employees": "company.employees", "Created Date": "occurred_at", "Rating": "ignore", "Lead Owner": "ignore", "Industry": "company.industry",
+        "Company / Account": "ignore", "Email": "lead.email", "Phone": "lead.phone", "Lead Source": "source",
+        "Annual Revenue": "company.revenue",
+        "No. of Employees": "company.employees", "Created Date": "occurred_at", "Rating": "ignore", "Lead Owner": "ignore",
+        "Industry": "company.industry",
     },
     "marketo": {
-        "Marketo ID": "external_id", "First Name": "lead.first_name", "Last Name": "lead.last_name", "Email Address": "lead.email", "Job Title": "lead.job_title",
-        "Company Name": "company.name", "Lead Score": "ignore", "Person Source": "source", "Acquisition Program": "campaign", "Created At": "occurred_at",
+        "Marketo ID": "external_id", "First Name": "lead.first_name", "Last Name": "lead.last_name",
+        "Email Address": "lead.email", "Job Title": "lead.job_title",
+        "Company Name": "company.name", "Lead Score": "ignore", "Person Source": "source", "Acquisition Program": "campaign",
+        "Created At": "occurred_at",
         "Phone Number": "lead.phone", "Unsubscribed": "lead.opt_out",
     },
     "pipedrive": {
-        "Person - Name": "lead.full_name", "Person - Email - Work": "lead.email", "Person - Phone": "lead.phone", "Organization - Name": "company.name",
+        "Person - Name": "lead.full_name", "Person - Email - Work": "lead.email", "Person - Phone": "lead.phone",
+        "Organization - Name": "company.name",
         "Person - ID": "external_id", "Person - Job title": "lead.job_title",
     },
     "zoho": {
-        "Record Id": "external_id", "Lead Owner": "ignore", "Company": "company.name", "First Name": "lead.first_name", "Last Name": "lead.last_name",
-        "Email": "lead.email", "Phone": "lead.phone", "Designation": "lead.job_title", "Lead Source": "source", "No. of Employees": "company.employees",
-        "Email Opt Out": "lead.opt_out", "Created Time": "occurred_at", "Website": "company.domain", "Annual Revenue": "company.revenue",
+        "Record Id": "external_id", "Lead Owner": "ignore", "Company": "company.name", "First Name": "lead.first_name",
+        "Last Name": "lead.last_name",
+        "Email": "lead.email", "Phone": "lead.phone", "Designation": "lead.job_title", "Lead Source": "source",
+        "No. of Employees": "company.employees",
+        "Email Opt Out": "lead.opt_out", "Created Time": "occurred_at", "Website": "company.domain",
+        "Annual Revenue": "company.revenue",
     },
     "facebook": {
-        "id": "external_id", "created_time": "occurred_at", "ad_id": "ignore", "ad_name": "ignore", "adset_name": "ignore", "campaign_name": "campaign",
+        "id": "external_id", "created_time": "occurred_at", "ad_id": "ignore", "ad_name": "ignore", "adset_name": "ignore",
+        "campaign_name": "campaign",
         "form_id": "ignore", "is_organic": "ignore", "platform": "ignore", "full_name": "lead.full_name", "email": "lead.email",
-        "phone_number": "lead.phone", "company_name": "company.name", "job_title": "lead.job_title", "what_is_your_work_email?": "ignore",
+        "phone_number": "lead.phone", "company_name": "company.name", "job_title": "lead.job_title",
+        "what_is_your_work_email?": "ignore",
     },
     "linkedin": {
-        "Lead ID": "external_id", "Campaign Name": "campaign", "Campaign Group Name": "ignore", "Form Name": "ignore", "Lead Submission Time": "occurred_at",
-        "First Name": "lead.first_name", "Last Name": "lead.last_name", "Work Email": "lead.email", "Company Name": "company.name",
+        "Lead ID": "external_id", "Campaign Name": "campaign", "Campaign Group Name": "ignore", "Form Name": "ignore",
+        "Lead Submission Time": "occurred_at",
+        "First Name": "lead.first_name", "Last Name": "lead.last_name", "Work Email": "lead.email",
+        "Company Name": "company.name",
         "Job Title": "lead.job_title", "Phone Number": "lead.phone", "Country": "lead.country", "LinkedIn Profile URL": "ignore",
     },
     "google_ads": {
-        "Lead ID": "external_id", "User Email": "ignore", "User Phone": "lead.phone", "Full Name": "lead.full_name", "Company Name": "company.name",
-        "Campaign": "campaign", "Ad Group": "ignore", "GCLID": "ignore", "Submission Date": "occurred_at", "Work Email": "lead.email", "Job Title": "lead.job_title",
+        "Lead ID": "external_id", "User Email": "ignore", "User Phone": "lead.phone", "Full Name": "lead.full_name",
+        "Company Name": "company.name",
+        "Campaign": "campaign", "Ad Group": "ignore", "GCLID": "ignore", "Submission Date": "occurred_at",
+        "Work Email": "lead.email", "Job Title": "lead.job_title",
     },
 }  # fmt: skip
 
@@ -97,7 +116,10 @@ def test_content_finds_the_address_and_the_phone_number_where_names_do_not():
 
 def test_a_name_whose_cells_say_otherwise_is_not_believed():
     guessed = mapping.guess(
-        targets.LEADS, profiles(Email=["yes", "no", "yes"], Contact=["a@n.test", "b@n.test", "c@n.test"], Employees=["11-50", "51-200", "11-50"])
+        targets.LEADS,
+        profiles(
+            Email=["yes", "no", "yes"], Contact=["a@n.test", "b@n.test", "c@n.test"], Employees=["11-50", "51-200", "11-50"]
+        ),
     )
     assert [goes.target for goes in guessed.goes] == ["new", "lead.email", "new"]
 
@@ -142,7 +164,9 @@ def test_untouched_defaults_are_no_choices():
 
 
 def test_what_staff_fill_in_later_is_marked_so():
-    guessed = mapping.guess(targets.LEADS, profiles(Email=["a@n.test"], **{"Lead Quality": ["High"], "Tags": ["Ringing"], "City": ["Oslo"]}))
+    guessed = mapping.guess(
+        targets.LEADS, profiles(Email=["a@n.test"], **{"Lead Quality": ["High"], "Tags": ["Ringing"], "City": ["Oslo"]})
+    )
     assert [goes.new.known for goes in guessed.goes[1:]] == [Known.AFTER, Known.AFTER, Known.INTAKE]
 
 
@@ -157,7 +181,9 @@ def test_keys_of_new_fields_are_valid_and_all_different():
 
 
 def test_outcomes_are_understood_and_unknown_ones_left_open():
-    guessed = mapping.guess(targets.LEADS, profiles(Email=["a@n.test", "b@n.test", "c@n.test"], Status=["Closed Won", "Closed Lost", "Snoozed"]))
+    guessed = mapping.guess(
+        targets.LEADS, profiles(Email=["a@n.test", "b@n.test", "c@n.test"], Status=["Closed Won", "Closed Lost", "Snoozed"])
+    )
     assert guessed.goes[1].target == "outcome"
     assert guessed.outcomes == {"Closed Won": "won", "Closed Lost": "lost"}
 
@@ -183,7 +209,8 @@ class TestRefusals:
         assert self.refused(guessed, ["City", "Size"]).code == "no_identity"
 
     @pytest.mark.parametrize(
-        ("kind", "code"), [(targets.COMPANIES, "no_identity"), (targets.ACTIVITIES, "no_identity"), (targets.OUTCOMES, "no_identity")]
+        ("kind", "code"),
+        [(targets.COMPANIES, "no_identity"), (targets.ACTIVITIES, "no_identity"), (targets.OUTCOMES, "no_identity")],
     )
     def test_other_kinds_need_their_own_columns(self, kind, code):
         assert self.refused(mapping.guess(kind, profiles(City=["Oslo"])), ["City"]).code == code
@@ -225,7 +252,9 @@ class TestRows:
         if outcomes is not None:
             guessed = FileMapping(guessed.kind, guessed.goes, outcomes, guessed.system)
         known = {known.key: known for known in fields} | {
-            goes.new.key: KnownField(goes.new.key, goes.new.label, goes.new.type, goes.new.choices) for goes in guessed.goes if goes.new
+            goes.new.key: KnownField(goes.new.key, goes.new.label, goes.new.type, goes.new.choices)
+            for goes in guessed.goes
+            if goes.new
         }
         return Converter(guessed, names, known)(Row(1, 2, cells))
 
@@ -300,8 +329,7 @@ def test_x_education_columns_are_typed_as_the_readme_describes_them():
     assert "Select" not in by_name["Specialization"].new.choices
     after = {name for name, goes in by_name.items() if goes.new and goes.new.known == Known.AFTER}
     assert after == {
-        "Tags", "Lead Quality", "Lead Profile", "Last Notable Activity", "Asymmetrique Activity Index", "Asymmetrique Profile Index",
+        "Tags", "Lead Quality", "Lead Profile", "Last Notable Activity", "Asymmetrique Activity Index",
+        "Asymmetrique Profile Index",
         "Asymmetrique Activity Score", "Asymmetrique Profile Score",
     }  # fmt: skip
-
-

@@ -27,10 +27,13 @@ def cells(file, **given):
     return [row.cells for row in read(file, **given)[1]]
 
 
+def survey(file, **given):
+    return reader.survey(file, reader.inspect(file, **given))
+
+
 def refusal(file, **given):
     with pytest.raises(FileRefused) as caught:
-        layout = reader.inspect(file, **given)
-        reader.survey(file, layout)
+        survey(file, **given)
     return caught.value
 
 
@@ -48,7 +51,13 @@ def test_csv_spectrum_reads_exactly_as_its_json_says(path):
     ("name", "delimiter", "header_line", "columns", "count"),
     [
         ("simple.ssv", ";", 1, ("date", "temperature", "place"), 6),
-        ("simple.psv", "|", 1, ("Year", "New dwellings", "Other dwellings", "All dwellings", "First time buyers", "Former owner occupiers"), 28),
+        (
+            "simple.psv",
+            "|",
+            1,
+            ("Year", "New dwellings", "Other dwellings", "All dwellings", "First time buyers", "Former owner occupiers"),
+            28,
+        ),
         ("excel_pasting.csv", ",", 4, ("Year", "2000", "2001", "2002", "2003", "2004", "2005", "2006", "2007"), 16),
         ("null.csv", ",", 0, ("Column 1", "Column 2", "Column 3", "Column 4"), 10),
     ],
@@ -123,7 +132,9 @@ def test_western_quotes_and_euro_signs_are_windows_text():
     assert cells(text("note,price\n\u201cgood\u201d,\u20ac5\nb,\u20ac6\n", "cp1252"))[0] == ["\u201cgood\u201d", "\u20ac5"]
 
 
-@pytest.mark.parametrize(("encoding", "word"), [("cp1251", "Москва привет"), ("shift_jis", "東京都千代田区"), ("cp1253", "Αθήνα καλημέρα")])
+@pytest.mark.parametrize(
+    ("encoding", "word"), [("cp1251", "Москва привет"), ("shift_jis", "東京都千代田区"), ("cp1253", "Αθήνα καλημέρα")]
+)
 def test_other_scripts_are_not_read_as_western(encoding, word):
     content = "Имя,Город\n" if encoding == "cp1251" else "name,city\n"
     assert cells(text(content + f"{word},{word}\n" * 30, encoding))[0] == [word, word]
@@ -253,7 +264,10 @@ class TestRefusals:
         assert refusal(text(b"\x1f\x8b\x08\0rest")).code == "not_a_table"
         assert refusal(text(b"<html><table><tr><td>1</td></tr></table></html>")).code == "not_a_table"
         assert refusal(text(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600)).code == "old_workbook"
-        assert refusal(text(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"))).code == "encrypted_workbook"
+        assert (
+            refusal(text(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"))).code
+            == "encrypted_workbook"
+        )
 
     def test_too_large_a_file(self, monkeypatch):
         monkeypatch.setattr(reader, "MAX_BYTES", 10)

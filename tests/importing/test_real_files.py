@@ -107,7 +107,8 @@ def test_tables_that_are_no_leads_are_refused_with_the_question(wizard, cast, na
 def test_each_sample_is_in_one_of_these_tests():
     """A new sample file asks for a line here."""
     known = {
-        "hubspot_contacts.csv", "contacts_messy.csv", "accounts_messy.csv", "salesforce_leads_scored.csv", "salesforce_leads_uk.csv",
+        "hubspot_contacts.csv", "contacts_messy.csv", "accounts_messy.csv", "salesforce_leads_scored.csv",
+        "salesforce_leads_uk.csv",
         "facebook_lead_ads.csv", "google_ads_leads.csv", "agency_messy.csv", "agents_hard.csv", "mixed_dates_leads.csv",
     }  # fmt: skip
     assert {path.name for path in SAMPLES.glob("*.csv")} == known
@@ -151,7 +152,12 @@ def test_the_command_gives_the_same_totals(tmp_path, settings, db, capsys):
 
     settings.MEDIA_ROOT = tmp_path
     call_command(
-        "import_leads", str(SAMPLES / "salesforce_leads_scored.csv"), "--create-fields", "--json", "--outcome", "stage:Closed Won=won,Opportunity=open,Lead=open"
+        "import_leads",
+        str(SAMPLES / "salesforce_leads_scored.csv"),
+        "--create-fields",
+        "--json",
+        "--outcome",
+        "stage:Closed Won=won,Opportunity=open,Lead=open",
     )
     totals = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert totals.pop("seconds") > 0

@@ -130,7 +130,10 @@ def test_the_same_file_again_is_recognised_and_doubles_nobody(imported, upload):
 
 
 def test_outcomes_become_cases_that_say_they_are_imported(imported):
-    run = imported("Email,Stage,Closed date,Lost reason\na@n.test,Closed Won,2026-01-05,\nb@n.test,Closed Lost,2026-01-06,\nc@n.test,Open,,\nd@n.test,Zzz,,\n")
+    run = imported(
+        "Email,Stage,Closed date,Lost reason\na@n.test,Closed Won,2026-01-05,\nb@n.test,Closed "
+        "Lost,2026-01-06,\nc@n.test,Open,,\nd@n.test,Zzz,,\n"
+    )
     assert (totals(run), run.cases) == ((4, 3, 0, 0, 1), 2)
     won = Case.objects.get(outcome=Outcome.WON)
     assert (won.kind, won.basis, won.lead.stage) == (CaseKind.IMPORTED, "import", Stage.WON)
@@ -140,9 +143,17 @@ def test_outcomes_become_cases_that_say_they_are_imported(imported):
 
 def test_kinds_other_than_leads(imported, make):
     lead = make.lead("ivy@fern.test")
-    assert totals(imported("Company Name,Website,Employees\nFern,fern.test,12\nOak,oak.test,\n,,\n", "companies")) == (2, 2, 0, 0, 0)
+    assert totals(imported("Company Name,Website,Employees\nFern,fern.test,12\nOak,oak.test,\n,,\n", "companies")) == (
+        2,
+        2,
+        0,
+        0,
+        0,
+    )
     assert Company.objects.get(domain="fern.test").employees == 12
-    activities = "Email,Activity type,Date,Page\nivy@fern.test,Demo Request,2026-01-05 10:00,/demo\nnobody@fern.test,chat,2026-01-05,\n"
+    activities = (
+        "Email,Activity type,Date,Page\nivy@fern.test,Demo Request,2026-01-05 10:00,/demo\nnobody@fern.test,chat,2026-01-05,\n"
+    )
     run = imported(activities, "activities")
     assert totals(run) == (2, 1, 0, 0, 1)
     activity = Activity.objects.get()
@@ -150,7 +161,7 @@ def test_kinds_other_than_leads(imported, make):
     assert activity.known_at == activity.occurred_at
     again = imported(activities, "activities")
     assert totals(again) == (2, 0, 0, 1, 1)
-    run = imported("Email,Outcome,Amount\nivy@fern.test,won,\"1,200\"\nnobody@fern.test,lost,\n", "outcomes")
+    run = imported('Email,Outcome,Amount\nivy@fern.test,won,"1,200"\nnobody@fern.test,lost,\n', "outcomes")
     assert (totals(run), run.cases) == ((2, 1, 0, 0, 1), 1)
     assert Case.objects.get().amount == 1200
 
@@ -289,7 +300,9 @@ class TestUndo:
     def test_imported_activities_and_companies_go(self, imported, ops, work, make):
         lead = make.lead("ivy@fern.test")
         kept = make.activity(lead)
-        run = imported("Email,Activity type,Date\nivy@fern.test,chat,2026-01-05\nivy@fern.test,demo_request,2026-01-06\n", "activities")
+        run = imported(
+            "Email,Activity type,Date\nivy@fern.test,chat,2026-01-05\nivy@fern.test,demo_request,2026-01-06\n", "activities"
+        )
         companies = imported("Company Name,Website\nFern,fern.test\nOak,oak.test\n", "companies")
         for one in (run, companies):
             actions.undo(one, actor=ops)

@@ -85,14 +85,27 @@ def test_the_whole_way_from_file_to_leads(browser, upload, work):
 def test_what_a_person_chooses_is_kept_at_once_and_over_reloads(browser, upload):
     run = upload()
     at = reverse("admin:import-columns", args=[run.pk])
-    posted = form_of(run) | {"goes-2": "new", "type-2": "choice", "label-2": "Home town", "known-2": "decision", "personal-2": "on"}
+    posted = form_of(run) | {
+        "goes-2": "new",
+        "type-2": "choice",
+        "label-2": "Home town",
+        "known-2": "decision",
+        "personal-2": "on",
+    }
     response = browser.post(at, posted, headers={"HX-Request": "true"})
     assert response.status_code == 200
     assert b"<html" not in response.content
     assert "HX-Request" in response["Vary"]
     run.refresh_from_db()
     new = FileMapping.from_json(run.mapping).goes[2].new
-    assert (new.label, new.key, new.type, new.known, new.personal, new.choices) == ("Home town", "home_town", "choice", "decision", True, ("Oslo", "Rome"))
+    assert (new.label, new.key, new.type, new.known, new.personal, new.choices) == (
+        "Home town",
+        "home_town",
+        "choice",
+        "decision",
+        True,
+        ("Oslo", "Rome"),
+    )
     shown = page(browser, "columns", run)
     assert 'value="Home town"' in shown
     browser.post(at, form_of(run) | {"goes-3": "ignore"}, headers={"HX-Request": "true"})
@@ -146,7 +159,9 @@ def test_a_form_without_a_file_asks_for_one(browser):
 
 def test_hostile_names_and_cells_are_only_text(browser, upload, work):
     evil = '<img src=x onerror="alert(1)">'
-    run = upload(f'Email,"{evil.replace(chr(34), chr(34) * 2)}",Note\na@n.test,"{evil.replace(chr(34), chr(34) * 2)}",=1+1\nbad,"x",-2\n'.encode(), name="a'\"><svg onload=alert(1)>.csv")
+    quoted = evil.replace('"', '""')
+    content = f'Email,"{quoted}",Note\na@n.test,"{quoted}",=1+1\nbad,"x",-2\n'
+    run = upload(content.encode(), name="a'\"><svg onload=alert(1)>.csv")
     work()
     browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
     work()
@@ -173,7 +188,9 @@ def test_the_same_file_again_is_told(browser, upload, work):
 
 def test_reading_the_file_another_way(browser, upload):
     run = upload("a;b;mail\n1;\u017c;x@n.test\n".encode("cp1250"))
-    response = browser.post(reverse("admin:import-reread", args=[run.pk]), {"encoding": "cp1250", "delimiter": ";", "header_line": "0"})
+    response = browser.post(
+        reverse("admin:import-reread", args=[run.pk]), {"encoding": "cp1250", "delimiter": ";", "header_line": "0"}
+    )
     assert response.status_code == 302
     run.refresh_from_db()
     assert run.dialect["encoding"] == "cp1250"

@@ -14,7 +14,7 @@ from leads import jobs
 from leads.errors import AccordError, Invalid
 from leads.importing import actions, mapping, targets
 from leads.importing.mapping import FileMapping, Goes
-from leads.models import Campaign, ImportRefusal, ImportRun, Job
+from leads.models import ImportRefusal, ImportRun, Job
 
 
 class Command(BaseCommand):
@@ -23,14 +23,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--kind", choices=ImportRun.Kind.values, default=ImportRun.Kind.LEADS)
-        parser.add_argument("--campaign", default="", help="By which campaign the leads came; made when there is none of this name.")
+        parser.add_argument(
+            "--campaign", default="", help="By which campaign the leads came; made when there is none of this name."
+        )
         parser.add_argument("--source", default="", help="Where the leads came from, when the file does not say.")
         parser.add_argument(
             "--map", action="append", default=[], metavar="COLUMN=FIELD",
-            help="Send a column to a field: lead.email, company.name, custom.size, external_id, outcome, ignore, new, new:number ... "
+            help="Send a column to a field: lead.email, company.name, custom.size, external_id, outcome, ignore, new, "
+            "new:number ... "
             "A date column may say which way round it is written: 'Date=occurred_at:dmy' (or mdy).",
         )  # fmt: skip
-        parser.add_argument("--create-fields", action="store_true", help="Make custom fields of the columns that go nowhere else.")
+        parser.add_argument(
+            "--create-fields", action="store_true", help="Make custom fields of the columns that go nowhere else."
+        )
         parser.add_argument(
             "--outcome", action="append", default=[], metavar="COLUMN:VALUE=MEANING,...",
             help="What the values of a column mean: won, lost, rejected or open, such as 'Converted:1=won,0=lost'.",
@@ -60,13 +65,11 @@ class Command(BaseCommand):
         self._report(run, time.perf_counter() - began, options)
 
     def _prepare(self, options: dict[str, Any]) -> ImportRun:
-        campaign = None
-        if name := " ".join(options["campaign"].split())[:120]:
-            campaign = Campaign.objects.filter(name__iexact=name).first() or Campaign.objects.create(name=name)
         try:
             with options["file"].open("rb") as file:
                 run = actions.upload(
-                    file, name=options["file"].name, kind=options["kind"], actor=None, campaign=campaign, source=options["source"],
+                    file, name=options["file"].name, kind=options["kind"], actor=None, campaign=options["campaign"],
+                    source=options["source"],
                     encoding=options["encoding"],
                 )  # fmt: skip
         except OSError as error:
@@ -115,7 +118,9 @@ def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
     for text in options["outcome"]:
         column, _, pairs = text.partition(":")
         wanted.append((column, "outcome"))
-        outcomes = {value: _meaning(meaning) for value, meaning in (_pair(pair, "--outcome") for pair in pairs.split(",") if pair)}
+        outcomes = {
+            value: _meaning(meaning) for value, meaning in (_pair(pair, "--outcome") for pair in pairs.split(",") if pair)
+        }
     known_targets = {target.key for target in targets.of_kind(run.kind)}
     for column, field in wanted:
         at = _find(column, place)
@@ -124,8 +129,9 @@ def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
         if field not in (targets.IGNORE, targets.NEW, "property"):
             goes = [Goes() if item.target == field else item for item in goes]
         if field == targets.NEW:
-            goes[at] = mapping.propose_field(profiles[at], taken, how)
-            taken.add(goes[at].new.key if goes[at].new else "")
+            goes[at] = proposed = mapping.propose_field(profiles[at], taken, how)
+            if proposed.new:
+                taken.add(proposed.new.key)
         elif field == targets.IGNORE:
             goes[at] = Goes()
         elif field in known_targets or (field == "property" and run.kind == targets.ACTIVITIES):
@@ -133,7 +139,13 @@ def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
         elif field.startswith("custom.") and run.kind == targets.LEADS and field.removeprefix("custom.") in fields:
             goes[at] = mapping.retarget(profiles[at], field, fields[field.removeprefix("custom.")].type)
         else:
-            raise Invalid(f"There is no field {field}.", code="no_such_field", field=column, value=field, expected=", ".join(sorted(known_targets)))
+            raise Invalid(
+                f"There is no field {field}.",
+                code="no_such_field",
+                field=column,
+                value=field,
+                expected=", ".join(sorted(known_targets)),
+            )
         if how in ("dmy", "mdy"):
             goes[at] = replace(goes[at], day_first=how == "dmy")
     if goes != list(chosen.goes) and not options["outcome"]:
@@ -145,19 +157,28 @@ def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
 def _find(column: str, place: dict[str, int]) -> int:
     at = place.get(" ".join(column.split()).casefold())
     if at is None:
-        raise Invalid(f"The file has no column \u201c{column}\u201d.", code="no_such_column", field=column, expected=", ".join(list(place)[:30]))
+        raise Invalid(
+            f"The file has no column \u201c{column}\u201d.",
+            code="no_such_column",
+            field=column,
+            expected=", ".join(list(place)[:30]),
+        )
     return at
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
     left, found, right = text.rpartition("=")
     if not found or not left.strip() or not right.strip():
-        raise Invalid(f"{option} {text}: write it as name=value.", code="bad_option", field=option, value=text, expected="name=value")
+        raise Invalid(
+            f"{option} {text}: write it as name=value.", code="bad_option", field=option, value=text, expected="name=value"
+        )
     return left.strip(), right.strip()
 
 
 def _meaning(text: str) -> str:
     meanings = [str(value) for value, _ in mapping.OUTCOME_VALUES]
     if text.casefold() not in meanings:
-        raise Invalid(f"An outcome cannot mean {text}.", code="no_such_outcome", field="--outcome", value=text, expected=", ".join(meanings))
+        raise Invalid(
+            f"An outcome cannot mean {text}.", code="no_such_outcome", field="--outcome", value=text, expected=", ".join(meanings)
+        )
     return text.casefold()
