@@ -42,6 +42,7 @@ def latest(user: User, limit: int = 20) -> list[Notice]:
         kind = kinds.get(row.kind)
         if kind is None or kind.render is None:
             continue
+        row.recipient = user  # the words are put in their zone
         rendered = kind.render([row])
         notices.append(
             Notice(row.pk, rendered.title, rendered.text, rendered.url, row.sent_at or row.created_at, row.seen_at is not None)

@@ -138,7 +138,7 @@ ROWS: dict[str, Row] = {
     "admin:notification-seen": Row(post={}),
     # the API asks for a key, not for a person; tests/intake holds what each key may do
     "api-docs": Row(),
-    "api-1:openapi-json": Row(),
+    "api-1:openapi-json": Row(public=True),
     # the stock admin's own
     "admin:index": Row(),
     "admin:autocomplete": Row("", query={"term": "", "app_label": "leads", "model_name": "campaign", "field_name": "product"}),

@@ -36,7 +36,7 @@ def world(work, cast, client_of, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     handoff = work.offered()
     rejected = work.offered()
-    reason = Reason.objects.filter(side="sales", is_active=True).first() if hasattr(Reason, "side") else Reason.objects.first()
+    reason = Reason.objects.filter(for_reject=True, active=True, children=None).first()
     reject_handoff(rejected, actor=cast.rep, reason=reason, note="Not our market.")
     run = ImportRun.objects.get(
         pk=client_of(cast.marketing_ops)
