@@ -82,14 +82,19 @@ class Lead(models.Model):
             ),
         )
         indexes = (
-            # The lead list, newest first, all and by stage.
-            models.Index(fields=("-created_at", "-id"), name="lead_list_newest"),
+            # The lead list, newest first, all and by stage; the month's figures of the home page read it alone.
+            models.Index(fields=("-created_at", "-id"), include=("stage", "first_source"), name="lead_list_newest"),
             models.Index(fields=("stage", "-created_at", "-id"), name="lead_list_stage"),
             # A rep's leads, and a manager's team's.
             models.Index(fields=("owner", "-created_at", "-id"), name="lead_list_owner"),
-            # Filters by campaign and source.
+            # Filters by country (and which countries there are), campaign and source.
+            models.Index(fields=("country", "-created_at"), name="lead_list_country"),
             models.Index(fields=("first_campaign", "-created_at"), name="lead_list_campaign"),
             models.Index(fields=("first_source", "-created_at"), name="lead_list_source"),
+            # Who cannot be reached, by reason.
+            models.Index(
+                fields=("contact_problem", "-created_at"), condition=~models.Q(contact_problem=""), name="lead_list_unreachable"
+            ),
             # The list sorted by name.
             models.Index(fields=("sort_name", "id"), name="lead_list_name"),
             # The word search of the lead list.
