@@ -56,7 +56,7 @@ class PreferencesForm(forms.ModelForm[User]):
             "mail_reminders",
             "mail_urgent_any_time",
         )
-        help_texts = {"single_key_shortcuts": "Keys such as j, k, a and r work on lists. Switch them off if they get in your way."}
+        help_texts = {"single_key_shortcuts": "Keys such as j, k, a and r work on lists. Off if they get in your way."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

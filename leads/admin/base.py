@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.forms import BaseModelForm, BaseModelFormSet
+from django.forms import BaseModelForm, BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -49,7 +49,7 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
 
         return Labelled
 
-    def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> type[BaseModelForm[M]]:
+    def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> type[ModelForm[M]]:
         form = super().get_form(request, obj, change, **kwargs)
 
         class AsDrawn(form):  # type: ignore[valid-type, misc]

@@ -7,10 +7,11 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from leads import clock
+from leads.actions.company import save_company
 from leads.admin.base import AccordModelAdmin
 from leads.lib.folding import fold
 from leads.models import Asset, Campaign, Company, Product
+from leads.pages import reader
 
 
 @admin.register(Product)
@@ -70,7 +71,10 @@ class AssetAdmin(AccordModelAdmin[Asset]):
     fieldsets = (
         ("What it is", {"fields": ("name", "key", "kind", "product", "url")}),
         ("Where the buyer is who takes it", {"fields": ("buying_stage", "tags")}),
-        ("What a rep says", {"fields": ("pain_points", "talk_track"), "description": "Both stand in the hand-off of every lead who took it."}),
+        (
+            "What a rep says",
+            {"fields": ("pain_points", "talk_track"), "description": "Both stand in the hand-off of every lead who took it."},
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Asset | None = None) -> tuple[str, ...]:
@@ -87,7 +91,17 @@ class AssetAdmin(AccordModelAdmin[Asset]):
 class CompanyForm(forms.ModelForm[Company]):
     class Meta:
         model = Company
-        exclude = ("created_at", "name_key", "folded")
+        fields = (
+            "name",
+            "domain",
+            "country",
+            "industry",
+            "employees",
+            "revenue",
+            "account_owner",
+            "is_customer",
+            "is_competitor",
+        )
 
     def clean_domain(self) -> str:
         return str(self.cleaned_data["domain"]).strip().lower().removeprefix("www.")
@@ -116,10 +130,13 @@ class CompanyAdmin(AccordModelAdmin[Company]):
             "How you know each other",
             {
                 "fields": ("account_owner", "is_customer", "is_competitor"),
-                "description": "New interest from a company with an account owner goes to that person, not to the next rep in turn.",
+                "description": "New interest from a company with an account owner goes to that person, not to the next in turn.",
             },
         ),
     )
+
+    def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
+        save_company(obj, form.changed_data, actor=reader(request))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Company], search_term: str) -> Any:
         return super().get_search_results(request, queryset, fold(search_term).strip())

@@ -165,7 +165,7 @@ class PersonAdmin(AccordModelAdmin[User]):
         danger=True,
     )
     def switch_off(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        count = queryset.exclude(pk=request.user.pk).filter(is_active=True).update(is_active=False)
+        count = queryset.exclude(email=str(request.user.get_username())).filter(is_active=True).update(is_active=False)
         messages.success(request, f"{count} switched off.")
 
     @confirmed_action(description="Switch on", question="These people can sign in again.", button="Switch on")

@@ -31,7 +31,7 @@ class LinesField(forms.CharField):
             raise forms.ValidationError(f"“{long[:40]}…” is longer than 200 characters.")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return list(initial or []) != self.to_python(data)
+        return bool(list(initial or []) != self.to_python(data))
 
 
 class LeadFieldForm(forms.ModelForm[LeadField]):
@@ -66,7 +66,7 @@ class LeadFieldAdmin(AccordModelAdmin[LeadField]):
             "When it is known, and about whom",
             {
                 "fields": ("known", "personal"),
-                "description": "A field that is only learnt after contact would make past leads look better than they were: it cannot be scored.",
+                "description": "What is only learnt after contact would flatter past leads: it is not scored.",
             },
         ),
         ("Where it shows", {"fields": ("position", "active")}),
@@ -86,7 +86,7 @@ class ReasonForm(forms.ModelForm[Reason]):
     field_keys = LinesField(
         label="Facts it speaks about",
         required=False,
-        help_text="Registry keys, one on each line, such as company.employees. A rejection for this reason is compared with the criteria on them.",
+        help_text="One on each line, such as company.employees: rejections for it are compared with the criteria on them.",
     )
 
     class Meta:
@@ -119,7 +119,7 @@ class ReasonAdmin(AccordModelAdmin[Reason]):
 
 
 class ValueListForm(forms.ModelForm[ValueList]):
-    values = LinesField(help_text="One on each line. Saving keeps the former content: versions of criteria go on using what they were signed with.")
+    values = LinesField(help_text="One on each line. The former content is kept: criteria go on using what was signed.")
 
     class Meta:
         model = ValueList
@@ -181,10 +181,11 @@ class ValueListAdmin(AccordModelAdmin[ValueList]):
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: ValueList, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if "values" in form.changed_data or not change:
-            ValueList.objects.select_for_update(no_key=True).get(pk=obj.pk)
-            last = obj.revisions.aggregate(last=Max("no"))["last"] or 0
-            ValueListRevision.objects.create(list=obj, no=last + 1, values=form.cleaned_data["values"], created_at=clock.now())
+        ValueList.objects.select_for_update(no_key=True).get(pk=obj.pk)
+        last = obj.revisions.order_by("-no").first()
+        values = form.cleaned_data["values"]
+        if last is None or last.values != values:
+            ValueListRevision.objects.create(list=obj, no=last.no + 1 if last else 1, values=values, created_at=clock.now())
 
     @admin.display(description="values", ordering="latest_size")
     def size(self, values: Any) -> int:

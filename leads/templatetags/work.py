@@ -149,7 +149,9 @@ def stage_badge(stage: str) -> SafeString:
 @register.simple_tag
 def tier_badge(tier: str) -> SafeString:
     """The tier as one letter or word; nothing when there is none."""
-    return format_html('<span class="p-tier p-tier-{}" title="Tier {}">{}</span>', tier.lower()[:1], tier, tier) if tier else SafeString("")
+    if not tier:
+        return SafeString("")
+    return format_html('<span class="p-tier p-tier-{}" title="Tier {}">{}</span>', tier.lower()[:1], tier, tier)
 
 
 @register.inclusion_tag("partials/stage_track.html")
@@ -159,7 +161,12 @@ def stage_track(stage: str, *, nth: int = 1) -> dict[str, Any]:
     keys = [key for key, _ in TRACK]
     at = keys.index(reached) if reached in keys else 0
     steps = [
-        {"key": key, "label": label, "is_done": place < at or (place == at and stage != key), "is_now": place == at and stage == key, "nth": nth if key == "mql" else 1}
+        {
+            "label": label,
+            "is_done": place < at or (place == at and stage != key),
+            "is_now": stage == key,
+            "nth": nth if key == "mql" else 1,
+        }
         for place, (key, label) in enumerate(TRACK)
     ]
     return {"steps": steps, "aside": ASIDE.get(stage, ""), "aside_key": stage}

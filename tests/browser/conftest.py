@@ -142,7 +142,7 @@ def sideways(page: Page) -> list[str]:
             const wide = document.documentElement.clientWidth;
             if (document.documentElement.scrollWidth <= wide) return [];
             return [...document.querySelectorAll('body *')]
-                .filter((element) => element.getBoundingClientRect().right > wide + 1 && !element.closest('[popover]:not(:popover-open)'))
+                .filter((element) => element.getBoundingClientRect().right > wide + 1)
                 .slice(-4).map((element) => element.outerHTML.slice(0, 120));
         }"""
     )

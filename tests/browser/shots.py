@@ -4,6 +4,8 @@ Fills a database of its own, so no portal has to run and none is touched. Option
 `--only PART` (pages whose name holds it), `--into FOLDER` (default var/shots).
 """
 
+# ruff: noqa: E402 - Django has to be set up before its models are imported
+
 import argparse
 import os
 import re
@@ -20,6 +22,7 @@ import django
 
 django.setup()
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -31,7 +34,10 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import embedded
-from leads.models import User
+from handoff.models import Handoff
+from leads.models import ImportRun, User
+from leads.roles import BY_KEY
+from scoring.models import ModelVersion
 from tests.browser.addresses import pages_without_object
 from tests.browser.chromium import HOW_TO_INSTALL, launch
 
@@ -47,17 +53,11 @@ def people() -> dict[str, User]:
 
 
 def _first_with(role: str) -> User | None:
-    from leads.roles import BY_KEY
-
     return User.objects.filter(groups__name=BY_KEY[role].label, is_active=True).order_by("pk").first()
 
 
 def addresses() -> dict[str, str]:
     """Every page by the name its picture gets: those without an object, and the first object of each kind."""
-    from handoff.models import Handoff
-    from leads.models import ImportRun
-    from scoring.models import ModelVersion
-
     found = {re.sub(r"[^a-z0-9]+", "-", address.strip("/")) or "home": address for address in pages_without_object()}
     answered = Handoff.objects.filter(state="rejected").order_by("-pk").first()
     offered = Handoff.objects.filter(state="offered").order_by("pk").first()
@@ -72,8 +72,6 @@ def addresses() -> dict[str, str]:
     for version in ModelVersion.objects.order_by("-pk")[:1]:
         found["criteria-version"] = reverse("admin:criteria-version", args=[version.pk])
     for model in ("user", "team", "campaign", "reason", "leadfield"):
-        from django.apps import apps
-
         first = apps.get_model("leads", model).objects.order_by("pk").first()
         if first:
             found[f"setup-{model}-change"] = reverse(f"admin:leads_{model}_change", args=[first.pk])

@@ -48,7 +48,8 @@ def test_length_of_time_uses_its_two_largest_units(seconds, text):
 
 
 @pytest.mark.parametrize(
-    ("left", "today", "state"), [(-1, True, "overdue"), (0, True, "soon"), (1799, False, "soon"), (1800, True, "today"), (1800, False, "track")]
+    ("left", "today", "state"),
+    [(-1, True, "overdue"), (0, True, "soon"), (1799, False, "soon"), (1800, True, "today"), (1800, False, "track")],
 )
 def test_state_of_a_running_clock_changes_at_its_bounds(left, today, state):
     assert state_of(left, due_today=today) == state
@@ -64,7 +65,8 @@ def test_overdue_clock_shows_a_solid_pill_and_by_how_much():
 
 
 def test_paused_clock_says_when_it_goes_on():
-    html = draw("{% sla_pill face %}", face=ClockFace("paused", NOON, left=600, total=3600, resumes_at=NOON + timedelta(hours=21)))
+    face = ClockFace("paused", NOON, left=600, total=3600, resumes_at=NOON + timedelta(hours=21))
+    html = draw("{% sla_pill face %}", face=face)
     assert "Resumes" in html
     assert "Tue 09:00" in html
     assert "data-countdown" not in html

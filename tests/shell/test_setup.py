@@ -4,7 +4,7 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 
-from leads.models import LeadField, Product, Reason, Team, TeamMember, User, ValueList
+from leads.models import Company, LeadField, LeadRevision, Product, Reason, Team, TeamMember, User, ValueList
 
 USERS = "/setup/leads/user/"
 
@@ -163,6 +163,27 @@ def test_each_save_of_a_list_is_a_new_revision(cast, client_of):
         (2, ["Logistics", "Retail", "Rail"]),
     ]
     assert b"Former and current content" in client.get(url).content
+
+
+def test_changed_company_is_folded_and_its_leads_are_judged_again(cast, client_of, make):
+    company = make.company("Northwind Freight", industry="Logistics")
+    lead = make.lead(company=company)
+    url = reverse("admin:leads_company_change", args=[company.pk])
+    client = client_of(cast.marketing_ops)
+    data = form_data(client, url)
+    assert client.post(url, data | {"name": "Nordwind Ärzte", "industry": "Health-Care"}).status_code == 302
+    company.refresh_from_db()
+    assert company.name_key == "nordwind ärzte"
+    assert company.folded["industry"] == " health care "
+    assert LeadRevision.objects.get(lead=lead).rev == 2
+    assert client.get("/setup/leads/company/", {"q": "Nordwind"}).context["cl"].result_count == 1
+
+
+def test_company_can_be_added(cast, client_of):
+    data = {"name": "Quillon Foods", "domain": "WWW.Quillon.test", "country": "nl"}
+    assert client_of(cast.marketing_ops).post("/setup/leads/company/add/", data).status_code == 302
+    company = Company.objects.get()
+    assert (company.domain, company.country, company.name_key) == ("quillon.test", "NL", "quillon foods")
 
 
 def test_reason_keeps_its_code(cast, client_of):
