@@ -34,6 +34,13 @@ def split_values(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
 
 
+def chosen_first(choices: list[tuple[str, str]], held: Iterable[Any]) -> list[tuple[str, str]]:
+    """The choices with those held at the top, also when one is no longer offered."""
+    kept = [str(one) for one in held]
+    labels = dict(choices)
+    return [(one, labels.get(one, one)) for one in kept] + [(key, label) for key, label in choices if key not in kept]
+
+
 def make_key(label: str, taken: Iterable[str]) -> str:
     """A key made of a label's words that is not taken yet."""
     plain = re.sub(r"[^a-z0-9]+", "_", slugify(label).replace("-", "_")).strip("_")[:36]
@@ -75,10 +82,9 @@ class ClauseForm(forms.Form):
             self._field(self.asked)
 
     def _event(self, kinds: list[tuple[str, str]]) -> None:
-        held = self.initial.get("kinds", [])
-        extra = [(kind, kind) for kind in held if kind not in dict(kinds)]
+        offered = chosen_first(kinds, self.initial.get("kinds", []))
         self.fields["kinds"] = forms.MultipleChoiceField(
-            label="Activities", choices=[*kinds, *extra], required=False, widget=forms.CheckboxSelectMultiple
+            label="Activities", choices=offered, required=False, widget=forms.CheckboxSelectMultiple
         )
         self.fields["at_least"] = forms.IntegerField(label="At least", required=False, min_value=1)
         self.fields["at_most"] = forms.IntegerField(label="At most", required=False, min_value=0)
@@ -291,16 +297,11 @@ class TallyForm(CriterionForm):
                 del self.fields[name]
                 continue
             choice: Any = self.fields[name]
-            held = [(str(one), str(one)) for one in self.initial.get(name, []) if str(one) not in dict(choices)]
-            choice.choices = [*choices, *held]
+            choice.choices = chosen_first(choices, self.initial.get(name, []))
 
     def part(self) -> dict[str, Any]:
         given = self.cleaned_data
-        event = {
-            "kinds": given["kinds"],
-            "assets": list(map(int, given["assets"])),
-            "campaigns": list(map(int, given["campaigns"])),
-        }
+        event = {"kinds": given["kinds"], **{name: list(map(int, given.get(name, []))) for name in ("assets", "campaigns")}}
         numbers = {
             name: given[name] for name in ("days", "award", "freq_min", "freq_max", "half_life") if given[name] is not None
         }

@@ -27,7 +27,7 @@ NOW = MONDAY
 
 
 @pytest.fixture(autouse=True)
-def _clock(freeze: Callable[..., Any]) -> Any:
+def clock(freeze: Callable[..., Any]) -> Any:
     return freeze(NOW)
 
 
@@ -66,13 +66,13 @@ def test_only_entering_qualifies_and_only_once(make: Builders, agree: Agree, did
     assert len(qualifications_of(lead)) == 1
 
 
-def test_a_lead_that_comes_back_qualifies_a_second_time(make: Builders, agree: Agree, did: Did, _clock: Any) -> None:
+def test_a_lead_that_comes_back_qualifies_a_second_time(make: Builders, agree: Agree, did: Did, clock: Any) -> None:
     agree(DEMO)
     lead = make.lead()
     did(lead, "demo_request", NOW)
     drain()
     Qualification.objects.update(closed_at=NOW, closed_as="answered")
-    _clock.advance(timedelta(days=40))
+    clock.advance(timedelta(days=40))
     assert drain() == 1
     assert score_of(lead)[3] == 0
     did(lead, "demo_request", NOW + timedelta(days=40))
@@ -80,12 +80,12 @@ def test_a_lead_that_comes_back_qualifies_a_second_time(make: Builders, agree: A
     assert [q.nth for q in qualifications_of(lead)] == [1, 2]
 
 
-def test_an_open_qualification_is_not_doubled_when_the_score_flaps(make: Builders, agree: Agree, did: Did, _clock: Any) -> None:
+def test_an_open_qualification_is_not_doubled_when_the_score_flaps(make: Builders, agree: Agree, did: Did, clock: Any) -> None:
     agree(DEMO)
     lead = make.lead()
     did(lead, "demo_request", NOW)
     drain()
-    _clock.advance(timedelta(days=40))
+    clock.advance(timedelta(days=40))
     drain()
     did(lead, "demo_request", NOW + timedelta(days=40))
     drain()
@@ -104,15 +104,15 @@ def test_an_mqo_is_a_qualification_of_its_own(make: Builders, agree: Agree, did:
     assert score_of(lead)[3] == FLAG_MQL | FLAG_MQO
 
 
-def test_time_alone_lowers_a_score_on_the_due_day(make: Builders, agree: Agree, did: Did, _clock: Any) -> None:
+def test_time_alone_lowers_a_score_on_the_due_day(make: Builders, agree: Agree, did: Did, clock: Any) -> None:
     agree(DEMO)
     lead = make.lead()
     did(lead, "demo_request", NOW)
     drain()
     assert LeadState.objects.get(lead=lead).due_on == date(2026, 7, 8)
-    _clock.move_to(datetime(2026, 7, 7, 23, 59, 59, tzinfo=UTC))
+    clock.move_to(datetime(2026, 7, 7, 23, 59, 59, tzinfo=UTC))
     assert drain() == 0
-    _clock.move_to(datetime(2026, 7, 8, 0, 0, 1, tzinfo=UTC))
+    clock.move_to(datetime(2026, 7, 8, 0, 0, 1, tzinfo=UTC))
     assert drain() == 1
     assert score_of(lead) == (0, 0, 0, 0, None)
     change = ScoreChange.objects.filter(lead=lead).first()
@@ -226,9 +226,7 @@ def test_a_won_lead_that_engages_anew_opens_the_next_round(make: Builders, agree
     assert len(qualifications_of(lead)) == 1
 
 
-def test_a_recycled_lead_comes_back_on_its_day_or_by_a_new_engagement(
-    make: Builders, agree: Agree, did: Did, _clock: Any
-) -> None:
+def test_a_recycled_lead_comes_back_on_its_day_or_by_a_new_engagement(make: Builders, agree: Agree, did: Did, clock: Any) -> None:
     agree(a_test("size", 30, clause("company.employees", "between", low=100)), DEMO)
     company = make.company(employees=300)
     by_day, by_deed = (
@@ -241,7 +239,7 @@ def test_a_recycled_lead_comes_back_on_its_day_or_by_a_new_engagement(
     drain()
     assert len(qualifications_of(by_deed)) == 1
     assert qualifications_of(by_day) == []
-    _clock.move_to(datetime(2026, 6, 20, 6, 0, tzinfo=UTC))
+    clock.move_to(datetime(2026, 6, 20, 6, 0, tzinfo=UTC))
     drain()
     assert len(qualifications_of(by_day)) == 1
 
@@ -315,7 +313,7 @@ def test_the_wave_of_an_activation_says_when_sales_gets_them(
 
 
 def test_a_spread_wave_keeps_to_what_reps_can_take(
-    make: Builders, agree: Agree, monkeypatch: pytest.MonkeyPatch, _clock: Any
+    make: Builders, agree: Agree, monkeypatch: pytest.MonkeyPatch, clock: Any
 ) -> None:
     from scoring.slots import slots
 
@@ -326,7 +324,7 @@ def test_a_spread_wave_keeps_to_what_reps_can_take(
     drain()
     assert [qualifications_of(lead)[0].release_at for lead in leads] == [NOW + timedelta(days=day) for day in range(3)]
     assert list(Lead.objects.order_by("pk").values_list("stage", flat=True)) == ["mql", "prospect", "prospect"]
-    _clock.advance(timedelta(days=1))
+    clock.advance(timedelta(days=1))
     score_dirty()
     assert list(Lead.objects.order_by("pk").values_list("stage", flat=True)) == ["mql", "mql", "prospect"]
 

@@ -128,7 +128,7 @@ def test_all_problems_of_a_draft_are_found_part_by_part() -> None:
     assert [problem.code for problem in problems_of(data, REGISTRY)] == [
         "wrong_number",
         "unknown_field",
-        "wrong_length",
+        "empty",
         "not_a_choice",
     ]
 

@@ -1,0 +1,112 @@
+"""Two people, or two workers, at the same moment, on connections of their own."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from leads import clock
+from leads.errors import AccordError, Conflict
+from leads.models import Activity
+from leads.revisions import touch_revisions
+from scoring.actions.criteria import add_criterion, edit_criterion
+from scoring.actions.versions import activate_version, create_model
+from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
+from scoring.rescoring import score_dirty, score_now
+from tests.scoring.samples import a_tally, a_test, clause
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SIZE = a_test("size", 15, clause("company.employees", "between", low=100))
+
+
+@pytest.fixture(autouse=True)
+def _roles() -> None:
+    from leads.roles import sync_roles
+
+    sync_roles()
+
+
+def at_once(*verbs: Any) -> list[Any]:
+    """What each verb answers or is refused with, all of them run at the same time."""
+
+    def run(verb: Any) -> Any:
+        try:
+            return verb()
+        except AccordError as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(verbs)) as pool:
+        return [future.result() for future in [pool.submit(run, verb) for verb in verbs]]
+
+
+def test_of_two_saves_from_the_same_revision_exactly_one_wins(cast: Any) -> None:
+    draft = create_model("Enterprise", actor=None, start="empty")
+    criterion = add_criterion(draft, SIZE, actor=None, rev=1)
+
+    def save(points: int) -> Any:
+        row = Criterion.objects.select_related("version").get(pk=criterion.pk)
+        return edit_criterion(row, SIZE | {"points": points}, actor=None, rev=2)
+
+    answers = at_once(lambda: save(20), lambda: save(30))
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 1
+    won = next(answer for answer in answers if not isinstance(answer, Conflict))
+    assert Criterion.objects.get().points == won.points
+    assert DraftEvent.objects.filter(rev=3).count() == 1
+
+
+def test_of_two_activations_at_once_exactly_one_wins(cast: Any) -> None:
+    draft = create_model("Enterprise", actor=None, start="fit_engagement")
+    answers = at_once(*[lambda: activate_version(ModelVersion.objects.get(pk=draft.pk), actor=None, rev=1, reason="Mine")] * 2)
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 1
+    assert Activation.objects.count() == 1
+
+
+def test_an_edit_and_an_activation_at_once_never_freeze_what_was_not_seen(cast: Any) -> None:
+    draft = create_model("Enterprise", actor=None, start="empty")
+    add_criterion(draft, SIZE, actor=None, rev=1)
+    answers = at_once(
+        lambda: add_criterion(ModelVersion.objects.get(pk=draft.pk), a_test("title", 5), actor=None, rev=2),
+        lambda: activate_version(ModelVersion.objects.get(pk=draft.pk), actor=None, rev=2, reason="Mine"),
+    )
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 1
+    draft.refresh_from_db()
+    if draft.status == "active":
+        assert [one["key"] for one in draft.spec["criteria"]] == ["size"]
+
+
+def test_workers_and_callers_that_score_the_same_leads_double_nothing(make: Any, cast: Any) -> None:
+    draft = create_model("Enterprise", actor=None, start="empty")
+    add_criterion(draft, a_test("size", 60, clause("company.employees", "between", low=100)), actor=None, rev=1)
+    activate_version(draft, actor=None, rev=2, reason="Go")
+    company = make.company(employees=300)
+    ids = [make.lead(company=company).pk for _ in range(40)]
+    at_once(*[lambda: score_now(ids), lambda: score_now(list(reversed(ids))), lambda: score_dirty(), lambda: score_dirty()])
+    assert LeadScore.objects.count() == 40
+    assert Qualification.objects.count() == 40
+
+
+def test_a_change_that_commits_late_is_scored_later(make: Any, cast: Any) -> None:
+    """A transaction open across a pass has an older number than what the pass saw, and is picked up all the same."""
+    draft = create_model("Enterprise", actor=None, start="empty")
+    add_criterion(draft, a_tally("demo", 60, "demo_request"), actor=None, rev=1)
+    activate_version(draft, actor=None, rev=2, reason="Go")
+    slow, quick = make.lead(), make.lead()
+    while score_dirty():
+        pass
+
+    def happened(lead: Any) -> None:
+        now = clock.now()
+        Activity.objects.create(lead=lead, kind="demo_request", occurred_at=now, recorded_at=now, known_at=now)
+        touch_revisions([lead.pk])
+
+    with transaction.atomic():
+        happened(slow)
+        at_once(lambda: happened(quick))
+        at_once(lambda: [score_dirty(), score_dirty()])
+        assert LeadState.objects.get(lead=quick).rev == 2
+    assert score_dirty() == 1
+    assert LeadScore.objects.get(lead_id=slow.pk).engagement == 60
