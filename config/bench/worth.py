@@ -1,0 +1,95 @@
+"""Scoring: one lead, a thousand changed ones, and all of them, beside a scan and an update of the narrow table."""
+
+import time
+from collections.abc import Iterator
+from random import Random
+
+from django.db import connection, transaction
+
+from config.bench.data import grow
+from config.bench.measure import Probe, Result, check, interleave, median_ms, p95_ms
+from config.bench.scratch import scratch_database
+from leads import clock
+from leads.models import Lead
+from leads.revisions import touch_revisions
+from scoring.actions.versions import activate_version, create_model
+from scoring.models import LeadScore, LeadState
+from scoring.rescoring import score_dirty
+
+ROUNDS = 9
+THOUSAND = 1000
+
+
+def prepare_model() -> None:
+    """A model in force, made from the fuller starter."""
+    version = create_model("Bench", actor=None, start="fit_engagement")
+    activate_version(version, actor=None, rev=version.rev, reason="To be measured.", wave="none")
+
+
+def score_all(leads: int) -> float:
+    """Score what waits until nothing does; returns seconds."""
+    start = time.perf_counter()
+    while score_dirty():
+        pass
+    check(LeadState.objects.count() == leads, "not every lead was scored")
+    return time.perf_counter() - start
+
+
+def run(sizes: list[int]) -> Iterator[Result]:
+    """Yields the steps at each size."""
+    rng = Random(5)  # noqa: S311 - a sample to measure
+    with scratch_database():
+        prepare_model()
+        have = 0
+        for size in sorted(sizes):
+            grown = size - have
+            for have in grow(have, size, clock.now()):
+                pass
+            seconds = score_all(size)
+            check(LeadScore.objects.count() == size, "not every lead has a score")
+            _analyse()
+            ids = list(Lead.objects.values_list("pk", flat=True))
+            scan = Probe("scan", _scan)
+            update = Probe("update", _update)
+            one = Probe("one_lead", score_dirty, lambda ids=ids: _touch(rng.sample(ids, 1)))
+            thousand = Probe("thousand_leads", score_dirty, lambda ids=ids: _touch(rng.sample(ids, THOUSAND)), THOUSAND)
+            probes = [scan, update, one, thousand]
+            interleave(probes, ROUNDS)
+            before = LeadScore.objects.order_by("lead_id").values_list("lead_id", "fit", "engagement", "flags")
+            frozen = list(before[:500])
+            _touch([row[0] for row in frozen])
+            score_dirty()
+            check(list(before[:500]) == frozen, "scoring the same facts again changed a score")
+            yield Result("scan", size, median_ms(scan.seconds), p95_ms(scan.seconds))
+            yield Result("update", size, median_ms(update.seconds), p95_ms(update.seconds), size / (median_ms(update.seconds) / 1000))
+            yield Result("first_score_all", size, seconds * 1000, None, grown / seconds, "update", (seconds * 1000) / median_ms(update.seconds))
+            yield _step(one, size, update, target=None)
+            yield _step(thousand, size, update, target=1000.0)
+
+
+def _step(probe: Probe, size: int, limit: Probe, *, target: float | None) -> Result:
+    p95 = p95_ms(probe.seconds)
+    rate = probe.items / (median_ms(probe.seconds) / 1000)
+    return Result(
+        probe.step, size, median_ms(probe.seconds), p95, rate, "update", median_ms(probe.seconds) / median_ms(limit.seconds), target, None if target is None else p95 <= target
+    )
+
+
+def _touch(ids: list[int]) -> None:
+    with transaction.atomic():
+        touch_revisions(ids)
+
+
+def _scan() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT SUM(fit) FROM scoring_leadscore")
+
+
+def _update() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE scoring_leadscore SET fit = fit")
+
+
+def _analyse() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
