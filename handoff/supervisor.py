@@ -54,6 +54,7 @@ class Child:
         self.pid: int | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         self._pipe = -1
+        self._asked = 0
         self._pause = 0.0
         self._started = 0.0
         self._next_start = 0.0
@@ -146,8 +147,9 @@ class Child:
                     target(self.pid, signal.SIGKILL)
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the main process alone: it knows how to stop its own children."""
-        if self.pid is not None and not self._has_ended(self.pid):
+        """SIGTERM, once and to the main process alone: it knows how to stop its own children."""
+        if self.pid is not None and self._asked != self.pid and not self._has_ended(self.pid):
+            self._asked = self.pid
             os.kill(self.pid, signal.SIGTERM)
 
     def finish(self, patience: float) -> None:

@@ -69,7 +69,7 @@ class Portal:
 
     def stop(self, number=signal.SIGINT):
         self.process.send_signal(number)
-        self.said += self.process.communicate(timeout=90)[0]
+        self.said += self.process.communicate(timeout=150)[0]
         return self.process.returncode
 
 
@@ -84,7 +84,7 @@ def folder():
     shutil.rmtree(made, ignore_errors=True)
 
 
-def wait_until(true, seconds=40.0):
+def wait_until(true, seconds):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen in time"
@@ -115,7 +115,7 @@ def test_a_day_in_the_life_of_a_portal(folder):
     assert (folder / "secret_key").read_text() == secret
     again.process.kill()
     again.process.communicate()
-    wait_until(lambda: [pid for pid in again.tree() if pid != embedded.running_pid(folder / "pg")] == [] or len(again.tree()) == 0)
+    wait_until(lambda: again.tree() == [], 90)  # nobody outlives it for long
 
     heir = Portal(folder).until("is ready")
     assert heir.health()[0] == 200

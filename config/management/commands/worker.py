@@ -27,6 +27,7 @@ LIMITS = "-c lock_timeout=5s -c statement_timeout={statement} -c idle_in_transac
 SENDERS = 4
 SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
 PATIENCE = 70.0
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -53,7 +54,7 @@ def run_part(only: str) -> None:
     stop = stop_on_signal()
     if only == "qcluster":
         limit_statements("30s", "60s")
-        run_cluster()
+        run_cluster(stop)
     elif only == "pipeline":
         limit_statements("30s", "60s")
         from handoff.pipeline import run_once
@@ -69,8 +70,8 @@ def run_part(only: str) -> None:
 
 def stop_on_signal() -> threading.Event:
     stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda number, frame: stop.set())
+    for number in STOPPING:
+        signal.signal(number, lambda number, frame: stop.set())
     return stop
 
 
@@ -100,14 +101,21 @@ def repeat(name: str, stop: threading.Event, step: Callable[[], int], *, pulse: 
     connections.close_all()
 
 
-def run_cluster() -> None:
-    """django-q2's cluster, until SIGTERM, for which it sets handlers of its own."""
+def run_cluster(stop: threading.Event) -> None:
+    """django-q2's cluster, until `stop`.
+
+    Its own handler of SIGTERM stops it inside the handler, where a second signal hangs it for good; so ours only notes the wish.
+    """
     from django_q.cluster import Cluster
 
+    ours = [signal.getsignal(number) for number in STOPPING]
     cluster = Cluster()
+    for number, handler in zip(STOPPING, ours, strict=True):
+        signal.signal(number, handler)
     cluster.start()
-    while cluster.sentinel is not None and cluster.sentinel.is_alive():
-        cluster.sentinel.join(1)
+    while cluster.sentinel.is_alive() and not stop.wait(0.5):
+        pass
+    cluster.stop()
 
 
 def release_queue() -> None:
