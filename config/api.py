@@ -109,7 +109,9 @@ def docs(request: HttpRequest) -> HttpResponse:
                     "scope": operation.get("x-scope", ""),
                     "is_batch": bool(body) and "items" in body.get("properties", {}),
                     "fields": list(_fields(body)) if body else list(_parameters(operation)),
-                    "answers": [(status, answer.get("description", "")) for status, answer in operation.get("responses", {}).items()],
+                    "answers": [
+                        (status, answer.get("description", "")) for status, answer in operation.get("responses", {}).items()
+                    ],
                 }
             )
     return render(request, "leads/api_docs.html", {"operations": operations, "version": VERSION}, title="API")

@@ -109,21 +109,31 @@ def _takes(shape: type[BaseModel], scope: ApiKey.Scope, *, batch: bool = False) 
     item = _inline(shape)
     schema = (
         {
-            "title": f"{shape.__name__}Batch", "type": "object", "required": ["items"], "additionalProperties": False,
+            "title": f"{shape.__name__}Batch",
+            "type": "object",
+            "required": ["items"],
+            "additionalProperties": False,
             "properties": {"items": {"type": "array", "maxItems": MOST_AT_ONCE, "items": item}},
         }
         if batch
         else item
-    )  # fmt: skip
+    )
     header = {
-        "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 200},
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 200},
         "description": "The same key with the same body gets the answer once given; kept for a day.",
-    }  # fmt: skip
-    answers = {"200": {"description": "Taken in; each item with what became of it"}} if batch else {
-        "200": {"description": "Known already: updated or attached"},
-        "201": {"description": "Created"},
-        "422": {"description": "Refused, with the reasons"},
-    }  # fmt: skip
+    }
+    answers = (
+        {"200": {"description": "Taken in; each item with what became of it"}}
+        if batch
+        else {
+            "200": {"description": "Known already: updated or attached"},
+            "201": {"description": "Created"},
+            "422": {"description": "Refused, with the reasons"},
+        }
+    )
     return {
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "parameters": [header],
@@ -157,7 +167,9 @@ def _answer(request: HttpRequest, work: Callable[[_Post], Answer]) -> HttpRespon
 
 def _json(status: int, body: dict[str, Any]) -> HttpResponse:
     return HttpResponse(
-        json.dumps(body, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":")), content_type="application/json", status=status
+        json.dumps(body, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":")),
+        content_type="application/json",
+        status=status,
     )
 
 
@@ -202,14 +214,19 @@ def _items(post: _Post) -> list[dict[str, Any]]:
     if unknown or not isinstance(post.data.get("items"), list):
         raise Invalid(
             "A batch is an object with a list of items.",
-            code="unknown_field" if unknown else "not_list", field=str(shown(unknown[0])) if unknown else "items", expected='{"items": [...]}',
-        )  # fmt: skip
+            code="unknown_field" if unknown else "not_list",
+            field=str(shown(unknown[0])) if unknown else "items",
+            expected='{"items": [...]}',
+        )
     items: list[Any] = post.data["items"]
     if len(items) > MOST_AT_ONCE:
         raise Invalid(
             f"{len(items):,} items at once; at most {MOST_AT_ONCE:,}.",
-            code="too_many_items", field="items", value=len(items), expected=f"at most {MOST_AT_ONCE}",
-        )  # fmt: skip
+            code="too_many_items",
+            field="items",
+            value=len(items),
+            expected=f"at most {MOST_AT_ONCE}",
+        )
     return [item if isinstance(item, dict) else {"item": item} for item in items]
 
 
@@ -224,7 +241,9 @@ def _one(answers: Sequence[Taken]) -> Answer:
 
 def _take_leads(post: _Post, raws: Sequence[dict[str, Any]]) -> list[Taken]:
     shapes = [wire.shaped(wire.LeadIn, raw) for raw in raws]
-    named = {shape.campaign for shape, _ in shapes if shape} | {event.campaign for shape, _ in shapes if shape for event in shape.activities}
+    named = {shape.campaign for shape, _ in shapes if shape} | {
+        event.campaign for shape, _ in shapes if shape for event in shape.activities
+    }
     campaigns = wire.Campaigns(named)
     items = [
         wire.lead_of(raw, shape, problems, campaigns, post.admitted.source)
@@ -251,20 +270,31 @@ def _take_outcomes(post: _Post, raws: Sequence[dict[str, Any]]) -> list[Taken]:
     return take_in_outcomes(items, actor=None, channel="api", at=post.at, api_key_id=post.admitted.key_id)
 
 
-@router.post("/leads", auth=KeyAuth(ApiKey.Scope.LEADS_WRITE), openapi_extra=_takes(wire.LeadIn, ApiKey.Scope.LEADS_WRITE), summary="Send a lead")
+@router.post(
+    "/leads",
+    auth=KeyAuth(ApiKey.Scope.LEADS_WRITE),
+    openapi_extra=_takes(wire.LeadIn, ApiKey.Scope.LEADS_WRITE),
+    summary="Send a lead",
+)
 def post_lead(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: _one(_take_leads(post, [post.data])))
 
 
 @router.post(
-    "/leads/batch", auth=KeyAuth(ApiKey.Scope.LEADS_WRITE), openapi_extra=_takes(wire.LeadIn, ApiKey.Scope.LEADS_WRITE, batch=True), summary="Send up to 1,000 leads"
+    "/leads/batch",
+    auth=KeyAuth(ApiKey.Scope.LEADS_WRITE),
+    openapi_extra=_takes(wire.LeadIn, ApiKey.Scope.LEADS_WRITE, batch=True),
+    summary="Send up to 1,000 leads",
 )
 def post_leads(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: Answer(200, batch_json(_take_leads(post, _items(post)))))
 
 
 @router.post(
-    "/activities", auth=KeyAuth(ApiKey.Scope.ACTIVITIES_WRITE), openapi_extra=_takes(wire.ActivityIn, ApiKey.Scope.ACTIVITIES_WRITE), summary="Send an activity"
+    "/activities",
+    auth=KeyAuth(ApiKey.Scope.ACTIVITIES_WRITE),
+    openapi_extra=_takes(wire.ActivityIn, ApiKey.Scope.ACTIVITIES_WRITE),
+    summary="Send an activity",
 )
 def post_activity(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: _one(_take_activities(post, [post.data])))
@@ -280,7 +310,12 @@ def post_activities(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: Answer(200, batch_json(_take_activities(post, _items(post)))))
 
 
-@router.post("/outcomes", auth=KeyAuth(ApiKey.Scope.OUTCOMES_WRITE), openapi_extra=_takes(wire.OutcomeIn, ApiKey.Scope.OUTCOMES_WRITE), summary="Send an outcome")
+@router.post(
+    "/outcomes",
+    auth=KeyAuth(ApiKey.Scope.OUTCOMES_WRITE),
+    openapi_extra=_takes(wire.OutcomeIn, ApiKey.Scope.OUTCOMES_WRITE),
+    summary="Send an outcome",
+)
 def post_outcome(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: _one(_take_outcomes(post, [post.data])))
 
@@ -298,16 +333,29 @@ def post_outcomes(request: HttpRequest) -> HttpResponse:
 _READS = {"x-scope": ApiKey.Scope.LEADS_READ.value}
 
 
-@router.get("/leads/{lead_id}", auth=KeyAuth(ApiKey.Scope.LEADS_READ), openapi_extra=_READS, summary="Read a lead by id, with its score lines")
+@router.get(
+    "/leads/{lead_id}",
+    auth=KeyAuth(ApiKey.Scope.LEADS_READ),
+    openapi_extra=_READS,
+    summary="Read a lead by id, with its score lines",
+)
 def get_lead(request: HttpRequest, lead_id: int) -> HttpResponse:
     return _json(200, lead_json(_lead(pk=lead_id if 0 < lead_id < 2**63 else 0)))
 
 
-@router.get("/leads", auth=KeyAuth(ApiKey.Scope.LEADS_READ), openapi_extra=_READS, summary="Read a lead by e-mail or by another system's id")
+@router.get(
+    "/leads",
+    auth=KeyAuth(ApiKey.Scope.LEADS_READ),
+    openapi_extra=_READS,
+    summary="Read a lead by e-mail or by another system's id",
+)
 def find_lead(request: HttpRequest, email: str = "", system: str = "", external_id: str = "") -> HttpResponse:
     if bool(email) == bool(external_id) or bool(system) != bool(external_id):
         raise Invalid(
-            "Name the lead by email, or by system and external_id.", code="which_lead", field="email", expected="email, or system and external_id"
+            "Name the lead by email, or by system and external_id.",
+            code="which_lead",
+            field="email",
+            expected="email, or system and external_id",
         )
     if not is_storable(email + system + external_id):
         raise NotFound("There is no such lead.", code="unknown_lead")

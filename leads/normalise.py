@@ -17,7 +17,22 @@ from leads.lib.folding import email_key
 from leads.places import country, language
 from leads.titles import title
 
-__all__ = ["Email", "Misfit", "Phone", "boolean", "country", "date_only", "date_time", "domain", "email", "is_free_mail", "language", "number", "phone", "title"]
+__all__ = [
+    "Email",
+    "Misfit",
+    "Phone",
+    "boolean",
+    "country",
+    "date_only",
+    "date_time",
+    "domain",
+    "email",
+    "is_free_mail",
+    "language",
+    "number",
+    "phone",
+    "title",
+]
 
 LONGEST_ADDRESS = 254
 # Addresses of this shape are valid when their domain is; all others go through the whole validation.

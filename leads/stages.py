@@ -43,12 +43,7 @@ MOVES: tuple[Move, ...] = (
     *_moves(S.LOST, MARKETING, S.MQL, S.DISQUALIFIED),
     *_moves(S.DISQUALIFIED, MARKETING, S.INQUIRY, S.PROSPECT),
     # What became of a lead is taken from wherever the portal has it: other systems know it, too.
-    *(
-        Move(source, target, SALES)
-        for source in Stage
-        for target in (S.WON, S.LOST)
-        if source != target
-    ),
+    *(Move(source, target, SALES) for source in Stage for target in (S.WON, S.LOST) if source != target),
     *_moves(S.INQUIRY, SALES, S.REJECTED),
     *_moves(S.PROSPECT, SALES, S.REJECTED),
     *_moves(S.RECYCLED, SALES, S.REJECTED),

@@ -19,7 +19,10 @@ def add_note(lead: Lead, text: str, *, actor: User, at: datetime | None = None) 
     if not words or len(words) > LONGEST_NOTE:
         raise Invalid(
             f"A note has 1 to {LONGEST_NOTE} characters.",
-            code="note_length", field="note", value=words[:80], expected=f"1 to {LONGEST_NOTE} characters",
+            code="note_length",
+            field="note",
+            value=words[:80],
+            expected=f"1 to {LONGEST_NOTE} characters",
         )
     at = at or clock.now()
     with transaction.atomic():

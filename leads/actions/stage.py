@@ -55,13 +55,18 @@ def _move_one(
     if move is None:
         raise Invalid(
             f"A lead in stage {source.label} cannot become {target.label}.",
-            code="no_such_move", field="stage", value=target.value, expected="a stage that follows",
+            code="no_such_move",
+            field="stage",
+            value=target.value,
+            expected="a stage that follows",
         )
     demand(actor, *move.permissions, to=f"move a lead from {source.label} to {target.label}")
     if target in REACHABLE_ONLY and not lead.contactable:
         raise Invalid(
             f"There is no usable way to reach this lead, so it cannot become {target.label}.",
-            code="not_contactable", field="lead.email", expected="a usable e-mail address or phone number",
+            code="not_contactable",
+            field="lead.email",
+            expected="a usable e-mail address or phone number",
         )
     written = _written(target, reason, at, return_on, engagement_from)
     with transaction.atomic():

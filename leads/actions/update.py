@@ -10,11 +10,11 @@ from leads.choices import Stage
 from leads.errors import Conflict, Invalid, NotFound
 from leads.hooks import nudge_facts_changed
 from leads.intake import store
-from leads.intake.batch import again_when_overtaken, write_events
 from leads.intake.companies import Companies, wanted
 from leads.intake.incoming import Incoming
 from leads.intake.people import COLUMNS, Person
 from leads.intake.reading import Reading, problem, read
+from leads.intake.record import again_when_overtaken, write_events
 from leads.lib.folding import fold
 from leads.models import Company, Lead, LeadField, Product, User
 from leads.normalise import NO_EMAIL, NO_PHONE
@@ -84,7 +84,9 @@ def _write(
     if not person.row["contactable"] and person.row["stage"] == Stage.MQL:
         raise Invalid(
             "The lead is being handed to sales and must stay reachable.",
-            code="contact_needed", field="lead.email", expected="a usable e-mail address or phone number",
+            code="contact_needed",
+            field="lead.email",
+            expected="a usable e-mail address or phone number",
         )
     if not person.changes and not person.moved:
         return
@@ -109,14 +111,22 @@ def _product(named: object) -> int | None:
         if words in (fold(key), fold(name)):
             return int(pk)
     raise Invalid(
-        f"There is no product “{named}”.", code="unknown_product", field="lead.product_interest", value=named, expected="a known product"
+        f"There is no product “{named}”.",
+        code="unknown_product",
+        field="lead.product_interest",
+        value=named,
+        expected="a known product",
     )
 
 
 def _let_nobody_else_have(key: str, lead: Lead) -> None:
     if key and Lead.objects.filter(email_key=key).exclude(pk=lead.pk).exists():
         raise Invalid(
-            "Another lead has this e-mail address.", code="email_taken", field="lead.email", value=key, expected="an address of nobody else"
+            "Another lead has this e-mail address.",
+            code="email_taken",
+            field="lead.email",
+            value=key,
+            expected="an address of nobody else",
         )
 
 

@@ -32,7 +32,9 @@ class KeyForm(forms.ModelForm[ApiKey]):
 @admin.register(ApiKey)
 class ApiKeyAdmin(AccordModelAdmin[ApiKey]):
     setup_group = "System"
-    setup_intro = "Each system that sends leads, activities or outcomes, or reads scores, signs its requests with a key of its own."
+    setup_intro = (
+        "Each system that sends leads, activities or outcomes, or reads scores, signs its requests with a key of its own."
+    )
     empty_text = "No keys yet."
     empty_hint = "A key lets a website or a CRM send leads the moment they come in."
     form = KeyForm

@@ -46,10 +46,18 @@ def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_whe
         new[one.item] = new.get(one.item, 0) + 1
         rows.append(
             (
-                one.lead_id, activity.kind, assets.get(activity.asset), activity.campaign_id or one.campaign_id, activity.occurred_at, at,
-                activity.occurred_at if known_when_occurred else at, storable(activity.properties), source, activity.source_id,
+                one.lead_id,
+                activity.kind,
+                assets.get(activity.asset),
+                activity.campaign_id or one.campaign_id,
+                activity.occurred_at,
+                at,
+                activity.occurred_at if known_when_occurred else at,
+                storable(activity.properties),
+                source,
+                activity.source_id,
             )
-        )  # fmt: skip
+        )
     if rows:
         rows.sort(key=lambda row: (str(row[8]), str(row[9])))
         store.copy("leads_activity", store.ACTIVITY_COLUMNS, rows)

@@ -41,8 +41,10 @@ def answer_once(key_id: int, key: str, request: bytes, at: datetime, work: Calla
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise Invalid(
             f"An Idempotency-Key has at most {LONGEST_KEY} characters that can be shown.",
-            code="bad_idempotency_key", field="Idempotency-Key", expected=f"1 to {LONGEST_KEY} characters",
-        )  # fmt: skip
+            code="bad_idempotency_key",
+            field="Idempotency-Key",
+            expected=f"1 to {LONGEST_KEY} characters",
+        )
     fingerprint = sha256(request).hexdigest()
     lock = int.from_bytes(sha256(f"{key_id}:{key}".encode("utf-8", "replace")).digest()[:8], "big", signed=True)
     with transaction.atomic():
@@ -56,9 +58,12 @@ def answer_once(key_id: int, key: str, request: bytes, at: datetime, work: Calla
             if known.request_hash != fingerprint:
                 raise Invalid(
                     "This Idempotency-Key was used for another request.",
-                    code="idempotency_key_reused", field="Idempotency-Key", value=key, expected="a new key for each request",
-                )  # fmt: skip
-            return Answer(known.status or 200, known.body, is_repeat=True)
+                    code="idempotency_key_reused",
+                    field="Idempotency-Key",
+                    value=key,
+                    expected="a new key for each request",
+                )
+            return Answer(known.status or 200, known.body or {}, is_repeat=True)
         answer = work()
         # As it was sent: a dictionary read back from JSON keeps what JSON can say.
         body = json.loads(json.dumps(answer.body))

@@ -68,7 +68,9 @@ class Companies:
     def __init__(self, readings: Iterable[Reading], *, ids: Iterable[int] = ()) -> None:
         pairs = [wanted(reading) for reading in readings]
         rows = store.find_companies(
-            sorted({domain for domain, _ in pairs if domain}), sorted({name_key(name) for _, name in pairs if name}), sorted(set(ids))
+            sorted({domain for domain, _ in pairs if domain}),
+            sorted({name_key(name) for _, name in pairs if name}),
+            sorted(set(ids)),
         )
         self._by_domain: dict[str, Company] = {}
         self._by_name: dict[str, list[Company]] = {}
@@ -104,11 +106,21 @@ class Companies:
         if company is None:
             company = Company(
                 {
-                    "id": 0, "name": name or domain, "name_key": name_key(name or domain), "domain": domain, "industry": "",
-                    "employees": None, "revenue": None, "country": "", "is_customer": False, "is_competitor": False, "folded": {}, "created_at": at,
+                    "id": 0,
+                    "name": name or domain,
+                    "name_key": name_key(name or domain),
+                    "domain": domain,
+                    "industry": "",
+                    "employees": None,
+                    "revenue": None,
+                    "country": "",
+                    "is_customer": False,
+                    "is_competitor": False,
+                    "folded": {},
+                    "created_at": at,
                 },
                 is_new=True,
-            )  # fmt: skip
+            )
             self._remember(company)
             self._new.append(company)
         self.say(company, domain, name, facts, overwrite)

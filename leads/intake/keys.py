@@ -82,16 +82,27 @@ def create_key(
     unknown = set(scopes) - set(ApiKey.Scope.values)
     if unknown or not scopes:
         raise Invalid(
-            "A key may do at least one known thing.", code="unknown_scope", field="scopes", value=sorted(unknown),
+            "A key may do at least one known thing.",
+            code="unknown_scope",
+            field="scopes",
+            value=sorted(unknown),
             expected=", ".join(ApiKey.Scope.values),
-        )  # fmt: skip
+        )
     if rate_per_minute < 1:
-        raise Invalid("A key needs at least one request a minute.", code="bad_rate", field="rate_per_minute", value=rate_per_minute)
+        raise Invalid(
+            "A key needs at least one request a minute.", code="bad_rate", field="rate_per_minute", value=rate_per_minute
+        )
     prefix, secret = _secret()
     key = ApiKey.objects.create(
-        label=label, prefix=prefix, digest=digest_of(secret), scopes=list(scopes), source=source, rate_per_minute=rate_per_minute,
-        created_by=actor, created_at=at or clock.now(),
-    )  # fmt: skip
+        label=label,
+        prefix=prefix,
+        digest=digest_of(secret),
+        scopes=list(scopes),
+        source=source,
+        rate_per_minute=rate_per_minute,
+        created_by=actor,
+        created_at=at or clock.now(),
+    )
     return key, secret
 
 

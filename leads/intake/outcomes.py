@@ -83,9 +83,12 @@ def tell(
     _store(fresh, ended)
     for case in (*fresh, *ended):
         answers[case.lead_id] = Told(
-            case.lead_id, case.pk, is_new_case=case.lead_id not in latest or case.pk != latest[case.lead_id].pk, changed=True,
+            case.lead_id,
+            case.pk,
+            is_new_case=case.lead_id not in latest or case.pk != latest[case.lead_id].pk,
+            changed=True,
             problems=_unknown_reason(told[case.lead_id], case),
-        )  # fmt: skip
+        )
     _record(befores, told, actor, at, act_id)
     _move(befores, told, leads, actor, at, act_id)
     _let_take_part([*fresh, *ended], leads, created, actor)
@@ -118,10 +121,14 @@ def _store(fresh: list[Case], ended: list[Case]) -> None:
     if ended:
         rows = [
             {
-                "id": case.pk, "outcome": case.outcome, "outcome_at": case.outcome_at, "reason_id": case.reason_id, "amount": case.amount,
+                "id": case.pk,
+                "outcome": case.outcome,
+                "outcome_at": case.outcome_at,
+                "reason_id": case.reason_id,
+                "amount": case.amount,
             }
             for case in ended
-        ]  # fmt: skip
+        ]
         with connection.cursor() as cursor:
             cursor.execute(_END_CASES, [json.dumps(rows, default=str)])
 

@@ -220,7 +220,9 @@ class Person:
         elif not row["contactable"] and row["stage"] == Stage.INQUIRY:
             row["stage_reason"] = ContactProblem(trouble).label
         row["sort_name"] = fold(f"{row['last_name']} {row['first_name']}").strip()[:250]
-        row["search"] = search_text(row["first_name"], row["last_name"], row["email"], self.company.name if self.company else self.company_name)
+        row["search"] = search_text(
+            row["first_name"], row["last_name"], row["email"], self.company.name if self.company else self.company_name
+        )
         row["folded"] = folded_facts(row, self.attributes)
         if self.changes or self.moved:
             row["updated_at"] = at

@@ -58,7 +58,9 @@ def shown(value: object) -> object:
 def problem(code: str, key: str, value: object, expected: str) -> Problem:
     """A problem in words: what was found and what was expected."""
     found = shown(value)
-    return Problem(code, key, found, f"{key}: “{found}” is not {expected}." if code != "too_long" else f"{key}: longer than {expected}.")
+    return Problem(
+        code, key, found, f"{key}: “{found}” is not {expected}." if code != "too_long" else f"{key}: longer than {expected}."
+    )
 
 
 def storable(raw: object) -> str:
@@ -334,7 +336,9 @@ def check_external(external: Mapping[str, str], refusals: list[Problem]) -> None
 def check_activity(activity: IncomingActivity, at: datetime, prefix: str, refusals: list[Problem]) -> None:
     """Refuse what cannot be an activity."""
     if not _KIND.fullmatch(activity.kind):
-        refusals.append(problem("bad_kind", f"{prefix}kind", activity.kind, "a kind in small letters, digits and _, such as demo_request"))
+        refusals.append(
+            problem("bad_kind", f"{prefix}kind", activity.kind, "a kind in small letters, digits and _, such as demo_request")
+        )
     _check_time(activity.occurred_at, at, f"{prefix}occurred_at", refusals)
     check_label(activity.source, f"{prefix}source", 80, refusals)
     check_label(activity.source_id, f"{prefix}source_id", 200, refusals)

@@ -11,23 +11,23 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
-LEAD_COLUMNS = (
-    "id", "first_name", "last_name", "email", "email_key", "email_domain", "email_usable", "phone", "phone_e164", "job_title", "seniority",
-    "department", "title_corrected", "country", "language", "company_id", "first_source", "first_campaign_id", "product_interest_id",
-    "consent", "consent_at", "contactable", "contact_problem", "attributes", "field_times", "stage", "stage_since", "stage_reason",
-    "return_on", "owner_id", "engagement_from", "folded", "sort_name", "search", "created_at", "updated_at",
-)  # fmt: skip
-COMPANY_COLUMNS = (
-    "id", "name", "name_key", "domain", "industry", "employees", "revenue", "country", "is_customer", "is_competitor", "folded", "created_at",
-)  # fmt: skip
-SUBMISSION_COLUMNS = (
-    "id", "channel", "kind", "source", "campaign_id", "lead_id", "received_at", "raw", "status", "problems", "import_run_id", "line", "api_key_id",
-)  # fmt: skip
-EVENT_COLUMNS = ("lead_id", "kind", "actor_id", "at", "act_id", "changes", "reason")
-EXTERNAL_COLUMNS = ("lead_id", "system", "value")
-ACTIVITY_COLUMNS = (
-    "lead_id", "kind", "asset_id", "campaign_id", "occurred_at", "recorded_at", "known_at", "properties", "source", "source_id",
-)  # fmt: skip
+LEAD_COLUMNS = tuple(
+    (
+        "id first_name last_name email email_key email_domain email_usable phone phone_e164 job_title seniority department "
+        "title_corrected country language company_id first_source first_campaign_id product_interest_id consent consent_at "
+        "contactable contact_problem attributes field_times stage stage_since stage_reason return_on owner_id engagement_from "
+        "folded sort_name search created_at updated_at"
+    ).split()
+)
+COMPANY_COLUMNS = tuple(
+    "id name name_key domain industry employees revenue country is_customer is_competitor folded created_at".split()
+)
+SUBMISSION_COLUMNS = tuple(
+    "id channel kind source campaign_id lead_id received_at raw status problems import_run_id line api_key_id".split()
+)
+EVENT_COLUMNS = tuple("lead_id kind actor_id at act_id changes reason".split())
+EXTERNAL_COLUMNS = tuple("lead_id system value".split())
+ACTIVITY_COLUMNS = tuple("lead_id kind asset_id campaign_id occurred_at recorded_at known_at properties source source_id".split())
 
 _LOCK_PHONES = """
 SELECT pg_advisory_xact_lock(7201, bucket) FROM (SELECT DISTINCT bucket FROM unnest(%s::int[]) AS bucket ORDER BY bucket) AS wanted
@@ -117,9 +117,7 @@ def find_leads(
 ) -> list[tuple[str, str, str, int]]:
     """(by what, key, second key, lead id) of the leads that have these keys."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _FIND, [list(emails), [s for s, _ in externals], [v for _, v in externals], list(phones), list(ids)]
-        )
+        cursor.execute(_FIND, [list(emails), [s for s, _ in externals], [v for _, v in externals], list(phones), list(ids)])
         return list(cursor.fetchall())
 
 

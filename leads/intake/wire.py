@@ -65,7 +65,9 @@ class LeadIn(_Wire):
     activities: list[EventIn] = Field(default_factory=list, max_length=100)
     source: StrictStr = Field("", description="Else that of the key.")
     campaign: StrictStr = Field("", description="Name of a campaign.")
-    occurred_at: AwareDatetime | None = Field(None, description="When this was said; else now. With a time zone, not in the future.")
+    occurred_at: AwareDatetime | None = Field(
+        None, description="When this was said; else now. With a time zone, not in the future."
+    )
 
 
 class WhoIn(_Wire):
@@ -95,15 +97,34 @@ class OutcomeIn(_Wire):
 Shape = TypeVar("Shape", bound=BaseModel)
 
 _CODES = {
-    "missing": "missing", "extra_forbidden": "unknown_field", "string_type": "not_text", "int_type": "not_number", "float_type": "not_number",
-    "bool_type": "not_boolean", "dict_type": "not_object", "model_type": "not_object", "model_attributes_type": "not_object", "list_type": "not_list",
-    "too_long": "too_many_values", "timezone_aware": "no_time_zone", "string_unicode": "bad_character",
-}  # fmt: skip
+    "missing": "missing",
+    "extra_forbidden": "unknown_field",
+    "string_type": "not_text",
+    "int_type": "not_number",
+    "float_type": "not_number",
+    "bool_type": "not_boolean",
+    "dict_type": "not_object",
+    "model_type": "not_object",
+    "model_attributes_type": "not_object",
+    "list_type": "not_list",
+    "too_long": "too_many_values",
+    "timezone_aware": "no_time_zone",
+    "string_unicode": "bad_character",
+}
 _EXPECTED = {
-    "missing": "given", "unknown_field": "a known field", "not_text": "text", "not_number": "a number", "not_boolean": "true or false",
-    "not_object": "an object", "not_list": "a list", "too_many_values": "that many at most", "no_time_zone": "a time with its zone",
-    "bad_character": "text without broken letters", "not_date": "a time, such as 2026-06-08T09:00:00Z", "wrong_type": "of the right type",
-}  # fmt: skip
+    "missing": "given",
+    "unknown_field": "a known field",
+    "not_text": "text",
+    "not_number": "a number",
+    "not_boolean": "true or false",
+    "not_object": "an object",
+    "not_list": "a list",
+    "too_many_values": "that many at most",
+    "no_time_zone": "a time with its zone",
+    "bad_character": "text without broken letters",
+    "not_date": "a time, such as 2026-06-08T09:00:00Z",
+    "wrong_type": "of the right type",
+}
 
 
 def shaped(shape: type[Shape], raw: object) -> tuple[Shape | None, tuple[Problem, ...]]:
@@ -153,11 +174,23 @@ class Campaigns:
 
 
 _LEAD_KEYS = (
-    "email", "phone", "first_name", "last_name", "job_title", "seniority", "department", "country", "language", "product_interest", "consent",
-)  # fmt: skip
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "job_title",
+    "seniority",
+    "department",
+    "country",
+    "language",
+    "product_interest",
+    "consent",
+)
 
 
-def lead_of(raw: Mapping[str, object], shape: LeadIn | None, problems: tuple[Problem, ...], campaigns: Campaigns, source: str) -> Incoming:
+def lead_of(
+    raw: Mapping[str, object], shape: LeadIn | None, problems: tuple[Problem, ...], campaigns: Campaigns, source: str
+) -> Incoming:
     """An item of the intake; one that has no shape is refused there and kept raw."""
     if shape is None:
         return Incoming(raw=raw, source=source, problems=problems)
@@ -199,7 +232,11 @@ def activity_of(
         return AboutLead(Who(), raw=raw, source=source, problems=problems)
     _, unknown = campaigns.find(shape.campaign)
     return AboutLead(
-        who_of(shape.lead), activity=_event_of(shape, campaigns, source), source=shape.source or source, raw=raw, problems=(*problems, *unknown)
+        who_of(shape.lead),
+        activity=_event_of(shape, campaigns, source),
+        source=shape.source or source,
+        raw=raw,
+        problems=(*problems, *unknown),
     )
 
 

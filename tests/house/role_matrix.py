@@ -162,6 +162,8 @@ SETUP: dict[str, dict[str, str]] = {
     "leads_leadfield": KEPT,
     "leads_reason": KEPT,
     "leads_valuelist": KEPT,
+    "leads_apikey": KEPT,
+    "leads_submission": READ,
     "handoff_workcalendar": KEPT,
     "handoff_calendarday": EDITED,
     "handoff_slapolicy": KEPT,

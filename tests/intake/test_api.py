@@ -24,7 +24,10 @@ class Sender:
     def post(self, path, body, **headers):
         data = body if isinstance(body, str | bytes) else json.dumps(body)
         return self.client.post(
-            f"/api/v1/{path}", data, content_type="application/json", headers={"Authorization": f"Bearer {self.secret}", **headers}
+            f"/api/v1/{path}",
+            data,
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {self.secret}", **headers},
         )
 
     def get(self, path):
@@ -64,7 +67,8 @@ def test_a_lead_is_created_then_updated_then_attached(sender):
 
 def test_a_batch_says_for_each_item_what_became_of_it(sender):
     answer = sender.post(
-        "leads/batch", {"items": [IVY, IVY | {"last_name": "Okafor"}, {"email": 5}, {"first_name": "Nobody"}, "text", {"nickname": "x", **IVY}]}
+        "leads/batch",
+        {"items": [IVY, IVY | {"last_name": "Okafor"}, {"email": 5}, {"first_name": "Nobody"}, "text", {"nickname": "x", **IVY}]},
     ).json()
     assert {key: answer[key] for key in ("received", "created", "updated", "attached", "refused")} == {
         "received": 6, "created": 1, "updated": 1, "attached": 0, "refused": 4,
@@ -200,13 +204,17 @@ def test_an_activity_of_a_known_lead_is_stored_once(sender):
     assert sender.post("activities", event | {"lead": {"email": "IVY@okafor-werke.de"}}).status_code == 201
     repeat = sender.post("activities", event | {"lead": {"id": lead_id}})
     assert (repeat.status_code, repeat.json()["status"]) == (200, "attached")
-    other = sender.post("activities", event | {"lead": {"external_ids": {"web": "7"}}, "source_id": "e2", "properties": {"a": "\x00"}})
+    other = sender.post(
+        "activities", event | {"lead": {"external_ids": {"web": "7"}}, "source_id": "e2", "properties": {"a": "\x00"}}
+    )
     assert other.status_code == 201
     assert Activity.objects.filter(lead_id=lead_id).count() == 2
     assert Activity.objects.get(source_id="e1").occurred_at == MONDAY - timedelta(hours=25)
 
 
-@pytest.mark.parametrize("who", [{"id": 99}, {"email": "nobody@firma.de"}, {"external_ids": {"crm": "1"}}, {"email": "\x00"}, {}, {"id": 2**70}])
+@pytest.mark.parametrize(
+    "who", [{"id": 99}, {"email": "nobody@firma.de"}, {"external_ids": {"crm": "1"}}, {"email": "\x00"}, {}, {"id": 2**70}]
+)
 def test_an_activity_or_outcome_of_an_unknown_lead_is_refused(sender, who):
     activity = error(sender.post("activities", {"lead": who, "kind": "call", "occurred_at": "2026-06-07T10:00:00Z"}), 422)
     outcome = error(sender.post("outcomes", {"lead": who, "outcome": "won"}), 422)
@@ -236,7 +244,12 @@ def test_outcomes_become_cases_and_the_same_again_is_attached(sender):
     created = sender.post("outcomes", told)
     assert created.status_code == 201
     case = Case.objects.get(pk=created.json()["case_id"])
-    assert (case.outcome, float(case.amount), case.kind, case.facts["company.domain"]) == ("won", 1200.5, "imported", "okafor-werke.de")
+    assert (case.outcome, float(case.amount), case.kind, case.facts["company.domain"]) == (
+        "won",
+        1200.5,
+        "imported",
+        "okafor-werke.de",
+    )
     assert Lead.objects.get().stage == "won"
     assert sender.post("outcomes", told).json()["status"] == "attached"
     batch = sender.post("outcomes/batch", {"items": [told | {"outcome": "lost"}, {"lead": {"id": 1}, "outcome": "eaten"}]}).json()
@@ -248,7 +261,11 @@ def test_a_lead_is_read_by_id_email_and_external_id_with_the_sections_of_the_lay
     pk = sender.post("leads", IVY | {"external_ids": {"web": "7"}}).json()["lead_id"]
     slots.api_sections["test"] = lambda ids: {one: {"points": 42} for one in ids}
     try:
-        answers = [sender.get(f"leads/{pk}"), sender.get("leads?email=Ivy@okafor-werke.de"), sender.get("leads?system=web&external_id=7")]
+        answers = [
+            sender.get(f"leads/{pk}"),
+            sender.get("leads?email=Ivy@okafor-werke.de"),
+            sender.get("leads?system=web&external_id=7"),
+        ]
     finally:
         del slots.api_sections["test"]
     for answer in answers:
@@ -286,7 +303,10 @@ def test_the_same_idempotency_key_gives_the_same_answer_and_does_nothing(sender)
 
 def test_an_idempotency_key_with_another_body_is_refused(sender):
     sender.post("leads", IVY, **{"Idempotency-Key": "k1"})
-    assert error(sender.post("leads", IVY | {"last_name": "O"}, **{"Idempotency-Key": "k1"}), 422)["code"] == "idempotency_key_reused"
+    assert (
+        error(sender.post("leads", IVY | {"last_name": "O"}, **{"Idempotency-Key": "k1"}), 422)["code"]
+        == "idempotency_key_reused"
+    )
     assert error(sender.post("leads/batch", {"items": []}, **{"Idempotency-Key": "k1"}), 422)["code"] == "idempotency_key_reused"
     assert error(sender.post("leads", IVY, **{"Idempotency-Key": "x" * 201}), 422)["code"] == "bad_idempotency_key"
 

@@ -18,7 +18,9 @@ FILE = DATA / "dedupe" / "fake_1000_people.csv"
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(not FILE.exists(), reason="the people file is not here: set ACCORD_DATA_DIR to the folder that holds dedupe/"),
+    pytest.mark.skipif(
+        not FILE.exists(), reason="the people file is not here: set ACCORD_DATA_DIR to the folder that holds dedupe/"
+    ),
 ]
 
 

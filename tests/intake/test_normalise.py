@@ -86,7 +86,14 @@ def test_a_country_is_known_by_code_and_by_name_in_several_languages(text, code)
 
 
 def test_a_language_is_a_tag_or_a_name():
-    assert [normalise.language(text) for text in ("de", "pt_BR", "German", "Espa\u00f1ol", "1337", "")] == ["de", "pt-br", "de", "es", None, None]
+    assert [normalise.language(text) for text in ("de", "pt_BR", "German", "Espa\u00f1ol", "1337", "")] == [
+        "de",
+        "pt-br",
+        "de",
+        "es",
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,13 @@ def test_a_domain_is_found_in_an_address_of_the_web(text, domain):
 
 
 def test_numbers_are_exact_and_at_most_fifteen_digits():
-    assert [normalise.number(value) for value in (5, 12.5, 0.1, "1200.50", Decimal("7"))] == [5, Decimal("12.5"), Decimal("0.1"), Decimal("1200.50"), 7]
+    assert [normalise.number(value) for value in (5, 12.5, 0.1, "1200.50", Decimal("7"))] == [
+        5,
+        Decimal("12.5"),
+        Decimal("0.1"),
+        Decimal("1200.50"),
+        7,
+    ]
     assert normalise.number(0.1 + 0.2) == Decimal("0.3")
     for value in (True, None, [], "many", 10**15, float("inf"), float("nan"), Decimal("NaN"), Decimal("1.0000000000000001")):
         with pytest.raises(Misfit):
@@ -141,7 +154,15 @@ def test_numbers_are_exact_and_at_most_fifteen_digits():
 
 
 def test_yes_and_no_are_read_in_words():
-    assert [normalise.boolean(value) for value in (True, False, "Yes", "no", 1, "0", "ja")] == [True, False, True, False, True, False, True]
+    assert [normalise.boolean(value) for value in (True, False, "Yes", "no", 1, "0", "ja")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
     for value in (2, "perhaps", None, 0.5):
         with pytest.raises(Misfit):
             normalise.boolean(value)
@@ -150,7 +171,9 @@ def test_yes_and_no_are_read_in_words():
 def test_times_end_up_in_utc():
     at = datetime(2026, 6, 8, 9, tzinfo=UTC)
     assert normalise.date_time("2026-06-08T11:00:00+02:00") == at
-    assert normalise.date_only("2026-06-08") == normalise.date_only(at) == normalise.date_only(date(2026, 6, 8)) == date(2026, 6, 8)
+    assert (
+        normalise.date_only("2026-06-08") == normalise.date_only(at) == normalise.date_only(date(2026, 6, 8)) == date(2026, 6, 8)
+    )
     for value in (datetime(2026, 6, 8), "tomorrow", 5):  # noqa: DTZ001
         with pytest.raises(Misfit):
             normalise.date_time(value)

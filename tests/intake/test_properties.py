@@ -87,7 +87,9 @@ def lead_batch(start, count):
 
 def test_a_batch_takes_as_many_queries_as_one_item(django_assert_max_num_queries):
     def take(start, count):
-        return queries_of(lambda: take_in(lead_batch(start, count), actor=None, channel="api", at=MONDAY), django_assert_max_num_queries)
+        return queries_of(
+            lambda: take_in(lead_batch(start, count), actor=None, channel="api", at=MONDAY), django_assert_max_num_queries
+        )
 
     take(0, 20)
     one, many = take(100, 1), take(200, 300)

@@ -90,7 +90,9 @@ def test_updates_of_the_same_people_in_other_orders_do_not_deadlock():
                 [person(email, lead__last_name=f"B{round_}") for email in reversed(people)], actor=None, channel="api", at=MONDAY
             ),
             lambda: take_in_activities(
-                [AboutLead(Who(email=email), IncomingActivity("page_view", MONDAY)) for email in people], actor=None, channel="api"
+                [AboutLead(Who(email=email), IncomingActivity("page_view", MONDAY)) for email in people],
+                actor=None,
+                channel="api",
             ),
         )
         assert all(isinstance(answer, list) for answer in answers)

@@ -130,7 +130,11 @@ def test_without_an_address_number_and_surname_tell_who_it_is():
 def test_the_newest_word_wins_for_each_field_whatever_order_it_comes_in():
     take(person(lead__job_title="CTO", lead__language="de", occurred_at=MONDAY - timedelta(days=2)))
     take(person(lead__job_title="CEO", occurred_at=MONDAY - timedelta(days=1)))
-    (late,) = take(person(lead__job_title="Intern", lead__language="en", lead__country="DE", occurred_at=MONDAY - timedelta(days=1, hours=12)))
+    (late,) = take(
+        person(
+            lead__job_title="Intern", lead__language="en", lead__country="DE", occurred_at=MONDAY - timedelta(days=1, hours=12)
+        )
+    )
     lead = Lead.objects.get()
     assert (lead.job_title, lead.seniority, lead.language, lead.country) == ("CEO", "c_level", "en", "DE")
     assert late.status == "updated"
@@ -266,11 +270,27 @@ def test_what_cannot_be_understood_refuses_its_item_and_no_other(values, code):
 
 
 def test_names_may_contain_anything_that_can_be_shown():
-    names = ["<script>alert(1)</script>", "=HYPERLINK(1)", "O'Brien; DROP TABLE", "\u202eevil", "Zo\u00eb \U0001f600", "\\N", "a\tb\nc"]
+    names = [
+        "<script>alert(1)</script>",
+        "=HYPERLINK(1)",
+        "O'Brien; DROP TABLE",
+        "\u202eevil",
+        "Zo\u00eb \U0001f600",
+        "\\N",
+        "a\tb\nc",
+    ]
     answers = take(*(person(f"p{n}@firma.de", lead__first_name=name, lead__last_name=name) for n, name in enumerate(names)))
     assert {taken.status for taken in answers} == {"created"}
     stored = list(Lead.objects.order_by("email").values_list("first_name", flat=True))
-    assert stored == ["<script>alert(1)</script>", "=HYPERLINK(1)", "O'Brien; DROP TABLE", "evil", "Zo\u00eb \U0001f600", "\\N", "a b c"]
+    assert stored == [
+        "<script>alert(1)</script>",
+        "=HYPERLINK(1)",
+        "O'Brien; DROP TABLE",
+        "evil",
+        "Zo\u00eb \U0001f600",
+        "\\N",
+        "a b c",
+    ]
 
 
 def test_a_country_nobody_knows_is_left_out_and_said():
@@ -296,7 +316,9 @@ def test_consent_keeps_its_time_and_opting_out_refuses_it():
 
 
 def test_activities_come_with_a_lead_and_the_same_event_twice_is_one():
-    event = IncomingActivity("demo_request", MONDAY - timedelta(days=2), source="web", source_id="e1", properties={"page": "/demo"})
+    event = IncomingActivity(
+        "demo_request", MONDAY - timedelta(days=2), source="web", source_id="e1", properties={"page": "/demo"}
+    )
     take(person(activities=[event, IncomingActivity("page_view", MONDAY)]))
     (again,) = take(person(activities=[event]))
     assert again.status == "attached"

@@ -148,7 +148,9 @@ def test_an_outcome_ends_the_open_case_and_moves_the_lead(make, cast):
     heard = []
     hooks.outcome_recorded.append(lambda *args: heard.append(args))
     try:
-        told = record_outcome(lead, Outcome.WON, actor=cast.rep, at=MONDAY + timedelta(days=3), amount=Decimal("1200.50"), note="Signed")
+        told = record_outcome(
+            lead, Outcome.WON, actor=cast.rep, at=MONDAY + timedelta(days=3), amount=Decimal("1200.50"), note="Signed"
+        )
     finally:
         hooks.outcome_recorded.pop()
     stored = Case.objects.get()
@@ -175,7 +177,10 @@ def test_an_outcome_after_a_rejection_is_a_case_of_its_own(make):
     reason = Reason.objects.create(code="too_small", label="Too small")
     record_outcome(lead, "rejected", actor=None, at=MONDAY, reason=reason)
     record_outcome(lead, "won", actor=None, at=MONDAY + timedelta(days=9))
-    assert list(Case.objects.order_by("decided_at").values_list("outcome", "reason__code")) == [("rejected", "too_small"), ("won", None)]
+    assert list(Case.objects.order_by("decided_at").values_list("outcome", "reason__code")) == [
+        ("rejected", "too_small"),
+        ("won", None),
+    ]
 
 
 def test_marketing_does_not_say_what_was_won(make, cast):
