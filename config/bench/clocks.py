@@ -34,8 +34,7 @@ def run(sizes: list[int]) -> Iterator[Result]:
         owner = User.objects.create_user("rep@accord.example", full_name="Rep")
         have = 0
         for size in sorted(sizes):
-            for have in grow(have, size, clock.now(), each=0):
-                pass
+            have = grow(have, size, clock.now(), each=0)
             _clocks(size, owner)
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")
@@ -49,7 +48,12 @@ def _clocks(size: int, owner: User) -> None:
     target = SlaTarget.objects.get(kind=ClockKind.ACCEPT)
     leads = Lead.objects.exclude(handoffs__isnull=False).values_list("pk", flat=True)[:size]
     made = Handoff.objects.bulk_create(
-        [Handoff(lead_id=pk, state=HandoffState.OFFERED, owner=owner, opened_at=now, offered_at=now, policy_id=target.policy_id) for pk in leads],
+        [
+            Handoff(
+                lead_id=pk, state=HandoffState.OFFERED, owner=owner, opened_at=now, offered_at=now, policy_id=target.policy_id
+            )
+            for pk in leads
+        ],
         batch_size=2000,
     )
     due = now + timedelta(days=1)
@@ -57,13 +61,21 @@ def _clocks(size: int, owner: User) -> None:
     SlaTimer.objects.bulk_create(
         [
             SlaTimer(
-                handoff=one, kind=ClockKind.ACCEPT, target=target, owner=owner, target_us=target.duration_us, started_at=now, running_since=now,
-                due_at=due, plan=plan, next_fire_at=due,
+                handoff=one,
+                kind=ClockKind.ACCEPT,
+                target=target,
+                owner=owner,
+                target_us=target.duration_us,
+                started_at=now,
+                running_since=now,
+                due_at=due,
+                plan=plan,
+                next_fire_at=due,
             )
             for one in made
         ],
         batch_size=2000,
-    )  # fmt: skip
+    )
 
 
 def _idle(size: int) -> Iterator[Result]:
@@ -73,7 +85,17 @@ def _idle(size: int) -> Iterator[Result]:
     check(SlaEvent.objects.filter(outcome="fired").count() == 0 or size > 0, "an idle sweep fired")
     median = median_ms(idle.seconds)
     yield Result("timer_scan", size, median_ms(scan.seconds), p95_ms(scan.seconds))
-    yield Result("idle_sweep", size, median, p95_ms(idle.seconds), None, "timer_scan", median / median_ms(scan.seconds), IDLE_TARGET_MS, median <= IDLE_TARGET_MS)
+    yield Result(
+        "idle_sweep",
+        size,
+        median,
+        p95_ms(idle.seconds),
+        None,
+        "timer_scan",
+        median / median_ms(scan.seconds),
+        IDLE_TARGET_MS,
+        median <= IDLE_TARGET_MS,
+    )
 
 
 def _drain(size: int) -> Iterator[Result]:
@@ -92,7 +114,9 @@ def _drain(size: int) -> Iterator[Result]:
     check(sweep() == 0, "something was left over")
     ratio = bare / taken
     yield Result("bare_update", size, bare * 1000, None, count / bare)
-    yield Result("burst_drain", size, taken * 1000, None, count / taken, "bare_update", ratio, round(DRAIN_SHARE, 4), ratio >= DRAIN_SHARE)
+    yield Result(
+        "burst_drain", size, taken * 1000, None, count / taken, "bare_update", ratio, round(DRAIN_SHARE, 4), ratio >= DRAIN_SHARE
+    )
 
 
 def _scan() -> None:

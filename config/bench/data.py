@@ -1,6 +1,5 @@
 """Deterministic people for benchmarks: the n-th is always the same."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from random import Random
@@ -24,18 +23,29 @@ def person(number: int) -> dict[str, object]:
     firm = _firms()[int(rng.paretovariate(0.9)) % len(_firms())] if rng.random() < 0.5 else rng.choice(_firms())
     first, last = rng.choice(world.FIRST), rng.choice(world.LAST)
     return {
-        "lead.first_name": first, "lead.last_name": last, "lead.email": f"{first}.{last}.{number}@{firm.domain}".lower(),
-        "lead.phone": f"{world.DIALLING[firm.country]}{2_000_000 + number % 7_000_000}", "lead.job_title": rng.choice(list(world.TITLES)),
-        "lead.country": firm.country, "company.name": firm.name, "company.domain": firm.domain, "company.industry": firm.industry,
+        "lead.first_name": first,
+        "lead.last_name": last,
+        "lead.email": f"{first}.{last}.{number}@{firm.domain}".lower(),
+        "lead.phone": f"{world.DIALLING[firm.country]}{2_000_000 + number % 7_000_000}",
+        "lead.job_title": rng.choice(list(world.TITLES)),
+        "lead.country": firm.country,
+        "company.name": firm.name,
+        "company.domain": firm.domain,
+        "company.industry": firm.industry,
         "company.employees": firm.employees,
-    }  # fmt: skip
+    }
 
 
 def activities(number: int, now: datetime, count: int) -> list[IncomingActivity]:
     """What the n-th person did in the last half year."""
     rng = Random(-number - 1)  # noqa: S311 - invented data
     return [
-        IncomingActivity(kind=rng.choice(KINDS), occurred_at=now - timedelta(days=rng.uniform(0, 180)), source="bench", source_id=f"{number}-{n}")
+        IncomingActivity(
+            kind=rng.choice(KINDS),
+            occurred_at=now - timedelta(days=rng.uniform(0, 180)),
+            source="bench",
+            source_id=f"{number}-{n}",
+        )
         for n in range(count)
     ]
 
@@ -47,20 +57,22 @@ def incoming(first: int, count: int, now: datetime, each: int) -> list[Incoming]
         values = person(number)
         found.append(
             Incoming(
-                values=values, activities=activities(number, now, each), source=SOURCES[number % len(SOURCES)],
+                values=values,
+                activities=activities(number, now, each),
+                source=SOURCES[number % len(SOURCES)],
                 raw={key: value for key, value in values.items()},
             )
-        )  # fmt: skip
+        )
     return found
 
 
-def grow(have: int, want: int, now: datetime, *, each: int = 5) -> Iterator[int]:
-    """Take in people `have` to `want - 1` by the intake; yields how many there are after each batch."""
+def grow(have: int, want: int, now: datetime, *, each: int = 5) -> int:
+    """Take in people `have` to `want - 1` by the intake, if they are not there yet; returns how many there are now."""
     while have < want:
         count = min(MOST_AT_ONCE, want - have)
         take_in(incoming(have, count, now, each), actor=None, channel="api")
         have += count
-        yield have
+    return have
 
 
 def wire_item(number: int) -> dict[str, object]:

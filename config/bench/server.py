@@ -22,12 +22,22 @@ def serving(database_url: str, *, workers: int = 2, threads: int = 4) -> Iterato
     """Run gunicorn as in production on `database_url`; yields its port and ends it afterwards."""
     port = _free_port()
     environment = os.environ | {
-        "DATABASE_URL": database_url, "PORT": str(port), "BIND": f"127.0.0.1:{port}", "WEB_CONCURRENCY": str(workers), "WEB_THREADS": str(threads),
-        "ALLOWED_HOSTS": "127.0.0.1,localhost", "SECRET_KEY": settings.SECRET_KEY, "DEBUG": "0", "LOG_LEVEL": "WARNING",
+        "DATABASE_URL": database_url,
+        "PORT": str(port),
+        "BIND": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": str(workers),
+        "WEB_THREADS": str(threads),
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "DEBUG": "0",
+        "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "config.bench.settings",
-    }  # fmt: skip
+    }
     process = subprocess.Popen(  # noqa: S603 - our own server
-        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"], cwd=ROOT, env=environment, stdin=subprocess.PIPE
+        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
     )
     try:
         _wait_until_up(port, process)

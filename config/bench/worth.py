@@ -43,8 +43,7 @@ def run(sizes: list[int]) -> Iterator[Result]:
         have = 0
         for size in sorted(sizes):
             grown = size - have
-            for have in grow(have, size, clock.now()):
-                pass
+            have = grow(have, size, clock.now())
             seconds = score_all(size)
             check(LeadScore.objects.count() == size, "not every lead has a score")
             _analyse()
@@ -61,8 +60,18 @@ def run(sizes: list[int]) -> Iterator[Result]:
             score_dirty()
             check(list(before[:500]) == frozen, "scoring the same facts again changed a score")
             yield Result("scan", size, median_ms(scan.seconds), p95_ms(scan.seconds))
-            yield Result("update", size, median_ms(update.seconds), p95_ms(update.seconds), size / (median_ms(update.seconds) / 1000))
-            yield Result("first_score_all", size, seconds * 1000, None, grown / seconds, "update", (seconds * 1000) / median_ms(update.seconds))
+            yield Result(
+                "update", size, median_ms(update.seconds), p95_ms(update.seconds), size / (median_ms(update.seconds) / 1000)
+            )
+            yield Result(
+                "first_score_all",
+                size,
+                seconds * 1000,
+                None,
+                grown / seconds,
+                "update",
+                (seconds * 1000) / median_ms(update.seconds),
+            )
             yield _step(one, size, update, target=None)
             yield _step(thousand, size, update, target=1000.0)
 
@@ -71,7 +80,15 @@ def _step(probe: Probe, size: int, limit: Probe, *, target: float | None) -> Res
     p95 = p95_ms(probe.seconds)
     rate = probe.items / (median_ms(probe.seconds) / 1000)
     return Result(
-        probe.step, size, median_ms(probe.seconds), p95, rate, "update", median_ms(probe.seconds) / median_ms(limit.seconds), target, None if target is None else p95 <= target
+        probe.step,
+        size,
+        median_ms(probe.seconds),
+        p95,
+        rate,
+        "update",
+        median_ms(probe.seconds) / median_ms(limit.seconds),
+        target,
+        None if target is None else p95 <= target,
     )
 
 

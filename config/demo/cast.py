@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
 from handoff.models import Rep
@@ -29,7 +30,9 @@ CAST = (
     Person("Maya Ortiz", "maya@harborline.example", ("marketing", "marketing_ops"), "marketing: criteria, rejections, imports"),
     Person("Hanna Lindqvist", "hanna@harborline.example", ("head_of_marketing",), "head of marketing"),
     Person("Jonas Weber", "jonas@harborline.example", ("head_of_sales",), "head of sales"),
-    Person("Mona Keller", "mona@harborline.example", ("sales_manager",), "sales manager: the team's hand-offs", "Inside sales", True),
+    Person(
+        "Mona Keller", "mona@harborline.example", ("sales_manager",), "sales manager: the team's hand-offs", "Inside sales", True
+    ),
     Person("Ben Hale", "ben@harborline.example", ("rep",), "rep: inbox", "Inside sales", weekly=14, prompt=0.86),
     Person("Chloe Ng", "chloe@harborline.example", ("rep",), "rep", "Inside sales", weekly=14, prompt=0.97),
     Person("Dev Rao", "dev@harborline.example", ("rep",), "rep", "Inside sales", weekly=12, prompt=0.68),
@@ -38,14 +41,21 @@ CAST = (
     Person("Ines Duarte", "ines@harborline.example", ("rep",), "rep", "Inside sales", weekly=14, prompt=0.95),
 )
 ADMINISTRATOR = Person("Ada Brandt", "ada@harborline.example", ("administrator",), "administrator: setup, users, calendars")
-SHOWN = ("maya@harborline.example", "ben@harborline.example", "mona@harborline.example", "jonas@harborline.example", "ada@harborline.example")
+SHOWN = (
+    "maya@harborline.example",
+    "ben@harborline.example",
+    "mona@harborline.example",
+    "jonas@harborline.example",
+    "ada@harborline.example",
+)
 
 
 def create_cast(started_on: date) -> dict[str, User]:
     """Create the people with their roles, team and rep records; returns them by first name in small letters."""
     people: dict[str, User] = {}
+    password = make_password(PASSWORD)  # slow on purpose, so once for all
     for person in (*CAST, ADMINISTRATOR):
-        user = User.objects.create_user(person.email, PASSWORD, full_name=person.name, time_zone="Europe/Berlin")
+        user = User.objects.create(email=person.email, password=password, full_name=person.name, time_zone="Europe/Berlin")
         user.groups.set(Group.objects.filter(name__in=[BY_KEY[role].label for role in person.roles]))
         people[person.name.split()[0].lower()] = user
         if person.team:

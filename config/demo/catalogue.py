@@ -31,25 +31,67 @@ SOURCES = (
 
 ASSETS = (
     # key, name, kind, product, stage, tags, pain, talk track
-    ("empty-miles", "The price of empty miles", "whitepaper", "dispatch", BuyingStage.AWARENESS, ["cost"],
-     "A fifth of all kilometres is driven empty, and nobody sees which.",
-     "Ask what share of their tours comes back empty, and how they know."),
-    ("route-guide", "Route planning in one morning", "ebook", "dispatch", BuyingStage.AWARENESS, ["planning"],
-     "Planning takes the whole morning and is out of date by ten.",
-     "Ask who plans tomorrow's tours, and when they start."),
-    ("dispatch-roi", "Dispatch ROI guide", "roi_guide", "dispatch", BuyingStage.DECISION, ["pricing"],
-     "The saving has to be shown to finance before anyone signs.",
-     "Offer to fill in the sheet together with their own tour data."),
-    ("yard-study", "How Halden cleared the yard", "case_study", "yard", BuyingStage.CONSIDERATION, ["yard"],
-     "Trucks wait at the gate because nobody knows which dock is free.",
-     "Ask how long a truck stands in their yard on a Monday."),
-    ("yard-webinar", "Live: docks without queues", "webinar_attended", "yard", BuyingStage.CONSIDERATION, ["yard"],
-     "Dock times are booked by phone and missed by hours.",
-     "Pick up the question they asked in the webinar."),
-    ("security", "Security and hosting", "security_view", None, BuyingStage.DECISION, ["security"],
-     "IT asks where the data lives.",
-     "Offer a call with our engineer for their IT."),
-)  # fmt: skip
+    (
+        "empty-miles",
+        "The price of empty miles",
+        "whitepaper",
+        "dispatch",
+        BuyingStage.AWARENESS,
+        ["cost"],
+        "A fifth of all kilometres is driven empty, and nobody sees which.",
+        "Ask what share of their tours comes back empty, and how they know.",
+    ),
+    (
+        "route-guide",
+        "Route planning in one morning",
+        "ebook",
+        "dispatch",
+        BuyingStage.AWARENESS,
+        ["planning"],
+        "Planning takes the whole morning and is out of date by ten.",
+        "Ask who plans tomorrow's tours, and when they start.",
+    ),
+    (
+        "dispatch-roi",
+        "Dispatch ROI guide",
+        "roi_guide",
+        "dispatch",
+        BuyingStage.DECISION,
+        ["pricing"],
+        "The saving has to be shown to finance before anyone signs.",
+        "Offer to fill in the sheet together with their own tour data.",
+    ),
+    (
+        "yard-study",
+        "How Halden cleared the yard",
+        "case_study",
+        "yard",
+        BuyingStage.CONSIDERATION,
+        ["yard"],
+        "Trucks wait at the gate because nobody knows which dock is free.",
+        "Ask how long a truck stands in their yard on a Monday.",
+    ),
+    (
+        "yard-webinar",
+        "Live: docks without queues",
+        "webinar_attended",
+        "yard",
+        BuyingStage.CONSIDERATION,
+        ["yard"],
+        "Dock times are booked by phone and missed by hours.",
+        "Pick up the question they asked in the webinar.",
+    ),
+    (
+        "security",
+        "Security and hosting",
+        "security_view",
+        None,
+        BuyingStage.DECISION,
+        ["security"],
+        "IT asks where the data lives.",
+        "Offer a call with our engineer for their IT.",
+    ),
+)
 
 
 def create_catalogue(today: date) -> None:
@@ -59,26 +101,63 @@ def create_catalogue(today: date) -> None:
     products = {"dispatch": dispatch, "yard": yard, None: None}
     start = today - timedelta(days=364)
     Campaign.objects.create(
-        name="Search: route planning", channel=Campaign.Channel.SEARCH, cost=Decimal(38400), starts_on=start, ends_on=today + timedelta(days=60), product=dispatch
+        name="Search: route planning",
+        channel=Campaign.Channel.SEARCH,
+        cost=Decimal(38400),
+        starts_on=start,
+        ends_on=today + timedelta(days=60),
+        product=dispatch,
     )
     Campaign.objects.create(
-        name="Expo Rotterdam", channel=Campaign.Channel.EVENT, cost=Decimal(27500), starts_on=today - timedelta(days=8), ends_on=today - timedelta(days=3), product=yard
+        name="Expo Rotterdam",
+        channel=Campaign.Channel.EVENT,
+        cost=Decimal(27500),
+        starts_on=today - timedelta(days=8),
+        ends_on=today - timedelta(days=3),
+        product=yard,
     )
     Campaign.objects.create(
-        name="Bought list, spring", channel=Campaign.Channel.LIST, cost=Decimal(9800), starts_on=today - timedelta(days=250), ends_on=today - timedelta(days=130), product=dispatch
+        name="Bought list, spring",
+        channel=Campaign.Channel.LIST,
+        cost=Decimal(9800),
+        starts_on=today - timedelta(days=250),
+        ends_on=today - timedelta(days=130),
+        product=dispatch,
     )
     for key, name, kind, product, stage, tags, pain, talk in ASSETS:
         Asset.objects.create(
-            key=key, name=name, kind=kind, product=products[product], buying_stage=stage, tags=tags, pain_points=pain, talk_track=talk,
+            key=key,
+            name=name,
+            kind=kind,
+            product=products[product],
+            buying_stage=stage,
+            tags=tags,
+            pain_points=pain,
+            talk_track=talk,
             url=f"https://harborline.example/{key}",
-        )  # fmt: skip
+        )
     LeadField.objects.create(
-        key="fleet_size", label="Fleet size", type=FieldType.NUMBER, known=Known.INTAKE, position=1, help="Vehicles, from the form."
+        key="fleet_size",
+        label="Fleet size",
+        type=FieldType.NUMBER,
+        known=Known.INTAKE,
+        position=1,
+        help="Vehicles, from the form.",
     )
     LeadField.objects.create(
-        key="buying_horizon", label="Wants to decide", type=FieldType.CHOICE, known=Known.INTAKE, position=2,
-        choices=["This quarter", "This year", "Just looking"], help="Asked on the demo form.",
-    )  # fmt: skip
+        key="buying_horizon",
+        label="Wants to decide",
+        type=FieldType.CHOICE,
+        known=Known.INTAKE,
+        position=2,
+        choices=["This quarter", "This year", "Just looking"],
+        help="Asked on the demo form.",
+    )
     LeadField.objects.create(
-        key="current_tool", label="Tool in use today", type=FieldType.TEXT, known=Known.AFTER, position=3, help="Learnt in the first call."
+        key="current_tool",
+        label="Tool in use today",
+        type=FieldType.TEXT,
+        known=Known.AFTER,
+        position=3,
+        help="Learnt in the first call.",
     )

@@ -14,38 +14,81 @@ SERVED = ["DE", "NL", "AT", "CH", "FR", "SE", "GB", "PL"]
 
 
 def _test(key: str, label: str, points: int, when: dict[str, Any], dimension: str = "fit", why: str = "") -> dict[str, Any]:
-    return {"key": key, "label": label, "dimension": dimension, "shape": "test", "points": points, "when": {"all": [when]}, "why": why}
+    return {
+        "key": key,
+        "label": label,
+        "dimension": dimension,
+        "shape": "test",
+        "points": points,
+        "when": {"all": [when]},
+        "why": why,
+    }
 
 
 def _tally(key: str, label: str, points: int, kinds: list[str], days: int, **more: Any) -> dict[str, Any]:
     return {
-        "key": key, "label": label, "dimension": "engagement", "shape": "tally", "points": points,
-        "event": {"kinds": kinds, "assets": [], "campaigns": []}, "days": days, "award": "once", "freq_min": 1, **more,
-    }  # fmt: skip
+        "key": key,
+        "label": label,
+        "dimension": "engagement",
+        "shape": "tally",
+        "points": points,
+        "event": {"kinds": kinds, "assets": [], "campaigns": []},
+        "days": days,
+        "award": "once",
+        "freq_min": 1,
+        **more,
+    }
 
 
 FIRST: tuple[dict[str, Any], ...] = (
     _test("size", "Company size 20 to 5,000", 14, {"field": "company.employees", "op": "between", "low": 20, "high": 5000}),
     _test("industry", "Industry on the target list", 14, {"field": "company.industry", "op": "in", "values": TARGETS}),
-    _test("decider", "Decides or advises", 12, {"field": "lead.seniority", "op": "in", "values": ["owner", "c_level", "vp", "director", "manager"]}),
+    _test(
+        "decider",
+        "Decides or advises",
+        12,
+        {"field": "lead.seniority", "op": "in", "values": ["owner", "c_level", "vp", "director", "manager"]},
+    ),
     _test("country", "Country we serve", 6, {"field": "lead.country", "op": "in", "values": SERVED}),
-    _test("free_mail", "Free mail address", -8, {"field": "lead.email_domain", "op": "in", "values": ["gmail.com", "gmx.de", "outlook.com", "web.de"]}),
+    _test(
+        "free_mail",
+        "Free mail address",
+        -8,
+        {"field": "lead.email_domain", "op": "in", "values": ["gmail.com", "gmx.de", "outlook.com", "web.de"]},
+    ),
     _tally("demo", "Requested a demo", 24, ["demo_request", "contact_request"], 90),
     _tally("pricing", "Viewed pricing", 12, ["pricing_view"], 30, award="each", freq_max=2),
-    _tally("content", "Took content", 9, ["ebook", "whitepaper", "case_study", "roi_guide"], 180, award="each", freq_max=4, half_life=60, cap=20),
+    _tally(
+        "content",
+        "Took content",
+        9,
+        ["ebook", "whitepaper", "case_study", "roi_guide"],
+        180,
+        award="each",
+        freq_max=4,
+        half_life=60,
+        cap=20,
+    ),
     _tally("webinar", "Attended a webinar", 10, ["webinar_attended"], 120),
     _tally("event", "Met us at an event", 10, ["event_visit"], 120),
     _tally("site", "Looked around the site", 2, ["page_view", "product_view", "security_view"], 60, award="each", freq_max=5),
     _tally("unsubscribed", "Unsubscribed", -20, ["unsubscribed"], 365),
-)  # fmt: skip
+)
 GATE = {
-    "key": "competitor", "label": "Works for a competitor",
+    "key": "competitor",
+    "label": "Works for a competitor",
     "when": {"any": [{"field": "company.is_competitor", "op": "is", "value": True}]},
-}  # fmt: skip
+}
 DECISION = {
-    "kind": "total", "tiers": ["D", "C", "B", "A"], "edges": [30, 60, 80], "mql_from": "B",
-    "mqo": {"tiers": ["A"], "when": {"any": [{"event": {"kinds": ["demo_request", "contact_request"]}, "days": 30, "at_least": 1}]}},
-}  # fmt: skip
+    "kind": "total",
+    "tiers": ["D", "C", "B", "A"],
+    "edges": [30, 60, 80],
+    "mql_from": "B",
+    "mqo": {
+        "tiers": ["A"],
+        "when": {"any": [{"event": {"kinds": ["demo_request", "contact_request"]}, "days": 30, "at_least": 1}]},
+    },
+}
 
 
 def activate_first_model(people: dict[str, User]) -> ModelVersion:
@@ -64,14 +107,26 @@ def replace_model(people: dict[str, User]) -> None:
     """Half a year later: small firms wasted the reps' time, so size counts more and starts higher."""
     maya, jonas = people["maya"], people["jonas"]
     draft = create_draft(ScoringModel.objects.get(), actor=maya)
-    _change(draft, "size", maya, label="Company size 50 to 5,000", points=18,
-            when={"all": [{"field": "company.employees", "op": "between", "low": 50, "high": 5000}]})  # fmt: skip
+    _change(
+        draft,
+        "size",
+        maya,
+        label="Company size 50 to 5,000",
+        points=18,
+        when={"all": [{"field": "company.employees", "op": "between", "low": 50, "high": 5000}]},
+    )
     add_criterion(
         draft,
-        _test("tiny", "Fewer than 20 people", -18, {"field": "company.employees", "op": "between", "high": 19}, why="Two of three rejects were too small."),
+        _test(
+            "tiny",
+            "Fewer than 20 people",
+            -18,
+            {"field": "company.employees", "op": "between", "high": 19},
+            why="Two of three rejects were too small.",
+        ),
         actor=jonas,
         rev=draft.rev,
-    )  # fmt: skip
+    )
     _change(draft, "site", maya, points=1)
     reason = "Half of all rejects said too small: size starts at 50, and very small firms lose points."
     activate_version(draft, actor=jonas, rev=draft.rev, reason=reason, wave=Activation.Wave.NONE)
@@ -83,7 +138,12 @@ def open_next_draft(people: dict[str, User]) -> None:
     draft = create_draft(ScoringModel.objects.get(), actor=maya)
     _change(draft, "content", ben, points=6)
     horizon = {"field": "custom.buying_horizon", "op": "in", "values": ["This quarter"]}
-    add_criterion(draft, _test("soon", "Wants to decide this quarter", 12, horizon, why="Asked on the demo form."), actor=maya, rev=draft.rev)
+    add_criterion(
+        draft,
+        _test("soon", "Wants to decide this quarter", 12, horizon, why="Asked on the demo form."),
+        actor=maya,
+        rev=draft.rev,
+    )
 
 
 def _change(draft: ModelVersion, key: str, actor: User, **changes: Any) -> None:

@@ -1,6 +1,7 @@
-"""The year itself: people come in, are judged, handed over, answered and won or lost, each by the portal's own verbs at its own time."""
+"""The year itself: people come in, are judged, handed over, answered, won or lost, by the portal's own verbs at their time."""
 
 import heapq
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -19,6 +20,7 @@ from handoff.actions.opening import open_handoffs
 from handoff.actions.reviewing import review_rejection
 from handoff.actions.seen import mark_seen
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
+from handoff.businesstime import Calendar, add
 from handoff.defaults import install_defaults
 from handoff.models import Attempt, Handoff, Leave, RejectionReview
 from handoff.routing import route_waiting
@@ -31,9 +33,16 @@ from leads.notify.outbox import deliver
 from scoring.rescoring import score_dirty
 
 DAY = timedelta(days=1)
+OFFICE = Calendar.of("Europe/Berlin", {day: [[540, 1020]] for day in range(5)}, {})
 # How many come in a week, by month: quiet in summer and around New Year, busy in spring and autumn.
 SEASON = (0.7, 1.0, 1.25, 1.15, 1.05, 0.85, 0.6, 0.6, 1.2, 1.3, 1.2, 0.55)
-FIRST_CALL_WORDS = ("Reached the assistant, call again", "Short call, wants figures", "Left a message", "Nice talk, open to a demo", "")
+FIRST_CALL_WORDS = (
+    "Reached the assistant, call again",
+    "Short call, wants figures",
+    "Left a message",
+    "Nice talk, open to a demo",
+    "",
+)
 LOST_REASONS = ("price", "competitor_won", "no_need")
 
 
@@ -143,11 +152,20 @@ class Story:
         """What somebody does: the first thing by which they came, then the more the warmer they are."""
         doings = [(arrives, source.first, {"whitepaper": "empty-miles", "ebook": "route-guide"}.get(source.first, ""))]
         repertoire = (
-            ("page_view", "", 0.9), ("product_view", "", 0.7), ("email_open", "", 0.8), ("email_click", "", 0.45), ("ebook", "route-guide", 0.25),
-            ("whitepaper", "empty-miles", 0.3), ("case_study", "yard-study", 0.25), ("webinar_attended", "yard-webinar", 0.3),
-            ("pricing_view", "", 0.42), ("pricing_view", "", 0.3), ("roi_guide", "dispatch-roi", 0.22), ("security_view", "security", 0.14),
+            ("page_view", "", 0.9),
+            ("product_view", "", 0.7),
+            ("email_open", "", 0.8),
+            ("email_click", "", 0.45),
+            ("ebook", "route-guide", 0.25),
+            ("whitepaper", "empty-miles", 0.3),
+            ("case_study", "yard-study", 0.25),
+            ("webinar_attended", "yard-webinar", 0.3),
+            ("pricing_view", "", 0.42),
+            ("pricing_view", "", 0.3),
+            ("roi_guide", "dispatch-roi", 0.22),
+            ("security_view", "security", 0.14),
             ("demo_request", "", 0.22),
-        )  # fmt: skip
+        )
         at = arrives
         for kind, asset, chance in repertoire:
             if self.rng.random() < chance * (0.2 + 1.1 * heat):
@@ -187,12 +205,22 @@ class Story:
         ticks = [tick for tick in ticks if tick < self.now]
         return [*ticks, self.now - timedelta(minutes=4)]
 
-    def _intake(self, tick: datetime, arrivals: list[Prospect], doings: list[tuple[Prospect, datetime, str, str]], campaigns: dict[str, int]) -> None:
+    def _intake(
+        self,
+        tick: datetime,
+        arrivals: list[Prospect],
+        doings: list[tuple[Prospect, datetime, str, str]],
+        campaigns: dict[str, int],
+    ) -> None:
         items = [self._incoming(one, tick, campaigns) for one in arrivals]
         if items:
             take_in(items, actor=None, channel="api")
         later = [
-            AboutLead(who=Who(email=one.contact.email), activity=IncomingActivity(kind=kind, occurred_at=at, asset=asset), raw={"kind": kind})
+            AboutLead(
+                who=Who(email=one.contact.email),
+                activity=IncomingActivity(kind=kind, occurred_at=at, asset=asset),
+                raw={"kind": kind},
+            )
             for one, at, kind, asset in doings
         ]
         if later:
@@ -205,11 +233,19 @@ class Story:
     def _incoming(self, one: Prospect, tick: datetime, campaigns: dict[str, int]) -> Incoming:
         firm, contact = one.contact.firm, one.contact
         values: dict[str, object] = {
-            "lead.first_name": contact.first, "lead.last_name": contact.last, "lead.email": contact.email, "lead.phone": contact.phone,
-            "lead.job_title": contact.title, "lead.country": firm.country, "company.name": firm.name, "company.domain": firm.domain,
-            "company.industry": firm.industry, "company.employees": firm.employees, "company.country": firm.country,
+            "lead.first_name": contact.first,
+            "lead.last_name": contact.last,
+            "lead.email": contact.email,
+            "lead.phone": contact.phone,
+            "lead.job_title": contact.title,
+            "lead.country": firm.country,
+            "company.name": firm.name,
+            "company.domain": firm.domain,
+            "company.industry": firm.industry,
+            "company.employees": firm.employees,
+            "company.country": firm.country,
             "lead.product_interest": "yard" if one.source.key in ("Trade show", "Webinar") else "dispatch",
-        }  # fmt: skip
+        }
         if firm.is_competitor:
             values["company.is_competitor"] = True
         if firm.is_customer:
@@ -217,7 +253,9 @@ class Story:
         if self.rng.random() < 0.45:
             values["custom.fleet_size"] = max(1, int(firm.employees * self.rng.uniform(0.05, 0.4)))
         if one.source.first in ("form_submit", "contact_request"):
-            values["custom.buying_horizon"] = self.rng.choices(["This quarter", "This year", "Just looking"], [one.heat, 0.4, 1 - one.heat])[0]
+            values["custom.buying_horizon"] = self.rng.choices(
+                ["This quarter", "This year", "Just looking"], [one.heat, 0.4, 1 - one.heat]
+            )[0]
         return Incoming(
             values=values,
             activities=[IncomingActivity(kind=kind, occurred_at=at, asset=asset) for at, kind, asset in one.doings if at <= tick],
@@ -274,7 +312,9 @@ class Story:
         if firm.employees < 30 and roll < 0.85:
             return "too_small", self.rng.choice(["", f"{firm.employees} people, two vans", "One-man show"])
         if world.TITLES[title][1] < 0.32 and roll < 0.7:
-            return "wrong_person", self.rng.choice(["", "No say in buying", "Doing a thesis" if title == "Student" else "Sent me to their boss"])
+            return "wrong_person", self.rng.choice(
+                ["", "No say in buying", "Doing a thesis" if title == "Student" else "Sent me to their boss"]
+            )
         if world.INDUSTRIES[firm.industry][1] < 0.2 and roll < 0.75:
             return "wrong_industry", ""
         if firm.country not in world.SERVED and roll < 0.8:
@@ -314,7 +354,13 @@ class Story:
             channel = self.rng.choice([Attempt.Channel.CALL, Attempt.Channel.CALL, Attempt.Channel.MAIL])
             missed = self.rng.choice([Attempt.Result.NO_ANSWER, Attempt.Result.LEFT_MESSAGE])
             result = Attempt.Result.REACHED if reached else missed
-            log_attempt(handoff, actor=handoff.owner, channel=channel, result=result, note=self.rng.choice(FIRST_CALL_WORDS) if reached else "")
+            log_attempt(
+                handoff,
+                actor=handoff.owner,
+                channel=channel,
+                result=result,
+                note=self.rng.choice(FIRST_CALL_WORDS) if reached else "",
+            )
 
     def _give_up(self, pk: int) -> None:
         handoff = self._owned(pk, HandoffState.ACCEPTED, HandoffState.CONTACTED)
@@ -374,18 +420,31 @@ class Story:
 
     def _review(self) -> None:
         maya = self.people["maya"]
-        waiting = Handoff.objects.filter(state=HandoffState.REJECTED, review=None, undo_until__lt=clock.now()).select_related("reason", "lead")
-        for handoff in waiting.order_by("answered_at")[:30]:
+        waiting = Handoff.objects.filter(state=HandoffState.REJECTED, review=None, undo_until__lt=clock.now()).select_related(
+            "reason", "lead"
+        )
+        for handoff in waiting.select_related("reason", "lead").order_by("answered_at")[:30]:
             code = handoff.reason.code if handoff.reason else ""
             roll = self.rng.random()
             if roll < 0.12:
                 continue
             if code == "bad_timing":
                 returns = (clock.now() + self.rng.uniform(30, 100) * DAY).date()
-                review_rejection(handoff, actor=maya, verdict=RejectionReview.Verdict.RECYCLE, note="Back with the spring webinar", return_on=returns)
+                review_rejection(
+                    handoff,
+                    actor=maya,
+                    verdict=RejectionReview.Verdict.RECYCLE,
+                    note="Back with the spring webinar",
+                    return_on=returns,
+                )
                 self._plan_return(handoff, returns.toordinal())
             elif roll < 0.2 and code in ("wrong_person", "too_small"):
-                review_rejection(handoff, actor=maya, verdict=RejectionReview.Verdict.DISPUTE, note="Meets what we agreed in May: please look again")
+                review_rejection(
+                    handoff,
+                    actor=maya,
+                    verdict=RejectionReview.Verdict.DISPUTE,
+                    note="Meets what we agreed in May: please look again",
+                )
             else:
                 review_rejection(handoff, actor=maya, verdict=RejectionReview.Verdict.AGREE)
 
@@ -419,8 +478,6 @@ def deliver_work(at: datetime) -> int:
 
 
 def _first_tick(ticks: list[datetime], at: datetime) -> datetime | None:
-    from bisect import bisect_left
-
     place = bisect_left(ticks, at)
     return ticks[place] if place < len(ticks) else None
 
@@ -433,7 +490,4 @@ def _at_work(at: datetime) -> datetime:
 
 def _working_hours_later(start: datetime, hours: float) -> datetime:
     """About `hours` of working time after `start`, on the team's calendar of 9 to 17 in Berlin."""
-    from handoff.businesstime import Calendar, add
-
-    weekly = {day: [[540, 1020]] for day in range(5)}
-    return add(Calendar.of("Europe/Berlin", weekly, {}), start, timedelta(hours=hours))
+    return add(OFFICE, start, timedelta(hours=hours))

@@ -15,24 +15,37 @@ INDUSTRIES = {
     "Public sector": (0.05, 0.10),
     "Software": (0.07, 0.15),
 }
-COUNTRIES = {"DE": 0.34, "NL": 0.16, "AT": 0.08, "CH": 0.07, "FR": 0.09, "SE": 0.07, "GB": 0.10, "PL": 0.05, "US": 0.03, "BR": 0.01}
+COUNTRIES = {
+    "DE": 0.34,
+    "NL": 0.16,
+    "AT": 0.08,
+    "CH": 0.07,
+    "FR": 0.09,
+    "SE": 0.07,
+    "GB": 0.10,
+    "PL": 0.05,
+    "US": 0.03,
+    "BR": 0.01,
+}
 SERVED = frozenset({"DE", "NL", "AT", "CH", "FR", "SE", "GB", "PL"})
 DIALLING = {"DE": "+49 30 ", "NL": "+31 20 ", "AT": "+43 1 ", "CH": "+41 44 ", "FR": "+33 1 ", "SE": "+46 8 ", "GB": "+44 20 ",
             "PL": "+48 22 ", "US": "+1 212 ", "BR": "+55 11 "}  # fmt: skip
 FIRST = (
-    "Anna Ben Carla David Elif Felix Greta Hugo Ivy Jan Katrin Luis Maria Nils Olga Paul Quentin Rosa Sven Tara Ugo Vera Wim Yara Zoe "
-    "Aisha Bruno Chiara Dario Emma Finn Gina Henrik Ida Jonas Kofi Lena Marek Noor Oskar Priya Rafael Sara Tom Ulla Viktor Wanda"
+    "Anna Ben Carla David Elif Felix Greta Hugo Ivy Jan Katrin Luis Maria Nils Olga Paul Quentin Rosa Sven Tara Ugo Vera "
+    "Wim Yara Zoe Aisha Bruno Chiara Dario Emma Finn Gina Henrik Ida Jonas Kofi Lena Marek Noor Oskar Priya Rafael Sara "
+    "Tom Ulla Viktor Wanda"
 ).split()
 LAST = (
-    "Okafor Fischer Lindholm Moreau Novak Patel Brandt Silva Haddad Weber Janssen Kowalski Rossi Schmid Becker Dubois Larsen Meyer "
-    "Nowak Olsen Peters Richter Santos Tanaka Ulrich Visser Wagner Yilmaz Zeller Adler Bakker Costa Dietrich Ekholm Fuchs Gruber "
-    "Hansen Ivanov Jensen Keller Lehmann Maurer Nilsson Ortega Pohl Quist Roth Steiner Thomsen Vogel"
+    "Okafor Fischer Lindholm Moreau Novak Patel Brandt Silva Haddad Weber Janssen Kowalski Rossi Schmid Becker Dubois "
+    "Larsen Meyer Nowak Olsen Peters Richter Santos Tanaka Ulrich Visser Wagner Yilmaz Zeller Adler Bakker Costa "
+    "Dietrich Ekholm Fuchs Gruber Hansen Ivanov Jensen Keller Lehmann Maurer Nilsson Ortega Pohl Quist Roth Steiner "
+    "Thomsen Vogel"
 ).split()
 STEMS = (
-    "Northwind Quillon Vantage Pinewood Brightwater Halden Tessera Larkspur Ironbridge Cobalt Meridian Osprey Foundry Evergreen Dovetail "
-    "Copperline Granite Hollow Oak Juniper Kestrel Lumen Marlow Nordhaven Orchard Pelican Quarry Redstone Silverlake Tidewater Umber "
-    "Valemont Westgate Yarrow Zephyr Alder Birchfield Cedar Driftwood Elmhurst Fairway Glenrock Harvest Inkwell Jasper Kingfisher "
-    "Lakeshore Millbrook Newport Oakmont Palisade"
+    "Northwind Quillon Vantage Pinewood Brightwater Halden Tessera Larkspur Ironbridge Cobalt Meridian Osprey Foundry "
+    "Evergreen Dovetail Copperline Granite Hollow Oak Juniper Kestrel Lumen Marlow Nordhaven Orchard Pelican Quarry "
+    "Redstone Silverlake Tidewater Umber Valemont Westgate Yarrow Zephyr Alder Birchfield Cedar Driftwood Elmhurst "
+    "Fairway Glenrock Harvest Inkwell Jasper Kingfisher Lakeshore Millbrook Newport Oakmont Palisade"
 ).split()
 ENDINGS = {
     "Logistics": ("Freight", "Logistics", "Cargo", "Transport"),
