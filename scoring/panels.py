@@ -17,6 +17,7 @@ from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluate
 from scoring.facts import load_facts, longest_window
 from scoring.holds import HOLD_WORDS
+from scoring.kept_back import import_card
 from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, ScoreChange, ScoringModel
 from scoring.rescoring import score_now
 from scoring.vocabulary import load_wording
@@ -241,4 +242,5 @@ def connect() -> None:
     )
     slots.api_sections["score"] = api_section
     slots.import_forecasts.append(import_forecast)
+    slots.import_cards.append((10, "scoring/_import_kept_back.html", import_card))
     slots.score_now.append(score_now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F
 
 from leads.actions.stage import change_stage
 from leads.choices import Stage
@@ -18,6 +18,7 @@ from scoring.slots import slots
 Cause = ScoreChange.Cause
 Kind = Qualification.Kind
 
+MOST_PROMOTED = 2000  # a pass; the others a second later
 WEEKLY_UNKNOWN = 25  # released a week by a spread wave where nobody knows what the reps can take
 
 
@@ -111,12 +112,13 @@ def release_renewed(lead_ids: Sequence[int], at: datetime) -> int:
 
 
 def promote_released(at: datetime) -> list[int]:
-    """Move leads with an open, released MQL qualification to the stage MQL, from wherever they may; answers the moved ones."""
+    """Move leads with an open, released MQL qualification to the stage MQL, from wherever they may; answers the moved ones.
+
+    A lead whose stage somebody changed since the release is left alone.
+    """
+    stages = sources_of(Stage.MQL) - {Stage.SAL, Stage.SQL, Stage.REJECTED}
     waiting = Qualification.objects.filter(
-        closed_at=None,
-        release_at__lte=at,
-        kind=Kind.MQL,
-        lead__stage__in=sources_of(Stage.MQL) - {Stage.SAL, Stage.SQL, Stage.REJECTED},
+        closed_at=None, release_at__lte=at, kind=Kind.MQL, lead__stage__in=stages, lead__stage_since__lte=F("release_at")
     )
-    ids = list(waiting.order_by("lead_id").values_list("lead_id", flat=True).distinct()[:2000])
+    ids = list(waiting.order_by("lead_id").values_list("lead_id", flat=True).distinct()[:MOST_PROMOTED])
     return change_stage(ids, Stage.MQL, actor=None, reason="Meets the criteria", at=at) if ids else []

@@ -1,10 +1,12 @@
 from django.urls import URLPattern, path
 
+from scoring.kept_back import import_release
 from scoring.views import conversion, draft, forms, versions
 
 DRAFT = "criteria/drafts/<int:pk>/"
 
 urlpatterns: list[URLPattern] = [
+    path("leads/imports/<int:pk>/hand-over/", import_release, name="import-release"),
     path("criteria/", versions.criteria, name="criteria"),
     path("criteria/begin/", versions.criteria_begin, name="criteria-begin"),
     path("criteria/versions/<int:pk>/", versions.criteria_version, name="criteria-version"),

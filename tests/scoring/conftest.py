@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
@@ -11,9 +12,17 @@ from tests.builders import Builders
 from tests.scoring.samples import TOTAL, a_tally
 
 
+def clear_scores() -> None:
+    """Empty the table of scores, which Django does not manage and so does not flush between tests that commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM scoring_leadscore")
+
+
 @pytest.fixture
 def agree(db: None) -> Callable[..., ModelVersion]:
     """`agree(criterion, ..., gates=[...], decision={...})`: a version of these parts in force, replacing the last one."""
+
+    clear_scores()
 
     def put_into_force(*criteria: dict[str, Any], name: str = "Main", wave: str = "now", **parts: Any) -> ModelVersion:
         from scoring.actions.versions import _write_content

@@ -1,5 +1,6 @@
 """Two people, or two workers, at the same moment, on connections of their own."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,10 +11,12 @@ from leads import clock
 from leads.errors import AccordError, Conflict
 from leads.models import Activity
 from leads.revisions import touch_revisions
+from leads.roles import sync_roles
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.versions import activate_version, create_model
 from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
 from scoring.rescoring import score_dirty, score_now
+from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_tally, a_test, clause
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,10 +25,11 @@ SIZE = a_test("size", 15, clause("company.employees", "between", low=100))
 
 
 @pytest.fixture(autouse=True)
-def _roles() -> None:
-    from leads.roles import sync_roles
-
+def _clean() -> Iterator[None]:
     sync_roles()
+    clear_scores()
+    yield
+    clear_scores()
 
 
 def at_once(*verbs: Any) -> list[Any]:

@@ -419,3 +419,19 @@ def test_leads_that_are_gone_are_left_out(make: Builders, agree: Agree) -> None:
     agree(SIZE)
     score_now([2**40])
     assert LeadState.objects.count() == 0
+
+
+def test_a_lead_somebody_moved_since_it_was_released_is_left_where_it_is(
+    make: Builders, agree: Agree, did: Did, clock: Any
+) -> None:
+    agree(DEMO)
+    lead = make.lead()
+    did(lead, "demo_request", NOW)
+    drain()
+    clock.advance(timedelta(hours=1))
+    lead.refresh_from_db()
+    change_stage(lead, Stage.PROSPECT, actor=None, reason="Went to the account owner")
+    drain()
+    score_dirty()
+    lead.refresh_from_db()
+    assert lead.stage == Stage.PROSPECT
