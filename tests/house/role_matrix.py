@@ -90,6 +90,7 @@ ROWS: dict[str, Row] = {
     "admin:import-undo": Row(IMPORTERS, of=run, post={}),
     "admin:import-retry": Row(IMPORTERS, of=run, post={}),
     "admin:import-discard": Row(IMPORTERS, of=run, post={}),
+    "admin:import-release": Row(IMPORTERS, of=run, post={}),
     "admin:import-refused": Row(IMPORTERS, of=run),
     "admin:import-refused-download": Row(IMPORTERS, of=run),
     "admin:import-refused-correct": Row(IMPORTERS, of=lambda world: [world.run.pk, world.refusal.line]),

@@ -1,4 +1,4 @@
-"""Every address of the portal, asked by everybody: anonymous, two reps, a sales manager, marketing, an administrator, an outsider."""
+"""Every address of the portal, asked by everybody: two reps, a sales manager, marketing, an administrator, and strangers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def world(work, cast, client_of, settings, tmp_path):
     reject_handoff(rejected, actor=cast.rep, reason=reason, note="Not our market.")
     run = ImportRun.objects.get(
         pk=client_of(cast.marketing_ops)
-        .post(reverse("admin:import-create"), {"kind": "leads", "file": SimpleUploadedFile("a.csv", b"Email,Name\na@b.test,A B\n")})
+        .post(
+            reverse("admin:import-create"), {"kind": "leads", "file": SimpleUploadedFile("a.csv", b"Email,Name\na@b.test,A B\n")}
+        )
         .headers["Location"]
         .split("/")[3]
     )
@@ -121,7 +123,9 @@ def test_set_up_is_open_to_those_who_keep_it(world):
             if person == "other_rep":  # a rep is a rep here
                 continue
             response = client.get(reverse(page.name, args=args))
-            inside = response.status_code == 200 or (response.status_code == 302 and "/login/" not in response.headers["Location"])
+            inside = response.status_code == 200 or (
+                response.status_code == 302 and "/login/" not in response.headers["Location"]
+            )
             if verb == "history":
                 inside = person in allowed if response.status_code in (302, 404) else inside
             if inside != (person in allowed):

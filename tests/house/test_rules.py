@@ -83,7 +83,11 @@ def test_no_naive_datetimes():
         for place, node in nodes(ast.Call)
         if (dotted(node.func).endswith(("datetime.utcnow", "datetime.utcfromtimestamp", "date.today")))
         or (dotted(node.func).endswith("datetime.now") and not node.args and not node.keywords)
-        or (dotted(node.func) in ("datetime", "datetime.datetime") and len(node.args) < 8 and "tzinfo" not in {k.arg for k in node.keywords})
+        or (
+            dotted(node.func) in ("datetime", "datetime.datetime")
+            and len(node.args) < 8
+            and "tzinfo" not in {k.arg for k in node.keywords}
+        )
     ]
     assert wrong == []
 

@@ -21,7 +21,7 @@ from config import embedded
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("DATABASE_URL", "SECRET_KEY", "VAR_DIR", "EMAIL_URL", "SITE_URL", "LOG_LEVEL", "PORT")
+OURS = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "SECRET_KEY", "VAR_DIR", "EMAIL_URL", "SITE_URL", "LOG_LEVEL", "PORT")
 
 
 def free_port():
@@ -36,7 +36,8 @@ class Portal:
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "portal", "--no-demo", "--port", str(self.port)],
-            cwd=ROOT, env=environment | {"VAR_DIR": str(folder)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more,
+            cwd=ROOT, env=environment | {"VAR_DIR": str(folder)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more,
         )  # fmt: skip
         self.said = ""
 

@@ -24,7 +24,13 @@ NOT_FOR_PEOPLE = {"DJANGO_SETTINGS_MODULE", "PGOPTIONS", "BIND"}
 def run(*command, **environment):
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "PYTHONDONTWRITEBYTECODE")}
     return subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

@@ -181,10 +181,9 @@ class Worker:
             child.start()
 
     def run(self) -> None:
+        from handoff.defaults import install_defaults
         from handoff.sweep import sweep
-
-        self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
-        logger.info("the worker runs")
+        from handoff.tasks import ensure_schedule
 
         def step() -> int:
             fired = sweep()
@@ -192,6 +191,10 @@ class Worker:
             return fired
 
         try:
+            install_defaults()
+            ensure_schedule()
+            self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
+            logger.info("the worker runs")
             repeat("sweeper", self.stop, step, pulse=Pulse("sweeper"), pause=0.5)
         finally:
             self.stop.set()
