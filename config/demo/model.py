@@ -1,4 +1,4 @@
-"""What Harborline's two sides agreed: a first model, a better one after half a year, and the next draft."""
+"""What Harborline's two sides agreed: a first model, a better one some weeks later, and the next draft."""
 
 from typing import Any
 
@@ -92,19 +92,21 @@ DECISION = {
 
 
 def activate_first_model(people: dict[str, User]) -> ModelVersion:
-    """The first agreement, in force from the first day."""
+    """The first agreement, in force from the first day; nobody of the past is handed over by it."""
     maya, jonas = people["maya"], people["jonas"]
     version = create_model("Harborline standard", actor=maya, start="empty")
     for data in FIRST:
         add_criterion(version, data, actor=maya, rev=version.rev)
     add_gate(version, GATE, actor=jonas, rev=version.rev)
     set_decision(version, DECISION, actor=jonas, rev=version.rev)
-    activate_version(version, actor=jonas, rev=version.rev, reason="Agreed in the kick-off of both teams.")
+    activate_version(
+        version, actor=jonas, rev=version.rev, reason="Agreed in the kick-off of both teams.", wave=Activation.Wave.NONE
+    )
     return version
 
 
 def replace_model(people: dict[str, User]) -> None:
-    """Half a year later: small firms wasted the reps' time, so size counts more and starts higher."""
+    """Some weeks later: small firms wasted the reps' time, so size counts more and starts higher."""
     maya, jonas = people["maya"], people["jonas"]
     draft = create_draft(ScoringModel.objects.get(), actor=maya)
     _change(

@@ -1,9 +1,10 @@
-"""The year itself: people come in, are judged, handed over, answered, won or lost, by the portal's own verbs at their time."""
+"""The year itself. Ten weeks ago Harborline began with Accord and brought the history of its old system along, outcomes included;
+since then people come in, are judged, handed over, answered, won or lost, each by the portal's own verbs at its time."""
 
 import heapq
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
@@ -27,12 +28,13 @@ from handoff.routing import route_waiting
 from handoff.states import HandoffState
 from leads import clock
 from leads.intake.batch import take_in, take_in_activities
-from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, Who
+from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Who
 from leads.models import Campaign, Outbox, User
 from leads.notify.outbox import deliver
 from scoring.rescoring import score_dirty
 
 DAY = timedelta(days=1)
+LIVE = timedelta(weeks=10)
 OFFICE = Calendar.of("Europe/Berlin", {day: [[540, 1020]] for day in range(5)}, {})
 # How many come in a week, by month: quiet in summer and around New Year, busy in spring and autumn.
 SEASON = (0.7, 1.0, 1.25, 1.15, 1.05, 0.85, 0.6, 0.6, 1.2, 1.3, 1.2, 0.55)
@@ -64,6 +66,7 @@ class Story:
         self.rng = Random(seed)  # noqa: S311 - invented data, no secret
         self.now = now
         self.start = (now - 364 * DAY).replace(hour=6, minute=0, second=0, microsecond=0)
+        self.live_from = (now - LIVE).replace(hour=6, minute=0, second=0, microsecond=0)
         self.size = leads
         self._steps: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
@@ -73,13 +76,17 @@ class Story:
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Write the whole year; `say` hears about the progress."""
-        with clock.frozen(self.start):
+        with clock.frozen(self.live_from):
             self.people = cast.create_cast(self.start.date())
             install_defaults(zone="Europe/Berlin")
             catalogue.create_catalogue(self.now.date())
-            activate_first_model(self.people)
         prospects = self._prospects()
         self.by_email = {one.contact.email: one for one in prospects}
+        with clock.frozen(self.live_from):
+            self._bring_history([one for one in prospects if one.arrives < self.live_from])
+            activate_first_model(self.people)
+            while score_dirty():
+                pass
         self._plan_intake(prospects)
         self._plan_people()
         months = set()
@@ -175,6 +182,35 @@ class Story:
             doings.append((at + DAY, "unsubscribed", ""))
         return doings
 
+    # The history of the old system
+
+    def _bring_history(self, prospects: list[Prospect]) -> None:
+        """Who came in before, with what they did until now and what became of them, as one import would bring it."""
+        campaigns = dict(Campaign.objects.values_list("name", "pk"))
+        items = []
+        for one in prospects:
+            incoming = self._incoming(one, self.live_from, campaigns)
+            items.append(replace(incoming, outcome=self._old_outcome(one)))
+        for first in range(0, len(items), MOST_AT_ONCE):
+            take_in(items[first : first + MOST_AT_ONCE], actor=None, channel="import")
+
+    def _old_outcome(self, one: Prospect) -> IncomingOutcome | None:
+        """What the old system says became of somebody; None for those nobody ever called."""
+        at = one.arrives + self.rng.uniform(2, 12) * DAY
+        called = one.heat + 0.4 * one.contact.quality + self.rng.uniform(-0.15, 0.15) > 0.62
+        if not called or at >= self.live_from:
+            return None
+        objection = self._objection(one)
+        if objection:
+            return IncomingOutcome("rejected", at=at, reason=objection[0])
+        appetite = self._appetite(one)
+        at += self.rng.uniform(18, 85) * DAY
+        if at >= self.live_from:
+            return None
+        if self.rng.random() < appetite * 0.62:
+            return IncomingOutcome("won", at=at, amount=self._amount(one.contact.firm.employees))
+        return IncomingOutcome("lost", at=at, reason=self.rng.choice(LOST_REASONS))
+
     def _plan_intake(self, prospects: list[Prospect]) -> None:
         """Three deliveries a week for the distant past, three a day lately: what happened since the last one comes in."""
         campaigns = dict(Campaign.objects.values_list("name", "pk"))
@@ -185,10 +221,13 @@ class Story:
             arrival = _first_tick(ticks, one.arrives)
             if arrival is None:
                 continue
-            arrivals[arrival].append(one)
+            if one.arrives < self.live_from:
+                arrival = self.live_from
+            else:
+                arrivals[arrival].append(one)
             for at, kind, asset in one.doings:
                 tick = _first_tick(ticks, at)
-                if tick is not None and tick > arrival:
+                if tick is not None and tick > arrival and at > self.live_from:
                     doings[tick].append((one, at, kind, asset))
         for tick in ticks:
             if arrivals[tick] or doings[tick]:
@@ -196,7 +235,7 @@ class Story:
 
     def _ticks(self) -> list[datetime]:
         ticks = []
-        day = self.start
+        day = self.live_from
         while day <= self.now:
             hours = (7.4, 10.2, 13.6) if self.now - day < 30 * DAY else (8.1,)
             if (day.weekday() in (0, 2, 4) or self.now - day < 30 * DAY) and (day.weekday() < 5 or self.now - day < 4 * DAY):
@@ -335,12 +374,12 @@ class Story:
             reached = number == tries - 1 and self.rng.random() < 0.85
             self._plan(at, lambda pk=handoff.pk, reached=reached: self._try(pk, reached=reached))
             at = _working_hours_later(at + DAY, self.rng.uniform(0.5, 9))
-        appetite = 0.25 + 0.75 * one.contact.quality * (0.5 + 0.5 * one.heat)
+        appetite = self._appetite(one)
         if self.rng.random() > appetite + 0.1:
             self._plan(at + 6 * DAY, lambda pk=handoff.pk: self._give_up(pk))
             return
         self._plan(at + self.rng.uniform(1, 9) * DAY, lambda pk=handoff.pk: self._convert(pk))
-        close = at + self.rng.uniform(18, 85) * DAY
+        close = at + self.rng.uniform(10, 60) * DAY
         won = self.rng.random() < appetite * 0.62
         self._plan(close, lambda pk=handoff.pk: self._close(pk, won=won))
 
@@ -372,20 +411,24 @@ class Story:
     def _convert(self, pk: int) -> None:
         handoff = self._owned(pk, HandoffState.ACCEPTED, HandoffState.CONTACTED)
         if handoff and handoff.owner:
-            convert(handoff, actor=handoff.owner, amount=self._amount(handoff))
+            convert(handoff, actor=handoff.owner, amount=self._amount(_employees(handoff)))
 
     def _close(self, pk: int, *, won: bool) -> None:
         handoff = self._owned(pk, HandoffState.CONVERTED, HandoffState.CONTACTED, HandoffState.ACCEPTED)
         if not handoff or not handoff.owner:
             return
         if won:
-            close_won(handoff, actor=handoff.owner, amount=handoff.amount or self._amount(handoff))
+            close_won(handoff, actor=handoff.owner, amount=handoff.amount or self._amount(_employees(handoff)))
         else:
             close_lost(handoff, actor=handoff.owner, reason=self.rng.choice(LOST_REASONS))
 
-    def _amount(self, handoff: Handoff) -> Decimal:
-        employees = handoff.lead.company.employees if handoff.lead.company else None
+    def _amount(self, employees: int | None) -> Decimal:
         return Decimal(round(min(90_000, 2_400 + 38 * (employees or 60) ** 0.9 * self.rng.uniform(0.7, 1.4)), -2))
+
+    @staticmethod
+    def _appetite(one: Prospect) -> float:
+        """How likely somebody who was reached goes on, 0 to 1."""
+        return 0.25 + 0.75 * one.contact.quality * (0.5 + 0.5 * one.heat)
 
     def _plan_return(self, handoff: Handoff, day: int) -> None:
         """Some recycled people come back by themselves and qualify a second time."""
@@ -405,17 +448,17 @@ class Story:
 
     def _plan_people(self) -> None:
         """Marketing reviews rejections on Thursdays, except the last two weeks'; Dev is away for some days; the model changes once."""
-        day = self.start + 10 * DAY
+        day = self.live_from + 10 * DAY
         while day < self.now - 9 * DAY:
             if day.weekday() == 3:
                 self._plan(day.replace(hour=13, minute=20), self._review)
             day += DAY
         dev = self.people["dev"].rep
-        away = (self.now - 120 * DAY).replace(hour=0, minute=0)
-        Leave.objects.create(rep=dev, starts_at=away, ends_at=away + 14 * DAY, reason="Holiday")
+        away = (self.now - 40 * DAY).replace(hour=0, minute=0)
+        Leave.objects.create(rep=dev, starts_at=away, ends_at=away + 10 * DAY, reason="Holiday")
         soon = (self.now + 9 * DAY).replace(hour=0, minute=0)
         Leave.objects.create(rep=self.people["tom"].rep, starts_at=soon, ends_at=soon + 5 * DAY, reason="Holiday")
-        half = _at_work(self.start + 182 * DAY)
+        half = _at_work(self.live_from + 38 * DAY)
         self._plan(half, lambda: replace_model(self.people))
 
     def _review(self) -> None:
@@ -475,6 +518,10 @@ def deliver_work(at: datetime) -> int:
     mails = Outbox.objects.filter(channel=Outbox.Channel.MAIL, next_attempt_at__isnull=False)
     mails.update(state=Outbox.State.SENT, sent_at=F("due_at"), next_attempt_at=None, lease=None)
     return deliver(at)
+
+
+def _employees(handoff: Handoff) -> int | None:
+    return handoff.lead.company.employees if handoff.lead.company else None
 
 
 def _first_tick(ticks: list[datetime], at: datetime) -> datetime | None:
