@@ -9,8 +9,10 @@ from leads.titles import plain
 
 # What people write that is no country's name in any language.
 _ALSO = {
-    "GB": "uk, u k, england, scotland, wales, northern ireland, great britain, britain, gbr, united kingdom of great britain and northern ireland",
-    "US": "usa, u s a, u s, united states of america, america, vereinigte staaten von amerika, etats unis d amerique, eeuu, ee uu, estados unidos de america",
+    "GB": "uk, u k, england, scotland, wales, northern ireland, great britain, britain, gbr, "
+    "united kingdom of great britain and northern ireland",
+    "US": "usa, u s a, u s, united states of america, america, vereinigte staaten von amerika, "
+    "etats unis d amerique, eeuu, ee uu, estados unidos de america",
     "DE": "brd, federal republic of germany, bundesrepublik deutschland, deu, ger",
     "AT": "aut, osterreich, oesterreich",
     "CH": "che, schweiz, suisse, svizzera, swiss",

@@ -34,7 +34,7 @@ def freeze_case(
     basis: Basis | str = Basis.DECISION,
     has_activity: bool = True,
 ) -> Case:
-    """Keep a decision about the lead with all facts as they are in the database now; later changes of the lead do not reach it."""
+    """Keep a decision about the lead with all facts as they are now; later changes of the lead do not reach it."""
     return Case.objects.create(
         lead=lead,
         kind=kind,

@@ -31,7 +31,7 @@ def change_stage(
 
     A `Lead` is brought up to date; it raises Conflict when it has left that stage meanwhile, Invalid when there is no
     such move. Of ids those are left as they are from whose stage there is none, or that cannot be reached where the stage asks
-    for it. `return_on` and `engagement_from` go with recycling: when the lead comes back, and from when its engagement counts anew.
+    for it. `return_on` and `engagement_from` go with recycling: when the lead comes back, from when its engagement counts.
     """
     target = Stage(to)
     at = at or clock.now()

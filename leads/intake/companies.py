@@ -53,7 +53,7 @@ def name_key(name: str) -> str:
 
 
 def wanted(reading: Reading) -> tuple[str, str]:
-    """(domain, name) of the company that an item speaks of; the domain of the address counts unless anybody can have one there."""
+    """(domain, name) of the company that an item speaks of; the address's domain counts unless anybody can have one there."""
     domain = str(reading.company.get("company.domain", ""))
     if domain and is_free_mail(domain):
         domain = ""
@@ -99,7 +99,7 @@ class Companies:
         return without_domain or (same_name[0] if len(same_name) == 1 else None)
 
     def take(self, domain: str, name: str, facts: Mapping[str, object], at: datetime, *, overwrite: bool) -> Company | None:
-        """The company of that domain or name, made if need be, and what is said of it: blanks are filled, or all is overwritten."""
+        """The company of that domain or name, made if need be; what is said of it fills blanks or overwrites all."""
         if not domain and not name:
             return None
         company = self.find(domain, name)
@@ -151,7 +151,7 @@ class Companies:
         return len(self._new)
 
     def write(self, ids: list[int]) -> list[int]:
-        """Store what is new (under these ids) and what changed; returns the ids of those changed. Raises Changed when overtaken."""
+        """Store what is new (under these ids) and what changed; returns the ids of the changed. Raises Changed when overtaken."""
         changed = sorted((company for company in self.by_id.values() if company.changed), key=lambda company: company.row["id"])
         if changed:
             now_stored = {row["id"]: row for row in store.lock_companies(company.row["id"] for company in changed)}

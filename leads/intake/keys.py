@@ -27,9 +27,13 @@ taken AS (
     INSERT INTO leads_ratebucket AS bucket (api_key_id, tokens, at)
     SELECT id, rate_per_minute - 1, clock_timestamp() FROM key
     ON CONFLICT (api_key_id) DO UPDATE SET
-        tokens = LEAST(excluded.tokens + 1, bucket.tokens + EXTRACT(epoch FROM excluded.at - bucket.at) * (excluded.tokens + 1) / 60) - 1,
+        tokens = LEAST(
+            excluded.tokens + 1, bucket.tokens + EXTRACT(epoch FROM excluded.at - bucket.at) * (excluded.tokens + 1) / 60
+        ) - 1,
         at = excluded.at
-    WHERE LEAST(excluded.tokens + 1, bucket.tokens + EXTRACT(epoch FROM excluded.at - bucket.at) * (excluded.tokens + 1) / 60) >= 1
+    WHERE LEAST(
+        excluded.tokens + 1, bucket.tokens + EXTRACT(epoch FROM excluded.at - bucket.at) * (excluded.tokens + 1) / 60
+    ) >= 1
     RETURNING tokens
 )
 SELECT key.id, key.scopes, key.source, key.rate_per_minute, key.last_used_at, clock_timestamp(), (SELECT tokens FROM taken),

@@ -90,8 +90,9 @@ def tell(
             problems=_unknown_reason(told[case.lead_id], case),
         )
     _record(befores, told, actor, at, act_id)
-    _move(befores, told, leads, actor, at, act_id)
-    _let_take_part([*fresh, *ended], leads, created, actor)
+    with_sales = {pk for pk in befores if leads[pk].stage in WITH_SALES} - created
+    _move(befores, told, leads, at, act_id)
+    _let_take_part([case for case in (*fresh, *ended) if case.lead_id in with_sales], leads, actor)
     return answers
 
 
@@ -134,7 +135,8 @@ def _store(fresh: list[Case], ended: list[Case]) -> None:
 
 
 _END_CASES = """
-UPDATE leads_case AS c SET outcome = v.outcome, outcome_at = v.outcome_at, reason_id = v.reason_id, amount = v.amount, txid = txid_current()
+UPDATE leads_case AS c SET
+    outcome = v.outcome, outcome_at = v.outcome_at, reason_id = v.reason_id, amount = v.amount, txid = txid_current()
 FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, outcome text, outcome_at timestamptz, reason_id bigint, amount numeric)
 WHERE c.id = v.id
 """
@@ -171,7 +173,6 @@ def _move(
     befores: Mapping[int, str | None],
     told: Mapping[int, IncomingOutcome],
     leads: Mapping[int, Lead],
-    actor: User | None,
     at: datetime,
     act_id: UUID,
 ) -> None:
@@ -181,16 +182,16 @@ def _move(
             for pk in befores
             if told[pk].outcome == outcome and leads[pk].stage != target and (Stage(leads[pk].stage), target) in MOVE
         ]
-        if ids:
-            change_stage(ids, target, actor=None, reason=f"{outcome.label}, as told by another system", at=at, act_id=act_id)
+        if not ids:
+            continue
+        reason = f"{outcome.label}, as told by another system"
+        for pk in change_stage(ids, target, actor=None, reason=reason, at=at, act_id=act_id):
+            lead = leads[pk]
+            lead.stage, lead.stage_since, lead.stage_reason, lead.updated_at = target, at, reason, at
 
 
-def _let_take_part(cases: Sequence[Case], leads: Mapping[int, Lead], created: frozenset[int], actor: User | None) -> None:
+def _let_take_part(cases: Sequence[Case], leads: Mapping[int, Lead], actor: User | None) -> None:
     """Upper layers hear of leads that were in sales' hands: only there something can be open."""
-    if not hooks.outcome_recorded:
-        return
     for case in cases:
-        lead = leads[case.lead_id]
-        if lead.pk not in created and lead.stage in WITH_SALES:
-            for take_part in hooks.outcome_recorded:
-                take_part(lead, case, actor)
+        for take_part in hooks.outcome_recorded:
+            take_part(leads[case.lead_id], case, actor)

@@ -30,12 +30,37 @@ COLUMNS = {
     "lead.consent": "consent",
 }
 _BLANK: dict[str, Any] = {
-    "id": 0, "first_name": "", "last_name": "", "email": "", "email_key": "", "email_domain": "", "email_usable": False, "phone": "",
-    "phone_e164": "", "job_title": "", "seniority": "", "department": "", "title_corrected": False, "country": "", "language": "",
-    "company_id": None, "first_source": "", "first_campaign_id": None, "product_interest_id": None, "consent": Consent.UNKNOWN.value,
-    "consent_at": None, "contactable": False, "contact_problem": "", "stage": "", "stage_reason": "",
-    "return_on": None, "owner_id": None, "engagement_from": None, "sort_name": "", "search": "",
-}  # fmt: skip
+    "id": 0,
+    "first_name": "",
+    "last_name": "",
+    "email": "",
+    "email_key": "",
+    "email_domain": "",
+    "email_usable": False,
+    "phone": "",
+    "phone_e164": "",
+    "job_title": "",
+    "seniority": "",
+    "department": "",
+    "title_corrected": False,
+    "country": "",
+    "language": "",
+    "company_id": None,
+    "first_source": "",
+    "first_campaign_id": None,
+    "product_interest_id": None,
+    "consent": Consent.UNKNOWN.value,
+    "consent_at": None,
+    "contactable": False,
+    "contact_problem": "",
+    "stage": "",
+    "stage_reason": "",
+    "return_on": None,
+    "owner_id": None,
+    "engagement_from": None,
+    "sort_name": "",
+    "search": "",
+}
 _values = itemgetter(*store.LEAD_COLUMNS)
 _JSON_AT = tuple(store.LEAD_COLUMNS.index(name) for name in ("attributes", "field_times", "folded"))
 # Said at intake, unless a field has a time of its own.
@@ -63,9 +88,13 @@ class Person:
     def new(cls, said_at: datetime, at: datetime) -> "Person":
         """Somebody nobody knew, who came in when this was said."""
         row = _BLANK | {
-            "attributes": {}, "field_times": {ALL: said_at.isoformat()}, "folded": {},
-            "stage_since": said_at, "created_at": said_at, "updated_at": at,
-        }  # fmt: skip
+            "attributes": {},
+            "field_times": {ALL: said_at.isoformat()},
+            "folded": {},
+            "stage_since": said_at,
+            "created_at": said_at,
+            "updated_at": at,
+        }
         return cls(row, is_new=True)
 
     def take(

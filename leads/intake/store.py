@@ -30,7 +30,8 @@ EXTERNAL_COLUMNS = tuple("lead_id system value".split())
 ACTIVITY_COLUMNS = tuple("lead_id kind asset_id campaign_id occurred_at recorded_at known_at properties source source_id".split())
 
 _LOCK_PHONES = """
-SELECT pg_advisory_xact_lock(7201, bucket) FROM (SELECT DISTINCT bucket FROM unnest(%s::int[]) AS bucket ORDER BY bucket) AS wanted
+SELECT pg_advisory_xact_lock(7201, bucket)
+  FROM (SELECT DISTINCT bucket FROM unnest(%s::int[]) AS bucket ORDER BY bucket) AS wanted
 """
 _FIND = """
 SELECT 'email', email_key, '', id FROM leads_lead WHERE email_key = ANY(%s::text[]) AND email_key <> ''
@@ -82,7 +83,8 @@ UPDATE leads_lead AS l SET
 FROM jsonb_to_recordset(%s::jsonb) AS v(
     id bigint, first_name text, last_name text, email text, email_key text, email_domain text, email_usable boolean, phone text,
     phone_e164 text, job_title text, seniority text, department text, title_corrected boolean, country text, language text,
-    company_id bigint, first_source text, first_campaign_id bigint, product_interest_id bigint, consent text, consent_at timestamptz,
+    company_id bigint, first_source text, first_campaign_id bigint, product_interest_id bigint, consent text,
+    consent_at timestamptz,
     contactable boolean, contact_problem text, attributes jsonb, field_times jsonb, stage text, stage_since timestamptz,
     stage_reason text, folded jsonb, sort_name text, search text, updated_at timestamptz)
 WHERE l.id = v.id

@@ -71,8 +71,12 @@ def test_a_batch_says_for_each_item_what_became_of_it(sender):
         {"items": [IVY, IVY | {"last_name": "Okafor"}, {"email": 5}, {"first_name": "Nobody"}, "text", {"nickname": "x", **IVY}]},
     ).json()
     assert {key: answer[key] for key in ("received", "created", "updated", "attached", "refused")} == {
-        "received": 6, "created": 1, "updated": 1, "attached": 0, "refused": 4,
-    }  # fmt: skip
+        "received": 6,
+        "created": 1,
+        "updated": 1,
+        "attached": 0,
+        "refused": 4,
+    }
     codes = [[problem["code"] for problem in result["problems"]] for result in answer["results"]]
     assert codes == [[], [], ["not_text"], ["no_identity"], ["unknown_field"], ["unknown_field"]]
     assert Lead.objects.count() == 1
@@ -96,11 +100,16 @@ def test_a_revoked_key_admits_nobody(sender):
 @pytest.mark.parametrize(
     ("scope", "method", "path"),
     [
-        ("leads:read", "post", "leads"), ("leads:read", "post", "leads/batch"), ("leads:write", "post", "activities"),
-        ("leads:write", "post", "activities/batch"), ("leads:write", "post", "outcomes"), ("leads:write", "post", "outcomes/batch"),
-        ("leads:write", "get", "leads/1"), ("leads:write", "get", "leads?email=a@b.de"),
+        ("leads:read", "post", "leads"),
+        ("leads:read", "post", "leads/batch"),
+        ("leads:write", "post", "activities"),
+        ("leads:write", "post", "activities/batch"),
+        ("leads:write", "post", "outcomes"),
+        ("leads:write", "post", "outcomes/batch"),
+        ("leads:write", "get", "leads/1"),
+        ("leads:write", "get", "leads?email=a@b.de"),
     ],
-)  # fmt: skip
+)
 def test_a_key_does_only_what_its_scope_says(client, scope, method, path):
     _, secret = create_key("Narrow", [scope], actor=None)
     sender = Sender(client, secret)
@@ -123,11 +132,17 @@ def test_the_secret_is_shown_once_and_only_its_digest_kept(cast):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "bad_json"), (b"{", "bad_json"), (b"\xff\xfe", "bad_json"), (b'{"email": NaN}', "bad_json"), (b"[]", "not_object"),
-        (b"null", "not_object"), (b"[" * 100_000, "bad_json"), (b'{"custom":' * 30 + b"1" + b"}" * 30, "too_deep"),
+        (b"", "bad_json"),
+        (b"{", "bad_json"),
+        (b"\xff\xfe", "bad_json"),
+        (b'{"email": NaN}', "bad_json"),
+        (b"[]", "not_object"),
+        (b"null", "not_object"),
+        (b"[" * 100_000, "bad_json"),
+        (b'{"custom":' * 30 + b"1" + b"}" * 30, "too_deep"),
         (b'{"n": ' + b"9" * 5000 + b"}", "bad_json"),
     ],
-)  # fmt: skip
+)
 def test_a_body_that_is_no_json_object_is_a_bad_request(sender, body, code):
     assert error(sender.post("leads", body), 400)["code"] == code
     assert not Submission.objects.exists()
@@ -226,11 +241,16 @@ def test_an_activity_or_outcome_of_an_unknown_lead_is_refused(sender, who):
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ({"occurred_at": "2026-06-07T10:00:00"}, "no_time_zone"), ({"occurred_at": "2026-06-18T10:00:00Z"}, "in_future"),
-        ({"occurred_at": "1066-10-14T10:00:00Z"}, "too_early"), ({"kind": "Demo request"}, "bad_kind"), ({"asset": "nothing"}, "unknown_asset"),
-        ({"campaign": "nothing"}, "unknown_campaign"), ({"properties": []}, "not_object"), ({"source_id": "x" * 201}, "too_long"),
+        ({"occurred_at": "2026-06-07T10:00:00"}, "no_time_zone"),
+        ({"occurred_at": "2026-06-18T10:00:00Z"}, "in_future"),
+        ({"occurred_at": "1066-10-14T10:00:00Z"}, "too_early"),
+        ({"kind": "Demo request"}, "bad_kind"),
+        ({"asset": "nothing"}, "unknown_asset"),
+        ({"campaign": "nothing"}, "unknown_campaign"),
+        ({"properties": []}, "not_object"),
+        ({"source_id": "x" * 201}, "too_long"),
     ],
-)  # fmt: skip
+)
 def test_an_activity_that_cannot_be_is_refused(sender, more, code):
     sender.post("leads", IVY)
     event = {"lead": {"email": IVY["email"]}, "kind": "call", "occurred_at": "2026-06-07T10:00:00Z"} | more
@@ -277,11 +297,16 @@ def test_a_lead_is_read_by_id_email_and_external_id_with_the_sections_of_the_lay
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("leads/999", 404, "unknown_lead"), ("leads?email=nobody@firma.de", 404, "unknown_lead"), ("leads", 422, "which_lead"),
-        ("leads?system=web", 422, "which_lead"), ("leads?email=%00", 404, "unknown_lead"), ("leads/x", 422, "invalid"),
-        ("leads/99999999999999999999999", 404, "unknown_lead"), ("nothing/here", 404, "unknown_address"),
+        ("leads/999", 404, "unknown_lead"),
+        ("leads?email=nobody@firma.de", 404, "unknown_lead"),
+        ("leads", 422, "which_lead"),
+        ("leads?system=web", 422, "which_lead"),
+        ("leads?email=%00", 404, "unknown_lead"),
+        ("leads/x", 422, "invalid"),
+        ("leads/99999999999999999999999", 404, "unknown_lead"),
+        ("nothing/here", 404, "unknown_address"),
     ],
-)  # fmt: skip
+)
 def test_reading_what_is_not_there_says_so(sender, path, status, code):
     assert error(sender.get(path), status)["code"] == code
 
@@ -343,9 +368,14 @@ def test_the_last_use_of_a_key_is_written_at_most_once_a_minute(sender, django_a
 def test_the_document_names_every_address_and_the_page_shows_it(client_of, cast, client):
     document = client.get("/api/v1/openapi.json").json()
     assert set(document["paths"]) == {
-        "/api/v1/leads", "/api/v1/leads/batch", "/api/v1/leads/{lead_id}", "/api/v1/activities", "/api/v1/activities/batch",
-        "/api/v1/outcomes", "/api/v1/outcomes/batch",
-    }  # fmt: skip
+        "/api/v1/leads",
+        "/api/v1/leads/batch",
+        "/api/v1/leads/{lead_id}",
+        "/api/v1/activities",
+        "/api/v1/activities/batch",
+        "/api/v1/outcomes",
+        "/api/v1/outcomes/batch",
+    }
     page = client_of(cast.marketing_ops).get("/api/v1/docs")
     assert page.status_code == 200
     text = page.content.decode()

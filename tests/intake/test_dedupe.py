@@ -50,8 +50,10 @@ def test_equal_addresses_find_exactly_the_pairs_they_can_and_no_false_one():
 def test_an_id_of_another_system_joins_what_addresses_cannot():
     answers = take_in(
         [person(row["email"], external={"mdm": row["cluster"]}, lead__last_name=row["surname"]) for row in rows()],
-        actor=None, channel="import", at=MONDAY,
-    )  # fmt: skip
+        actor=None,
+        channel="import",
+        at=MONDAY,
+    )
     clusters = defaultdict(set)
     for row, taken in zip(rows(), answers, strict=True):
         clusters[row["cluster"]].add(taken.lead_id)

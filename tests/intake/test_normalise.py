@@ -63,11 +63,18 @@ def test_the_short_way_and_the_whole_validation_agree(local, name):
 @pytest.mark.parametrize(
     ("text", "country", "e164"),
     [
-        ("030 901820", "DE", "+4930901820"), ("+49 (30) 901820", "", "+4930901820"), ("0049 30 901820", "US", "+4930901820"),
-        ("tel:+44 20 7946 0958", "", "+442079460958"), ("020 7946 0958", "GB", "+442079460958"), ("12", "DE", ""), ("030 901820", "", ""),
-        ("call me", "DE", ""), ("", "DE", ""), ("1" * 400, "DE", ""),
+        ("030 901820", "DE", "+4930901820"),
+        ("+49 (30) 901820", "", "+4930901820"),
+        ("0049 30 901820", "US", "+4930901820"),
+        ("tel:+44 20 7946 0958", "", "+442079460958"),
+        ("020 7946 0958", "GB", "+442079460958"),
+        ("12", "DE", ""),
+        ("030 901820", "", ""),
+        ("call me", "DE", ""),
+        ("", "DE", ""),
+        ("1" * 400, "DE", ""),
     ],
-)  # fmt: skip
+)
 def test_a_phone_number_is_read_in_its_country(text, country, e164):
     found = normalise.phone(text, country)
     assert (found.e164, found.usable) == (e164, bool(e164))
@@ -76,11 +83,27 @@ def test_a_phone_number_is_read_in_its_country(text, country, e164):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("DE", "DE"), ("de", "DE"), ("Germany", "DE"), ("Deutschland", "DE"), ("Allemagne", "DE"), ("Alemania", "DE"), ("UK", "GB"),
-        ("United Kingdom", "GB"), ("England", "GB"), ("U.S.A.", "US"), ("United States", "US"), ("\u00d6sterreich", "AT"), ("Suisse", "CH"),
-        ("Espa\u00f1a", "ES"), ("Czech Republic", "CZ"), ("unknown", None), ("Asia/Pacific Region", None), ("", None), ("XX", None),
+        ("DE", "DE"),
+        ("de", "DE"),
+        ("Germany", "DE"),
+        ("Deutschland", "DE"),
+        ("Allemagne", "DE"),
+        ("Alemania", "DE"),
+        ("UK", "GB"),
+        ("United Kingdom", "GB"),
+        ("England", "GB"),
+        ("U.S.A.", "US"),
+        ("United States", "US"),
+        ("\u00d6sterreich", "AT"),
+        ("Suisse", "CH"),
+        ("Espa\u00f1a", "ES"),
+        ("Czech Republic", "CZ"),
+        ("unknown", None),
+        ("Asia/Pacific Region", None),
+        ("", None),
+        ("XX", None),
     ],
-)  # fmt: skip
+)
 def test_a_country_is_known_by_code_and_by_name_in_several_languages(text, code):
     assert normalise.country(text) == code
 
@@ -99,20 +122,42 @@ def test_a_language_is_a_tag_or_a_name():
 @pytest.mark.parametrize(
     ("title", "seniority", "department"),
     [
-        ("International Sales Manager", "manager", "sales"), ("Intern", "intern", "other"), ("MVP of the year", "staff", "other"),
-        ("VP Sales", "vp", "sales"), ("Vice President, Marketing", "vp", "marketing"), ("Internal Auditor", "staff", "finance"),
-        ("Head of IT", "director", "it"), ("CEO", "c_level", "executive"), ("Co-Founder & CEO", "owner", "executive"),
-        ("Chief Marketing Officer", "c_level", "marketing"), ("Assistant to the CEO", "staff", "executive"),
-        ("Product Owner", "staff", "engineering"), ("Senior Software Engineer", "staff", "engineering"), ("Buyer", "staff", "purchasing"),
-        ("Gesch\u00e4ftsf\u00fchrer", "c_level", "executive"), ("Geschaeftsfuehrerin", "c_level", "executive"),
-        ("Vertriebsleiterin", "director", "sales"), ("Teamleiter Einkauf", "manager", "purchasing"), ("Praktikantin Marketing", "intern", "marketing"),
-        ("IT-Leiter", "director", "it"), ("Leiter Personal", "director", "hr"), ("Directeur g\u00e9n\u00e9ral", "c_level", "executive"),
-        ("Directrice marketing", "director", "marketing"), ("Responsable achats", "manager", "purchasing"), ("Stagiaire RH", "intern", "hr"),
-        ("Jefe de ventas", "director", "sales"), ("Director General", "c_level", "executive"), ("Becaria de comunicaci\u00f3n", "intern", "marketing"),
-        ("Ingeniero de software", "staff", "engineering"), ("Kundenberater", "staff", "sales"), ("HR Business Partner", "staff", "hr"),
-        ("Head of R&D", "director", "research"), ("General Counsel", "staff", "legal"), ("  ", "", ""),
+        ("International Sales Manager", "manager", "sales"),
+        ("Intern", "intern", "other"),
+        ("MVP of the year", "staff", "other"),
+        ("VP Sales", "vp", "sales"),
+        ("Vice President, Marketing", "vp", "marketing"),
+        ("Internal Auditor", "staff", "finance"),
+        ("Head of IT", "director", "it"),
+        ("CEO", "c_level", "executive"),
+        ("Co-Founder & CEO", "owner", "executive"),
+        ("Chief Marketing Officer", "c_level", "marketing"),
+        ("Assistant to the CEO", "staff", "executive"),
+        ("Product Owner", "staff", "engineering"),
+        ("Senior Software Engineer", "staff", "engineering"),
+        ("Buyer", "staff", "purchasing"),
+        ("Gesch\u00e4ftsf\u00fchrer", "c_level", "executive"),
+        ("Geschaeftsfuehrerin", "c_level", "executive"),
+        ("Vertriebsleiterin", "director", "sales"),
+        ("Teamleiter Einkauf", "manager", "purchasing"),
+        ("Praktikantin Marketing", "intern", "marketing"),
+        ("IT-Leiter", "director", "it"),
+        ("Leiter Personal", "director", "hr"),
+        ("Directeur g\u00e9n\u00e9ral", "c_level", "executive"),
+        ("Directrice marketing", "director", "marketing"),
+        ("Responsable achats", "manager", "purchasing"),
+        ("Stagiaire RH", "intern", "hr"),
+        ("Jefe de ventas", "director", "sales"),
+        ("Director General", "c_level", "executive"),
+        ("Becaria de comunicaci\u00f3n", "intern", "marketing"),
+        ("Ingeniero de software", "staff", "engineering"),
+        ("Kundenberater", "staff", "sales"),
+        ("HR Business Partner", "staff", "hr"),
+        ("Head of R&D", "director", "research"),
+        ("General Counsel", "staff", "legal"),
+        ("  ", "", ""),
     ],
-)  # fmt: skip
+)
 def test_a_title_tells_rank_and_line_of_work(title, seniority, department):
     assert normalise.title(title) == (seniority, department)
 
@@ -131,10 +176,17 @@ def test_a_word_within_a_word_tells_nothing(around, word, letter):
 @pytest.mark.parametrize(
     ("text", "domain"),
     [
-        ("https://www.Okafor-Werke.de/about?x=1", "okafor-werke.de"), ("okafor.de", "okafor.de"), ("http://me@okafor.de:8080", "okafor.de"),
-        ("m\u00fcller.de", "m\u00fcller.de"), ("okafor", ""), ("1.2.3.4", ""), ("a b.de", ""), ("-.de", ""), ("", ""),
+        ("https://www.Okafor-Werke.de/about?x=1", "okafor-werke.de"),
+        ("okafor.de", "okafor.de"),
+        ("http://me@okafor.de:8080", "okafor.de"),
+        ("m\u00fcller.de", "m\u00fcller.de"),
+        ("okafor", ""),
+        ("1.2.3.4", ""),
+        ("a b.de", ""),
+        ("-.de", ""),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_a_domain_is_found_in_an_address_of_the_web(text, domain):
     assert normalise.domain(text) == domain
 

@@ -77,12 +77,17 @@ def queries_of(work, django_assert_max_num_queries):
 def lead_batch(start, count):
     return [
         person(
-            f"p{n}@firma{n % 5}.de", lead__phone=f"+4930{9010000 + n}", lead__job_title="CTO", company__name=f"Firma {n % 5}",
-            company__employees=n, external={"crm": str(n)}, outcome=IncomingOutcome("won"),
+            f"p{n}@firma{n % 5}.de",
+            lead__phone=f"+4930{9010000 + n}",
+            lead__job_title="CTO",
+            company__name=f"Firma {n % 5}",
+            company__employees=n,
+            external={"crm": str(n)},
+            outcome=IncomingOutcome("won"),
             activities=[IncomingActivity("page_view", MONDAY, source="web", source_id=str(n))],
         )
         for n in range(start, start + count)
-    ]  # fmt: skip
+    ]
 
 
 def test_a_batch_takes_as_many_queries_as_one_item(django_assert_max_num_queries):
@@ -119,10 +124,17 @@ def test_other_batches_take_as_many_queries_as_one_item(django_assert_max_num_qu
 
 def test_companies_are_made_updated_and_left_alone():
     taken = take_in_companies(
-        [company("Okafor", "okafor.de", employees=5), company("Okafor Werke", "www.okafor.de", employees="9"), company(domain="okafor.de"),
-         company(), company("Stahl", employees="many")],
-        actor=None, channel="import", at=MONDAY,
-    )  # fmt: skip
+        [
+            company("Okafor", "okafor.de", employees=5),
+            company("Okafor Werke", "www.okafor.de", employees="9"),
+            company(domain="okafor.de"),
+            company(),
+            company("Stahl", employees="many"),
+        ],
+        actor=None,
+        channel="import",
+        at=MONDAY,
+    )
     assert [one.status for one in taken] == ["created", "updated", "attached", "refused", "refused"]
     stored = Company.objects.get()
     assert (stored.name, stored.employees, stored.folded["name"]) == ("Okafor Werke", 9, " okafor werke ")

@@ -48,12 +48,15 @@ def crowd(round_, count, seed):
     people = [
         person(
             f"p{n}@firma{n % 7}-{round_}.de" if n % 3 else "",
-            lead__phone=f"+4930{9010000 + round_ * 100 + n}", lead__last_name=f"Okafor{n}", lead__job_title=f"Title {seed}",
-            company__employees=n, external={"crm": f"{round_}-{n}"} if n % 2 else {},
+            lead__phone=f"+4930{9010000 + round_ * 100 + n}",
+            lead__last_name=f"Okafor{n}",
+            lead__job_title=f"Title {seed}",
+            company__employees=n,
+            external={"crm": f"{round_}-{n}"} if n % 2 else {},
             activities=[IncomingActivity("page_view", MONDAY, source="web", source_id=f"{round_}-{n}")],
         )
         for n in range(count)
-    ]  # fmt: skip
+    ]
     random.Random(seed).shuffle(people)
     return people
 

@@ -1,14 +1,17 @@
 """What becomes of a lead that comes in: gate, matching, the newest word, history."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from leads import hooks
+from leads.actions.outcome import freeze_case
 from leads.choices import ContactProblem, Stage
 from leads.errors import Invalid, NotAllowed
 from leads.intake.batch import take_in
-from leads.intake.incoming import Incoming, IncomingActivity, Problem
-from leads.models import Activity, Company, ExternalId, Lead, LeadEvent, LeadField, LeadRevision, Product, Submission
+from leads.intake.incoming import Incoming, IncomingActivity, IncomingOutcome, Problem
+from leads.models import Activity, Case, Company, ExternalId, Lead, LeadEvent, LeadField, LeadRevision, Product, Submission
 from tests.conftest import MONDAY
 from tests.intake.incoming import person
 
@@ -22,10 +25,17 @@ def take(*items: Incoming, at=MONDAY, channel="api", **options):
 def test_a_reachable_lead_becomes_a_prospect_with_company_event_revision_and_raw_submission():
     (taken,) = take(
         person(
-            lead__first_name="Ivy", lead__last_name="Okafor", lead__job_title="Head of IT", lead__country="Germany",
-            lead__phone="030 901820", company__name="Okafor Werke", company__employees=250, source="Web form", raw={"form": 7},
+            lead__first_name="Ivy",
+            lead__last_name="Okafor",
+            lead__job_title="Head of IT",
+            lead__country="Germany",
+            lead__phone="030 901820",
+            company__name="Okafor Werke",
+            company__employees=250,
+            source="Web form",
+            raw={"form": 7},
         )
-    )  # fmt: skip
+    )
     lead = Lead.objects.select_related("company").get()
     assert taken.status == "created"
     assert taken.lead_id == lead.pk
@@ -223,17 +233,26 @@ def test_custom_fields_are_typed_and_unknown_ones_refused():
     LeadField.objects.create(key="words", label="Words", type="text")
     good, bad, unknown = take(
         person(
-            custom__visits="12.50", custom__wants_call="Yes", custom__since="2026-03-01", custom__origin="google",
-            custom__topics=["b", "b"], custom__words=" Guten  Tag ",
+            custom__visits="12.50",
+            custom__wants_call="Yes",
+            custom__since="2026-03-01",
+            custom__origin="google",
+            custom__topics=["b", "b"],
+            custom__words=" Guten  Tag ",
         ),
         person("b@firma.de", custom__visits="many"),
         person("c@firma.de", custom__shoe_size=42),
-    )  # fmt: skip
+    )
     lead = Lead.objects.get()
     assert good.status == "created"
     assert lead.attributes == {
-        "visits": 12.5, "wants_call": True, "since": "2026-03-01", "origin": "google", "topics": ["b"], "words": "Guten  Tag",
-    }  # fmt: skip
+        "visits": 12.5,
+        "wants_call": True,
+        "since": "2026-03-01",
+        "origin": "google",
+        "topics": ["b"],
+        "words": "Guten  Tag",
+    }
     assert lead.folded["custom.words"] == " guten tag "
     assert (bad.status, bad.problems[0].code, bad.problems[0].field) == ("refused", "not_number", "custom.visits")
     assert (unknown.status, unknown.problems[0].code) == ("refused", "unknown_field")
@@ -370,3 +389,37 @@ def test_stage_of_leads_with_sales_is_left_alone():
     Lead.objects.update(stage=Stage.SAL)
     take(person(lead__job_title="CTO"), at=MONDAY + timedelta(days=1))
     assert Lead.objects.get().stage == Stage.SAL
+
+
+def test_an_outcome_that_comes_with_a_lead_makes_a_case_and_moves_it():
+    (taken,) = take(
+        person(lead__job_title="CTO", outcome=IncomingOutcome("lost", at=MONDAY - timedelta(days=3), reason="too_small"))
+    )
+    case = Case.objects.get(pk=taken.case_id)
+    assert (case.outcome, case.decided_at, case.basis, case.has_activity) == ("lost", MONDAY - timedelta(days=3), "import", False)
+    assert case.facts["lead.job_title"] == "CTO"
+    assert case.facts["company.domain"] == "okafor-werke.de"
+    assert Lead.objects.get().stage == Stage.LOST
+    assert [problem.code for problem in taken.problems] == ["unknown_reason"]
+
+
+def test_the_same_outcome_again_makes_no_second_case():
+    told = IncomingOutcome("won", amount=Decimal("10.00"))
+    take(person(outcome=told))
+    (again,) = take(person(outcome=told))
+    assert (again.status, Case.objects.count()) == ("attached", 1)
+    assert again.case_id == Case.objects.get().pk
+
+
+def test_the_end_of_an_open_case_comes_from_another_system_and_those_above_hear_of_it(make):
+    lead = make.lead("ivy@okafor-werke.de", stage=Stage.SQL)
+    case = freeze_case(lead, kind="decision", outcome="working", decided_at=MONDAY - timedelta(days=9))
+    heard = []
+    hooks.outcome_recorded.append(lambda *args: heard.append((args[0].stage, args[1].pk)))
+    try:
+        (taken,) = take(person("ivy@okafor-werke.de", outcome=IncomingOutcome("won")))
+    finally:
+        hooks.outcome_recorded.pop()
+    assert (taken.case_id, taken.status) == (case.pk, "updated")
+    assert Case.objects.get().outcome == "won"
+    assert heard == [(Stage.WON, case.pk)]

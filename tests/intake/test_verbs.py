@@ -23,9 +23,15 @@ def test_a_move_is_written_with_its_event(make, cast):
     lead = make.lead()
     assert change_stage(lead, Stage.MQL, actor=cast.marketer, reason="Asked for a demo", at=MONDAY) == [lead.pk]
     stored = Lead.objects.get()
-    assert (stored.stage, stored.stage_since, stored.stage_reason) == (Stage.MQL, MONDAY, "Asked for a demo") == (
-        lead.stage, lead.stage_since, lead.stage_reason,
-    )  # fmt: skip
+    assert (
+        (stored.stage, stored.stage_since, stored.stage_reason)
+        == (Stage.MQL, MONDAY, "Asked for a demo")
+        == (
+            lead.stage,
+            lead.stage_since,
+            lead.stage_reason,
+        )
+    )
     event = LeadEvent.objects.get()
     assert (event.kind, event.actor, event.changes) == ("stage", cast.marketer, {"lead.stage": ["prospect", "mql"]})
 
