@@ -1,12 +1,22 @@
 """The columns of the lead list and its exports: the built-in ones and those the layers above add."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Case, F, IntegerField, OrderBy, QuerySet, Value, When
 
 from leads.choices import Stage
 from leads.models import Lead
 from leads.slots import LeadColumn, slots
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A lead as the list shows it: where its page is, and the values of the columns that the layers above add."""
+
+    lead: Lead
+    address: str
+    cells: list[tuple[LeadColumn, object]]
 
 
 def _as_is(leads: QuerySet[Lead]) -> QuerySet[Lead]:

@@ -19,7 +19,7 @@ from leads.slots import slots
 from leads.wordsearch import LONGEST_TEXT, matching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 MOST_CHOICES = 200
 LARGEST = 1e300
@@ -114,12 +114,13 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
         self.slot_filters = [(column, column.filters()) for column in slots.lead_columns if column.filters]
         for _, named in self.slot_filters:
             early |= named
-        early["source"] = choice_filter("Source", _pairs(_values_of("first_source")), self.with_source)
+        known = _values()
+        early["source"] = choice_filter("Source", _pairs(known["source"]), self.with_source)
         if user.has_perm("leads.see_all_leads") or user.has_perm("leads.see_team_leads"):
             early["owner"] = choice_filter("Owner", _owners(user), self.with_owner)
         late: dict[str, filters.Filter] = {
             "campaign": choice_filter("Campaign", Campaign.objects.values_list("pk", "name")[:MOST_CHOICES], self.with_campaign),
-            "country": choice_filter("Country", _pairs(_values_of("country")), self.with_country),
+            "country": choice_filter("Country", _pairs(known["country"]), self.with_country),
             **self.filters,
         }
         self.own_fields = list(LeadField.objects.filter(active=True))
@@ -202,26 +203,33 @@ def _pairs(values: "Iterable[str]") -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
-# The distinct values of an indexed column without reading all rows: each step looks up the next larger one.
-_DISTINCT = {
-    column: f"""
-        WITH RECURSIVE known AS (
-            (SELECT {column} AS value FROM leads_lead WHERE {column} > '' ORDER BY {column} LIMIT 1)
-            UNION ALL
-            SELECT (SELECT {column} FROM leads_lead WHERE {column} > known.value ORDER BY {column} LIMIT 1)
-            FROM known WHERE known.value IS NOT NULL
-        )
-        SELECT value FROM known WHERE value IS NOT NULL LIMIT %s
-    """  # noqa: S608 - the columns are named here
-    for column in ("first_source", "country")
-}
+# The distinct values of two indexed columns without reading all rows: each step looks up the next larger one.
+_DISTINCT = """
+WITH RECURSIVE sources AS (
+    (SELECT first_source AS value FROM leads_lead WHERE first_source > '' ORDER BY first_source LIMIT 1)
+    UNION ALL
+    SELECT (SELECT first_source FROM leads_lead WHERE first_source > sources.value ORDER BY first_source LIMIT 1)
+    FROM sources WHERE sources.value IS NOT NULL
+), countries AS (
+    (SELECT country AS value FROM leads_lead WHERE country > '' ORDER BY country LIMIT 1)
+    UNION ALL
+    SELECT (SELECT country FROM leads_lead WHERE country > countries.value ORDER BY country LIMIT 1)
+    FROM countries WHERE countries.value IS NOT NULL
+)
+(SELECT 'source' AS name, value FROM sources WHERE value IS NOT NULL LIMIT %(most)s)
+UNION ALL
+(SELECT 'country', value FROM countries WHERE value IS NOT NULL LIMIT %(most)s)
+"""
 
 
-def _values_of(column: str) -> "Sequence[str]":
-    """The first `MOST_CHOICES` values of the column that any lead has, in order."""
+def _values() -> dict[str, list[str]]:
+    """The first `MOST_CHOICES` sources and countries that any lead has, in order."""
+    found: dict[str, list[str]] = {"source": [], "country": []}
     with connection.cursor() as cursor:
-        cursor.execute(_DISTINCT[column], [MOST_CHOICES])
-        return [value for (value,) in cursor.fetchall()]
+        cursor.execute(_DISTINCT, {"most": MOST_CHOICES})
+        for name, value in cursor.fetchall():
+            found[name].append(value)
+    return found
 
 
 def _owners(user: User) -> list[tuple[Any, Any]]:

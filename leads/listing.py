@@ -7,8 +7,9 @@ from typing import Any
 from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 
-from leads.columns import NEWEST_FIRST, SORTED_AT_ANY_SIZE, list_columns, ordering_of, slot_columns, sort_column
+from leads.columns import NEWEST_FIRST, SORTED_AT_ANY_SIZE, Row, list_columns, ordering_of, slot_columns, sort_column
 from leads.filters import LeadFilter
 from leads.models import Lead, User
 from leads.paging import BoundedPaginator
@@ -23,14 +24,6 @@ class Head:
 
     column: LeadColumn
     sorts: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A lead with the values of the columns that the layers above add."""
-
-    lead: Lead
-    cells: list[tuple[LeadColumn, object]]
 
 
 class LeadListing:
@@ -80,7 +73,8 @@ class LeadListing:
         found = {lead.pk: lead for lead in self.complete(Lead.objects.filter(pk__in=ids))}
         added = slot_columns()
         leads = (found[pk] for pk in ids if pk in found)
-        page.object_list = [Row(lead, [(column, column.value(lead)) for column in added]) for lead in leads]
+        base = reverse("admin:lead-list")
+        page.object_list = [Row(lead, f"{base}{lead.pk}/", [(column, column.value(lead)) for column in added]) for lead in leads]
         return page
 
     def complete(self, leads: QuerySet[Lead]) -> QuerySet[Lead]:
