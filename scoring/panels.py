@@ -90,8 +90,7 @@ def with_score(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """The score, its tier and the tiers' names, in the list's own query."""
     total = F("fit") + F("engagement")
     shown = JSONObject(total=total, tier=F("tier"), flags=F("flags"), tiers=F("version__decision__tiers"))
-    return leads.annotate(
-        score_shown=Subquery(_first_score().values(shown=shown)[:1]),
+    return leads.annotate(score_shown=Subquery(_first_score().values(shown=shown)[:1])).alias(
         score_total=Subquery(_first_score().values(total=total)[:1]),
         score_tier=Subquery(_first_score().values("tier")[:1]),
     )
