@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-    from leads.models import Lead, User
+    from leads.models import ImportRun, Lead, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Slots:
     lead_columns: list[LeadColumn] = field(default_factory=list)
     # Lines of the import check, given a sample of the facts that would come in: "would create 138 hand-offs".
     import_forecasts: "list[Callable[[Sequence[dict[str, object]], int], list[str]]]" = field(default_factory=list)
+    # Cards of a finished import's page: order, template, and context (None to leave it out).
+    import_cards: "list[tuple[int, str, Callable[[HttpRequest, ImportRun], dict[str, Any] | None]]]" = field(default_factory=list)
     # Sections of the API's lead by name: lead ids in, JSON-ready value by lead id out.
     api_sections: "dict[str, Callable[[Sequence[int]], dict[int, Any]]]" = field(default_factory=dict)
     # Cards of the home page: template and context, None to leave it out.

@@ -17,7 +17,8 @@ from leads.importing.reader import Row, rows
 from leads.importing.survey import Survey
 from leads.intake.incoming import Problem, Taken
 from leads.jobs import Work
-from leads.models import ImportRefusal, ImportRun, Job
+from leads.models import ImportRefusal, ImportRun, Job, Submission
+from leads.slots import slots
 
 State = ImportRun.State
 
@@ -36,13 +37,28 @@ class RunWork(Work):
         if self._survey is not None:
             return self._read_on(self._survey)
         feeder = self._feeder or self._begin()
-        batch = pieces(self._rows)
+        batch = [] if "scored" in self.job.payload else pieces(self._rows)
         if not batch:
-            return False
+            return self._score()
         feeder.at = clock.now()
         answers = feeder.take(batch)
         keep(self.run, feeder, batch, answers)
         self.job.position = batch[-1].number
+        return True
+
+    def _score(self) -> bool:
+        """Have the next of the run's leads scored, where somebody above does that and the person asked for it."""
+        if not slots.score_now or not self.run.options.get("score_after"):
+            return False
+        after = self.job.payload.get("scored", 0)
+        found = Submission.objects.filter(import_run=self.run, pk__gt=after, lead__isnull=False).order_by("pk")
+        batch = list(found.values_list("pk", "lead_id")[:SIZE])
+        if not batch:
+            return False
+        for score in slots.score_now:
+            score([lead_id for _, lead_id in batch if lead_id])
+        self.job.payload = {**self.job.payload, "scored": batch[-1][0]}
+        self.job.progress_text = "Scoring"
         return len(batch) == SIZE
 
     def _read_on(self, survey: Survey) -> bool:

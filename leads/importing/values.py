@@ -22,7 +22,7 @@ FALSE = frozenset({"no", "n", "false", "f", "0", "off", "nein", "non", "unchecke
 MAX_DIGITS = 15
 
 _CURRENCY = re.compile(
-    r"^(?:[^\W\d_]{3}\s+|[€$£¥₹₽₩₺฿]\s*|(?:CHF|kr|zł|Rs)\.?\s*)|(?:\s+[^\W\d_]{3}|\s*[€$£¥₹₽₩₺฿%]|\s*(?:CHF|kr|zł)\.?)$"
+    r"^(?:[A-Z]{3}\s+|[€$£¥₹₽₩₺฿]\s*|(?:CHF|kr|zł|Rs)\.?\s*)|(?:\s+[A-Z]{3}|\s*[€$£¥₹₽₩₺฿%]|\s*(?:CHF|kr|zł)\.?)$"
 )
 _NUMBER = re.compile(
     r"[-+]?(?:\d+|\d{1,3}(?:(?P<t>[., '’\u00a0\u202f])\d{3})(?:(?P=t)\d{3})*)(?:(?P<d>[.,])\d+)?(?:[eE][-+]?\d{1,2})?"

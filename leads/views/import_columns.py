@@ -51,6 +51,7 @@ class ColumnsPage:
     hidden: int
     outcomes: list[OutcomeRow]
     outcome_column: str
+    has_id: bool
     groups: list[tuple[str, list[tuple[str, str]]]]
     types: list[tuple[str, str]] = field(default_factory=lambda: [(str(key), str(label)) for key, label in FieldType.choices])
     known: list[tuple[str, str]] = field(default_factory=lambda: [(str(key), str(label)) for key, label in Known.choices])
@@ -88,6 +89,7 @@ def page_of(run: ImportRun) -> ColumnsPage:
         hidden=len(profiles) - len(order),
         outcomes=outcomes,
         outcome_column=profiles[at].name if at >= 0 else "",
+        has_id=chosen.column_of("external_id") >= 0,
         groups=_groups(run.kind, actions.known_fields()),
     )
 

@@ -25,6 +25,7 @@ from leads.importing.limits import MAX_BYTES, MAX_ROWS, FileRefused
 from leads.importing.refused import correct
 from leads.models import Campaign, ImportRefusal, ImportRun, User
 from leads.pages import page, render
+from leads.slots import slots
 from leads.views.import_columns import page_of, read_choices
 
 MAY = "leads.import_leads"
@@ -32,13 +33,19 @@ State = ImportRun.State
 BEFORE_RUN = (State.UPLOADED, State.MAPPED, State.CHECKED)
 
 
+KINDS = (
+    (ImportRun.Kind.LEADS.value, "Leads: people and where they work; for history, also what became of them"),
+    (ImportRun.Kind.COMPANIES.value, "Companies, known by their domain or name"),
+    (ImportRun.Kind.ACTIVITIES.value, "Activities: what leads you know did, and when"),
+    (ImportRun.Kind.OUTCOMES.value, "Outcomes: which leads you know were won, lost or rejected"),
+)
+
+
 class UploadForm(forms.Form):
     file = forms.FileField(
         label="File", error_messages={"required": "Choose a file first.", "empty": "The file is empty: it holds no bytes at all."}
     )
-    kind = forms.ChoiceField(
-        label="What is in it", choices=ImportRun.Kind.choices, initial=ImportRun.Kind.LEADS, widget=forms.RadioSelect
-    )
+    kind = forms.ChoiceField(label="What is in it", choices=KINDS, initial=ImportRun.Kind.LEADS, widget=forms.RadioSelect)
     campaign = forms.ModelChoiceField(
         Campaign.objects.all(),
         required=False,
@@ -205,6 +212,7 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponseBase:
         "failed": run.state != State.CHECKED and run.job.state == "failed",
         "result": run.check_result,
         "rows_to_take": run.check_result.get("received", 0) - run.check_result.get("refused", 0),
+        "names": [column["name"] for column in run.columns],
         "refusals": ImportRefusal.objects.filter(run=run)[:8] if run.state == State.CHECKED else (),
         "earlier": actions.earlier_run(run),
     }
@@ -223,11 +231,17 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponseBase:
         "run": run,
         "job": job,
         "running": run.state == State.RUNNING,
+        "step": 5 if run.state in (State.DONE, State.UNDONE) else 4,
         "left_seconds": _left_seconds(run),
         "may_undo": actions.may_undo(run),
         "undo_until": run.finished_at + actions.UNDO_FOR if run.finished_at else None,
         "waiting_refusals": ImportRefusal.objects.filter(run=run, corrected_at=None).count() if run.state != State.RUNNING else 0,
         "corrections": run.corrections.all()[:5],
+        "cards": [
+            (template, filled)
+            for _, template, fill in sorted(slots.import_cards, key=lambda card: card[0])
+            if run.state != State.RUNNING and (filled := fill(request, run)) is not None
+        ],
     }
     return render(
         request, "leads/import_detail.html", context, title=f"Import of {run.file_name}", fragment="leads/_import_progress.html"
@@ -279,6 +293,7 @@ def import_refused(request: HttpRequest, pk: int) -> HttpResponseBase:
         "leads/import_refused.html",
         {
             "run": run,
+            "names": [column["name"] for column in run.columns],
             "page": Paginator(waiting, 20).get_page(request.GET.get("page")),
             "may_correct": run.state not in BEFORE_RUN,
         },

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--id-column", default="", metavar="NAME", help="The column with the id of another system.")
         parser.add_argument("--id-system", default="", help="Which system the ids are of (a word such as hubspot).")
         parser.add_argument("--encoding", default="", help="When the guess is wrong.")
+        parser.add_argument("--no-score", action="store_true", help="Leave the scoring to the worker.")
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen and store nothing.")
         parser.add_argument("--json", action="store_true", help="The last line is a JSON object with the totals.")
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 run = actions.start_check(run, actor=None, here=True)
             else:
-                run = actions.start(run, actor=None, here=True)
+                run = actions.start(run, actor=None, options={"score_after": not options["no_score"]}, here=True)
             assert run.job is not None
             jobs.work_on(run.job, beat=self._progress(run) if sys.stderr.isatty() else None)
             run.refresh_from_db()
