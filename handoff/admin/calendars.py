@@ -109,7 +109,7 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkCalendar]:
         newest = WorkCalendar.objects.filter(key=OuterRef("key"), effective_from__lte=clock.now()).order_by("-version")
-        today = timezone.localdate()
+        today = timezone.localdate(clock.now())
         return (
             super()
             .get_queryset(request)

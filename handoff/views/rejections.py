@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.contrib import messages
@@ -74,7 +74,7 @@ def rejection_review(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     given = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isdecimal() and len(text) < 19]
     known = list(Handoff.objects.visible_to(user).filter(pk__in=given).values_list("pk", flat=True))
-    form = ReviewForm(request.POST, today=timezone.localdate(), known=known)
+    form = ReviewForm(request.POST, today=timezone.localdate(clock.now()), known=known)
     if not form.is_valid():
         problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return _refused(request, known, problem, status=422)
@@ -105,7 +105,7 @@ def rejection_export(request: HttpRequest) -> HttpResponse | StreamingHttpRespon
     rows = listed(_filtered(request, now).qs)
     name = f"rejections-{timezone.localtime(now):%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        _csv_lines(rows.iterator(chunk_size=1000)),
+        _csv_lines(rows.iterator(chunk_size=1000), reader(request).zone),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -138,11 +138,11 @@ class _Echo:
         return text
 
 
-def _csv_lines(rows: Iterator[Handoff]) -> Iterator[str]:
+def _csv_lines(rows: Iterator[Handoff], zone: tzinfo) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield BOM + str(writer.writerow([safe_text(label) for label in HEADERS]))
     for row in rows:
-        cells = (cell_of(value) for value in _cells(row))
+        cells = (cell_of(value, zone) for value in _cells(row))
         yield str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
 
 

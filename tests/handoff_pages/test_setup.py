@@ -1,4 +1,4 @@
-"""Setup of the hand-off: calendars and policies read and edited by people, versions kept, reps and leave, hand-offs to look at."""
+"""Setup of the hand-off: calendars and policies as people edit them, versions kept, reps and leave, hand-offs to look at."""
 
 import re
 from html import unescape

@@ -1,0 +1,340 @@
+"""The rejection review: reasons against the time before, filters, findings, verdicts one by one and together, the file."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+
+from handoff.actions import accept_handoff, recycle_handoff, reject_handoff, review_rejection
+from handoff.filters import RejectionFilter
+from handoff.models import Handoff, RejectionReview
+from handoff.rejections import findings, reason_bars, rejections, unreviewed_count
+from leads.models import Campaign
+from tests.handoff.conftest import HOUR, MONDAY
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+
+
+def rejected(work, cast, reason="too_small", note="", ago=timedelta(0), **fields):
+    handoff = work.offered(**fields)
+    reject_handoff(handoff, actor=handoff.owner, reason=reason, note=note)
+    Handoff.objects.filter(pk=handoff.pk).update(answered_at=MONDAY - ago)
+    return handoff
+
+
+@pytest.fixture
+def later(work):
+    """After the rep's time to take it back."""
+    return lambda: work.hands.move_to(MONDAY + HOUR)
+
+
+def rows_in(page):
+    return [int(found) for found in re.findall(r'<tr id="rejection-(\d+)"', page.content.decode())]
+
+
+# What is in the list
+
+
+def test_the_list_holds_rejections_and_those_recycled_by_a_verdict_and_nothing_else(work, cast, later):
+    waiting, sent_back = rejected(work, cast), rejected(work, cast)
+    tired = work.offered()
+    accept_handoff(tired, actor=cast.rep)
+    recycle_handoff(tired, actor=cast.rep, note="Left the company")
+    later()
+    review_rejection(sent_back, actor=cast.marketer, verdict="recycle")
+    assert set(rejections(cast.marketer).values_list("pk", flat=True)) == {waiting.pk, sent_back.pk}
+    assert unreviewed_count(cast.marketer) == 1
+
+
+def test_a_row_says_who_rejected_what_and_why(work, cast, client_of):
+    lead = work.make.lead(
+        company=work.make.company("Hollow Oak Winery"), first_campaign=Campaign.objects.create(name="Trade fair")
+    )
+    rejected(work, cast, reason="known_already", note="already a customer", lead=lead)
+    html = client_of(cast.marketer).get("/rejections/").content.decode()
+    for words in ("Hollow Oak Winery", "Trade fair", "Known already", "“already a customer”", "Rita Rep", "72", "1 not reviewed"):
+        assert words in html, words
+
+
+def test_before_the_first_rejection_the_page_says_so(work, cast, client_of):
+    assert "No rep has rejected a lead yet." in client_of(cast.marketer).get("/rejections/").content.decode()
+
+
+FILTERED = {
+    "": "abd",
+    "reason=too_small": "ad",
+    "period=90": "abcd",
+    "period=all": "abcd",
+    "period=7": "bd",
+    "reviewed=no": "bd",
+    "reviewed=yes": "a",
+    "reviewed=agree": "a",
+    "reviewed=dispute": "",
+    "score_min=73": "",
+    "score_min=72": "abd",
+    "source=Fair": "b",
+    "campaign=webinar": "d",
+    "rep=rita": "abd",
+    "rep=otto": "",
+    "q=quillon": "b",
+    "q=budget": "d",
+    "q=nobody": "",
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), FILTERED.items())
+def test_filters(work, cast, later, client_of, two_reps, query, expected):
+    campaign = Campaign.objects.create(name="Webinar")
+    quillon = work.make.lead(company=work.make.company("Quillon Foods"), first_source="Fair")
+    two_reps.takes_leads = False
+    two_reps.off_reason = "away"
+    two_reps.save()
+    named = {
+        "a": rejected(work, cast, ago=10 * DAY), "b": rejected(work, cast, reason="no_need", ago=DAY, lead=quillon),
+        "c": rejected(work, cast, ago=40 * DAY),
+        "d": rejected(work, cast, note="no budget", lead=work.make.lead(company=work.make.company(), first_campaign=campaign)),
+    }  # fmt: skip
+    later()
+    review_rejection(named["a"], actor=cast.marketer, verdict="agree")
+    query = query.replace("rita", str(cast.rep.pk)).replace("otto", str(cast.other_rep.pk)).replace("=webinar", f"={campaign.pk}")
+    page = client_of(cast.marketer).get(f"/rejections/?{query}")
+    names = {handoff.pk: name for name, handoff in named.items()}
+    assert "".join(sorted(names[pk] for pk in rows_in(page))) == expected
+    if not expected:
+        assert "No rejections match." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["reason=nonsense", "score_min=many", "period=forever", "rep=0%00", "page=x", "page=99999", "score_min=1e999"]
+)
+def test_filters_nobody_can_read_break_nothing(work, cast, client_of, query):
+    rejected(work, cast)
+    assert client_of(cast.marketer).get(f"/rejections/?{query}").status_code == 200
+    file = client_of(cast.marketer).get(f"/rejections/export/?{query}")
+    assert b"Company" in b"".join(file.streaming_content)
+
+
+def test_reasons_are_bars_against_the_same_time_before(work, cast, client_of):
+    for ago in (0, 1, 2, 40):
+        rejected(work, cast, ago=ago * DAY)
+    rejected(work, cast, reason="no_need", ago=45 * DAY)
+    bars = reason_bars(rejections(cast.marketer), now=MONDAY + HOUR, days=30, chosen="", query="period=30")
+    assert [(bar.label, bar.value, bar.before) for bar in bars] == [("Too small", 3, 1), ("No need or project", 0, 1)]
+    everything = reason_bars(rejections(cast.marketer), now=MONDAY + HOUR, days=None, chosen="too_small", query="")
+    assert [(bar.value, bar.before, bar.is_on) for bar in everything] == [(4, None, True), (1, None, False)]
+    assert "reason=too_small" in client_of(cast.marketer).get("/rejections/").content.decode()
+
+
+SIZE = {
+    "kind": "criterion",
+    "dimension": "fit",
+    "key": "size",
+    "label": "Company size",
+    "points": 20,
+    "facts": {"company.employees": 12},
+}
+DEMO = {"kind": "criterion", "dimension": "engagement", "key": "demo", "label": "Requested a demo", "points": 52}
+
+
+def test_a_finding_names_the_criterion_that_paid_for_what_was_rejected(work, cast):
+    for lines in ([SIZE, DEMO], [SIZE, DEMO], [DEMO], [SIZE]):
+        rejected(work, cast, lines=lines)
+    rejected(work, cast, reason="no_need", lines=[DEMO])
+    (finding,) = findings(rejections(cast.marketer))
+    assert (finding.reason, finding.count, finding.total, finding.points, finding.criterion) == (
+        "Too small",
+        3,
+        4,
+        20,
+        "Company size",
+    )
+    assert finding.share == 0.75
+
+
+def test_points_that_were_taken_away_are_no_finding(work, cast):
+    for _ in range(4):
+        rejected(work, cast, lines=[SIZE | {"points": -5}, SIZE | {"kind": "cap", "key": "cap"}, DEMO])
+    assert findings(rejections(cast.marketer)) == []
+
+
+def test_the_score_lines_of_a_rejection_are_a_part_of_their_own(work, cast, hx):
+    handoff = rejected(work, cast)
+    html = hx(cast.marketer).get(f"/rejections/{handoff.pk}/lines/").content.decode()
+    assert "Requested a demo" in html
+    assert "72" in html
+    assert "<html" not in html
+
+
+# Verdicts
+
+
+@pytest.mark.parametrize(
+    ("data", "verdict", "state"),
+    [
+        ({"verdict": "agree"}, "agree", "rejected"),
+        ({"verdict": "dispute", "note": "The group has 400"}, "dispute", "rejected"),
+        ({"verdict": "recycle", "return_on": "2026-09-01", "note": "Next year"}, "recycle", "recycled"),
+    ],
+)
+def test_a_verdict_comes_back_as_the_row(work, cast, later, hx, data, verdict, state):
+    handoff = rejected(work, cast)
+    later()
+    answer = hx(cast.marketer).post("/rejections/review/", {"ids": handoff.pk, **data})
+    review = RejectionReview.objects.get()
+    assert (answer.status_code, review.verdict, Handoff.objects.get().state) == (200, verdict, state)
+    assert review.get_verdict_display() in answer.content.decode()
+    if verdict == "recycle":
+        assert str(Handoff.objects.get().lead.return_on) == "2026-09-01"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"verdict": "dispute", "note": "  "}, "Say what you doubt"),
+        ({"verdict": "recycle", "return_on": "2026-06-01"}, "The day must lie ahead"),
+        ({"verdict": "recycle", "return_on": "soon"}, "Enter a valid date"),
+        ({"verdict": "shrug"}, "Select a valid choice"),
+        ({}, "This field is required"),
+    ],
+)
+def test_a_verdict_that_is_not_right_comes_back_in_its_row(work, cast, later, hx, data, words):
+    handoff = rejected(work, cast)
+    later()
+    answer = hx(cast.marketer).post("/rejections/review/", {"ids": handoff.pk, **data})
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert f'id="rejection-{handoff.pk}"' in answer.content.decode()
+    assert not RejectionReview.objects.exists()
+
+
+def test_a_second_verdict_on_the_same_rejection_is_a_conflict(work, cast, later, hx):
+    handoff = rejected(work, cast)
+    later()
+    assert hx(cast.marketer).post("/rejections/review/", {"ids": handoff.pk, "verdict": "agree"}).status_code == 200
+    answer = hx(cast.marketing_ops).post("/rejections/review/", {"ids": handoff.pk, "verdict": "dispute", "note": "No"})
+    assert answer.status_code == 409
+    assert "reviewed already" in answer.content.decode()
+    assert RejectionReview.objects.get().verdict == "agree"
+
+
+def test_several_at_once_and_one_that_cannot_be_does_not_hold_up_the_others(work, cast, later, client_of):
+    first, second, done = (rejected(work, cast) for _ in range(3))
+    later()
+    review_rejection(done, actor=cast.marketing_ops, verdict="agree")
+    page = client_of(cast.marketer).post(
+        "/rejections/review/",
+        {
+            "ids": [first.pk, second.pk, done.pk],
+            "verdict": "recycle",
+            "return_on": "2026-09-01",
+            "next": "/rejections/?period=all",
+        },
+        follow=True,
+    )
+    assert page.redirect_chain == [("/rejections/?period=all", 302)]
+    html = page.content.decode()
+    assert "2 rejections recycled." in html
+    assert "reviewed already" in html
+    assert RejectionReview.objects.filter(verdict="recycle").count() == 2
+
+
+def test_several_without_what_is_needed_keep_what_was_typed(work, cast, later, client_of):
+    handoffs = [rejected(work, cast) for _ in range(2)]
+    later()
+    answer = client_of(cast.marketer).post(
+        "/rejections/review/", {"ids": [one.pk for one in handoffs], "verdict": "dispute", "return_on": "2026-09-01"}
+    )
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Say what you doubt" in html
+    assert html.count('name="ids"') == 2
+    assert 'value="2026-09-01"' in html
+
+
+@pytest.mark.parametrize("ids", [[], ["x"], ["999999"], ["9" * 40], ["-1"]])
+def test_a_verdict_on_nothing_is_told(work, cast, client_of, ids):
+    rejected(work, cast)
+    answer = client_of(cast.marketer).post("/rejections/review/", {"ids": ids, "verdict": "agree"})
+    assert answer.status_code == 422
+    assert not RejectionReview.objects.exists()
+
+
+def test_while_the_rep_can_take_it_back_a_verdict_waits(work, cast, hx):
+    handoff = rejected(work, cast)
+    answer = hx(cast.marketer).post("/rejections/review/", {"ids": handoff.pk, "verdict": "agree"})
+    assert answer.status_code == 409
+    assert "can still take this rejection back" in answer.content.decode()
+
+
+# The file
+
+
+def test_the_file_is_the_list_and_nothing_in_it_is_a_formula(work, cast, later, client_of):
+    lead = work.make.lead(company=work.make.company("=cmd|' /C calc'!A0"), first_name="@SUM(A1)", last_name="+1")
+    first = rejected(work, cast, note="-2+3", lead=lead)
+    rejected(work, cast, reason="no_need", note="none")
+    later()
+    review_rejection(first, actor=cast.marketer, verdict="agree", note="=1+1")
+    answer = client_of(cast.marketer).get("/rejections/export/?reason=too_small")
+    assert answer["Content-Disposition"].startswith('attachment; filename="rejections-2026-06-08')
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 1
+    assert rows[0]["Company"] == "'=cmd|' /C calc'!A0"
+    assert rows[0]["Person"].startswith("'@")
+    assert rows[0]["Note"] == "'-2+3"
+    assert (rows[0]["Verdict"], rows[0]["Verdict note"], rows[0]["Reason"], rows[0]["Score"]) == (
+        "Agreed",
+        "'=1+1",
+        "Too small",
+        "72",
+    )
+
+
+# Who, and how much it asks
+
+
+@pytest.mark.parametrize("path", ["/rejections/", "/rejections/export/"])
+@pytest.mark.parametrize(
+    ("who", "status"),
+    [("rep", 403), ("manager", 403), ("head_of_sales", 403), ("admin", 403), ("marketer", 200), ("marketing_ops", 200),
+     ("head_of_marketing", 200), ("outsider", 302)],
+)  # fmt: skip
+def test_who_reviews(work, cast, client_of, who, status, path):
+    handoff = rejected(work, cast)
+    browser = client_of(getattr(cast, who))
+    assert browser.get(path).status_code == status
+    assert browser.get(f"/rejections/{handoff.pk}/lines/").status_code == status
+    if status != 200:
+        assert browser.post("/rejections/review/", {"ids": handoff.pk, "verdict": "agree"}).status_code == status
+
+
+def test_the_review_asks_the_same_of_the_database_with_3_and_with_60(work, cast, client_of, django_assert_num_queries):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from handoff.models import Rep
+
+    Rep.objects.update(open_cap=1000)
+    counts = []
+    browser = client_of(cast.marketer)
+    for more in (3, 57):
+        for _ in range(more):
+            rejected(work, cast)
+        browser.get("/rejections/")
+        with CaptureQueriesContext(connection) as captured:
+            page = browser.get("/rejections/")
+        counts.append(len(captured))
+    assert counts[0] == counts[1] <= 24
+    assert len(rows_in(page)) == 50
+
+
+def test_filters_and_bars_speak_of_the_same_rows(work, cast):
+    for reason in ("too_small", "too_small", "no_need"):
+        rejected(work, cast, reason=reason)
+    narrowed = RejectionFilter({"reason": "too_small"}, queryset=rejections(cast.marketer), now=MONDAY + HOUR, sources=[])
+    bars = reason_bars(narrowed.without("reason", "period"), now=MONDAY + HOUR, days=narrowed.days, chosen="too_small", query="")
+    assert narrowed.qs.count() == next(bar.value for bar in bars if bar.is_on) == 2
