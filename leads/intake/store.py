@@ -36,8 +36,7 @@ SELECT pg_advisory_xact_lock(7201, bucket)
 _FIND = """
 SELECT 'email', email_key, '', id FROM leads_lead WHERE email_key = ANY(%s::text[]) AND email_key <> ''
 UNION ALL
-SELECT 'external', e.system, e.value, e.lead_id FROM leads_externalid AS e
- JOIN unnest(%s::text[], %s::text[]) AS wanted(system, value) ON e.system = wanted.system AND e.value = wanted.value
+SELECT 'external', system, value, lead_id FROM leads_externalid WHERE system = ANY(%s::text[]) AND value = ANY(%s::text[])
 UNION ALL
 SELECT 'phone', phone_e164, '', id FROM leads_lead WHERE phone_e164 = ANY(%s::text[]) AND phone_e164 <> ''
 UNION ALL
@@ -100,9 +99,8 @@ WHERE c.id = v.id
 """
 _LEADS_OF_COMPANIES = "SELECT id FROM leads_lead WHERE company_id = ANY(%s::bigint[])"
 _KNOWN_ACTIVITIES = """
-SELECT a.source, a.source_id FROM leads_activity AS a
-  JOIN unnest(%s::text[], %s::text[]) AS wanted(source, source_id) ON a.source = wanted.source AND a.source_id = wanted.source_id
- WHERE a.source_id <> ''
+SELECT source, source_id FROM leads_activity
+ WHERE source = ANY(%s::text[]) AND source_id = ANY(%s::text[]) AND source_id <> ''
 """
 
 Row = dict[str, Any]
@@ -118,9 +116,15 @@ def find_leads(
     emails: Sequence[str], externals: Sequence[tuple[str, str]], phones: Sequence[str], ids: Sequence[int] = ()
 ) -> list[tuple[str, str, str, int]]:
     """(by what, key, second key, lead id) of the leads that have these keys."""
+    wanted = set(externals)
     with connection.cursor() as cursor:
-        cursor.execute(_FIND, [list(emails), [s for s, _ in externals], [v for _, v in externals], list(phones), list(ids)])
-        return list(cursor.fetchall())
+        cursor.execute(_FIND, [list(emails), *_apart(externals), list(phones), list(ids)])
+        return [hit for hit in cursor.fetchall() if hit[0] != "external" or hit[1:3] in wanted]
+
+
+def _apart(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The first parts and the second parts, each once: an index finds them, and a few pairs more, where a join would scan."""
+    return sorted({first for first, _ in pairs}), sorted({second for _, second in pairs})
 
 
 def lock_leads(ids: Iterable[int]) -> list[Row]:
@@ -194,8 +198,8 @@ def leads_of_companies(ids: Iterable[int]) -> list[int]:
 def known_activities(keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Which of these (source, source id) are stored already."""
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN_ACTIVITIES, [[source for source, _ in keys], [source_id for _, source_id in keys]])
-        return set(cursor.fetchall())
+        cursor.execute(_KNOWN_ACTIVITIES, list(_apart(keys)))
+        return set(keys) & set(cursor.fetchall())
 
 
 def copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -423,3 +423,10 @@ def test_the_end_of_an_open_case_comes_from_another_system_and_those_above_hear_
     assert (taken.case_id, taken.status) == (case.pk, "updated")
     assert Case.objects.get().outcome == "won"
     assert heard == [(Stage.WON, case.pk)]
+
+
+def test_ids_of_two_systems_are_not_mixed_up():
+    take(person("a@firma.de", external={"crm": "1"}), person("b@firma.de", external={"web": "2"}))
+    answers = take(person("", external={"crm": "2"}), person("", external={"web": "1"}))
+    assert [taken.status for taken in answers] == ["created", "created"]
+    assert Lead.objects.count() == 4
