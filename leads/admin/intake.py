@@ -118,6 +118,7 @@ class SubmissionAdmin(ReadOnlyAdmin[Submission]):
     list_filter = ("status", "channel", "kind")
     list_select_related = ("lead",)
     show_full_result_count = False
+    ordering = ("-pk",)
     raw_id_fields = ("lead", "campaign", "import_run", "api_key")
 
     @admin.display(description="reasons")

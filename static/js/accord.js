@@ -344,6 +344,21 @@
     });
   }
 
+  /* Setup: names for what the stock widgets leave without one. */
+  function nameWidgets() {
+    for (const select of $$("select.admin-autocomplete")) {
+      const words = select.labels?.[0]?.textContent.trim() || select.closest("td")?.className.replace("field-", "").replace(/_/g, " ") || select.name;
+      for (const box of $$("[role=combobox], [role=textbox]", select.nextElementSibling ?? select)) {
+        box.removeAttribute("aria-labelledby");
+        box.setAttribute("aria-label", `${words}: ${box.textContent.trim() || "nothing chosen"}`);
+      }
+    }
+    for (const head of $$("th.original")) head.innerHTML ||= '<span class="p-sr">Row</span>';
+  }
+  window.addEventListener("load", nameWidgets);
+  document.addEventListener("formset:added", nameWidgets);
+  document.addEventListener("change", (event) => event.target.matches("select.admin-autocomplete") && nameWidgets());
+
   /* Messages of success leave by themselves; the others wait to be closed. */
   for (const banner of $$("[data-fleeting]")) setTimeout(() => banner.remove(), 8000);
 })();
