@@ -119,6 +119,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
+# The zone of the office hours a new portal starts with.
+BUSINESS_ZONE = env.str("BUSINESS_ZONE", default="Europe/Berlin")
 USE_I18N = True
 USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]

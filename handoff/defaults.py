@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from handoff.models import SlaPolicy, SlaStep, SlaTarget, WorkCalendar
 from handoff.policybook import STANDARD
@@ -56,7 +56,7 @@ STEPS = {
 }
 
 # code, label, parent, facts it speaks about, hint, for reject, for lost, needs words
-REASONS = (
+REASONS: tuple[tuple[str, str, str | None, list[str], str, bool, bool, bool], ...] = (
     ("wrong_fit", "Does not fit", None, [], "", True, False, False),
     (
         "too_small",
@@ -112,8 +112,10 @@ REASONS = (
 @transaction.atomic
 def install_defaults(zone: str = "") -> None:
     """Make what is missing; what is there, changed or not, is left as it is. `zone` is the calendar's time zone."""
+    with connection.cursor() as cursor:  # one after the other, when several hosts start at once
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('accord.defaults'))")
     install_reasons()
-    zone = zone or getattr(settings, "BUSINESS_ZONE", "") or "Europe/Berlin"
+    zone = zone or settings.BUSINESS_ZONE
     WorkCalendar.objects.get_or_create(
         key=STANDARD, defaults={"version": 1, "name": "Office hours", "zone": zone, "weekly": OFFICE, "effective_from": SINCE}
     )

@@ -300,20 +300,20 @@ def _withdrawn(rows: Sequence[Outbox]) -> Rendered:
 
 def _offer_stands(row: Outbox) -> bool:
     """The person still has it before them and has not opened it in the portal meanwhile."""
-    return Handoff.objects.filter(pk=row.handoff_id, owner_id=row.recipient_id, state=HandoffState.OFFERED, seen_at=None).exists()
+    return Handoff.objects.filter(pk=row.handoff_id or 0, owner_id=row.recipient_id, state=HandoffState.OFFERED, seen_at=None).exists()
 
 
 def _clock_stands(row: Outbox) -> bool:
     states = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
-    return SlaTimer.objects.filter(pk=row.timer_id, epoch=row.epoch, state__in=states).exists()
+    return SlaTimer.objects.filter(pk=row.timer_id or 0, epoch=row.epoch or 0, state__in=states).exists()
 
 
 def _answer_stands(row: Outbox) -> bool:
-    return Handoff.objects.filter(pk=row.handoff_id, epoch=row.epoch, state__in=TERMINAL).exists()
+    return Handoff.objects.filter(pk=row.handoff_id or 0, epoch=row.epoch or 0, state__in=TERMINAL).exists()
 
 
 def _is_open(row: Outbox) -> bool:
-    return Handoff.objects.filter(pk=row.handoff_id, state__in=OPEN).exists()
+    return Handoff.objects.filter(pk=row.handoff_id or 0, state__in=OPEN).exists()
 
 
 def register_kinds() -> None:

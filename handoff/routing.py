@@ -25,7 +25,7 @@ from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
 from handoff.states import WITH_REP, ClockKind, HandoffState
 from leads import clock
-from leads.actions.owner import set_owner
+from leads.actions.owner import hand_out
 from leads.errors import Conflict
 from leads.models import Lead
 from leads.notify.outbox import enqueue
@@ -36,8 +36,8 @@ INCOMPLETE = "Packet incomplete: "
 
 _OFFER = """
 UPDATE handoff_handoff h SET state = 'offered', owner_id = v.owner_id, offered_at = %s, seen_at = NULL, queue_reason = '',
-    routing = v.routing::jsonb, due_at = v.due_at, version = h.version + 1
-FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[], %s::timestamptz[]) AS v(id, version, owner_id, routing, due_at)
+    routing = v.routing, due_at = v.due_at, version = h.version + 1
+FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, version int, owner_id bigint, routing jsonb, due_at timestamptz)
 WHERE h.id = v.id AND h.state = 'queued' AND h.version = v.version
 """
 _TURNS = """
@@ -52,14 +52,11 @@ class Candidate:
     rep: Rep
     open: int
     why_not: str = ""
+    pk: int = 0
+    name: str = ""
 
-    @property
-    def pk(self) -> int:
-        return int(self.rep.pk)
-
-    @property
-    def name(self) -> str:
-        return str(self.rep.user)
+    def __post_init__(self) -> None:
+        self.pk, self.name = self.rep.user_id, str(self.rep.user)
 
     @property
     def room(self) -> int:
@@ -224,11 +221,12 @@ def _explain(
         for other in reps.turns
         if other.pk in passed
     ]
-    return handoff.routing | {
+    explained: dict[str, Any] = handoff.routing | {
         "at": now.isoformat(), "decided_by": decided_by, "rep": one.pk, "name": one.name,
         "candidates": [{"id": other.pk, "name": other.name, "open": other.open, "cap": other.rep.open_cap} for other in candidates],
         "candidates_total": len(reps.turns), "skipped": skipped[:SHOWN], "skipped_total": len(skipped),
     }  # fmt: skip
+    return explained
 
 
 def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTimer], now: datetime) -> None:
@@ -253,9 +251,18 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
                 mine[handoff.pk].append(clocks.start(handoff.pk, ladder, at=now, owner_id=one.pk, calendar_id=calendar_id))
         handoff.due_at = next_due(mine[handoff.pk])
         handoff.owner, handoff.state, handoff.offered_at = one.rep.user, HandoffState.OFFERED, now
-    columns = zip(*((h.pk, h.version, one.pk, json.dumps(h.routing), h.due_at) for h, one in chosen), strict=True)
+    rows = [
+        {
+            "id": h.pk,
+            "version": h.version,
+            "owner_id": one.pk,
+            "routing": h.routing,
+            "due_at": h.due_at.isoformat() if h.due_at else None,
+        }
+        for h, one in chosen
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_OFFER, [now, *(list(column) for column in columns)])
+        cursor.execute(_OFFER, [now, json.dumps(rows)])
         if cursor.rowcount != len(chosen):
             raise Conflict("Some of these hand-offs were taken meanwhile.")
         used = {one.pk: place for place, (_, one) in enumerate(chosen)}
@@ -275,12 +282,7 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
         ],
         batch_size=1000,
     )  # fmt: skip
-    by_rep: dict[int, list[int]] = {}
-    users = {one.pk: one.rep.user for _, one in chosen}
-    for handoff, one in chosen:
-        by_rep.setdefault(one.pk, []).append(handoff.lead_id)
-    for user_id, lead_ids in by_rep.items():
-        set_owner(lead_ids, users[user_id], actor=None, at=now, reason="Offered")
+    hand_out({handoff.lead_id: one.rep.user for handoff, one in chosen}, at=now, reason="Offered")
     enqueue(offered_messages([handoff for handoff, _ in chosen], book, now), at=now)
 
 

@@ -30,13 +30,17 @@ MICROSECOND = timedelta(microseconds=1)
 
 _WRITE = """
 UPDATE handoff_slatimer t SET state = v.state, epoch = v.epoch, consumed_us = v.consumed_us, running_since = v.running_since,
-    due_at = v.due_at, plan = v.plan::jsonb, next_fire_at = v.next_fire_at, met_at = v.met_at, pause_reason = v.pause_reason,
+    due_at = v.due_at, plan = v.plan, next_fire_at = v.next_fire_at, met_at = v.met_at, pause_reason = v.pause_reason,
     target_id = v.target_id, target_us = v.target_us, calendar_id = v.calendar_id
-FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[],
-    %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS v(id, state, epoch, consumed_us, running_since, due_at, plan, next_fire_at, met_at, pause_reason, target_id, target_us, calendar_id)
+FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, state text, epoch int, consumed_us bigint, running_since timestamptz,
+    due_at timestamptz, plan jsonb, next_fire_at timestamptz, met_at timestamptz, pause_reason text, target_id bigint,
+    target_us bigint, calendar_id bigint)
 WHERE t.id = v.id
 """
+_WRITTEN = (
+    "id", "state", "epoch", "consumed_us", "running_since", "due_at", "plan", "next_fire_at", "met_at", "pause_reason", "target_id",
+    "target_us", "calendar_id",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -191,18 +195,9 @@ def write(timers: list[SlaTimer]) -> None:
     """Store changed clocks in one statement."""
     if not timers:
         return
-    columns = zip(
-        *(
-            (
-                t.pk, t.state, t.epoch, t.consumed_us, t.running_since, t.due_at, json.dumps(t.plan), t.next_fire_at, t.met_at,
-                t.pause_reason, t.target_id, t.target_us, t.calendar_id,
-            )
-            for t in timers
-        ),
-        strict=True,
-    )  # fmt: skip
+    rows = [{name: getattr(timer, name) for name in _WRITTEN} for timer in timers]
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, [list(column) for column in columns])
+        cursor.execute(_WRITE, [json.dumps(rows, default=datetime.isoformat)])
 
 
 def verdict(timer: SlaTimer, now: datetime) -> bool | None:

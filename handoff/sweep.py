@@ -33,8 +33,8 @@ SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::time
 ON CONFLICT DO NOTHING RETURNING timer_id, step
 """
 _ADVANCE = """
-UPDATE handoff_slatimer t SET plan = v.plan::jsonb, next_fire_at = v.next_fire_at, fails = 0, last_error = ''
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS v(id, plan, next_fire_at) WHERE t.id = v.id
+UPDATE handoff_slatimer t SET plan = v.plan, next_fire_at = v.next_fire_at, fails = 0, last_error = ''
+FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, plan jsonb, next_fire_at timestamptz) WHERE t.id = v.id
 """
 
 
@@ -110,8 +110,11 @@ def _fire(timers: Sequence[SlaTimer], now: datetime, book: PolicyBook) -> None:
             fired[timer.pk].append(firing)
     enqueue(_messages([timer for timer in timers if timer.pk in fired], fired, now, book), at=now)
     with connection.cursor() as cursor:
-        nexts = [from_us(plan[0][0]) if plan else None for plan in plans]
-        cursor.execute(_ADVANCE, [[timer.pk for timer in timers], [json.dumps(plan) for plan in plans], nexts])
+        rows = [
+            {"id": timer.pk, "plan": plan, "next_fire_at": from_us(plan[0][0]).isoformat() if plan else None}
+            for timer, plan in zip(timers, plans, strict=True)
+        ]
+        cursor.execute(_ADVANCE, [json.dumps(rows)])
 
 
 def _write_events(firings: Sequence[tuple[SlaTimer, Firing]], now: datetime) -> set[tuple[int, str]]:

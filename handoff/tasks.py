@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
 
+from django.db import connection, transaction
 from django_q.models import Schedule
 
 from handoff.sweep import sweep
@@ -60,6 +61,7 @@ def beat() -> None:
     """Nothing: the stamps around it say that the cluster works."""
 
 
+@transaction.atomic
 def ensure_schedule() -> None:
     """The one Schedule row, made by code; whatever somebody changed in it is set right."""
     values = {

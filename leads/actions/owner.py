@@ -1,14 +1,19 @@
 """Who is responsible for a lead now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from leads import clock
 from leads.errors import Conflict, Invalid, NotAllowed
 from leads.models import Lead, LeadEvent, User
+
+_HAND_OUT = """
+UPDATE leads_lead l SET owner_id = v.owner_id, updated_at = %s
+FROM unnest(%s::bigint[], %s::bigint[]) AS v(id, owner_id) WHERE l.id = v.id
+"""
 
 
 def set_owner(
@@ -28,7 +33,10 @@ def set_owner(
     if user is not None and not user.is_active:
         raise Invalid(
             f"{user} is no longer active and cannot be given a lead.",
-            code="inactive_owner", field="lead.owner", value=user.email, expected="an active person",
+            code="inactive_owner",
+            field="lead.owner",
+            value=user.email,
+            expected="an active person",
         )
     at = at or clock.now()
     with transaction.atomic():
@@ -43,6 +51,40 @@ def set_owner(
                 Lead.objects.filter(pk__in=list(owners)).update(owner=user, updated_at=at)
         _record(owners, user, actor, at, reason, act_id or uuid4())
     return list(owners)
+
+
+def hand_out(owners: Mapping[int, User], *, at: datetime, reason: str = "", act_id: UUID | None = None) -> list[int]:
+    """The portal makes each lead's user responsible for it, for any number of leads and users in three statements.
+
+    Nobody inactive is given a lead. Returns the ids of the leads that changed.
+    """
+    inactive = next((user for user in owners.values() if not user.is_active), None)
+    if inactive is not None:
+        raise Invalid(
+            f"{inactive} is no longer active and cannot be given a lead.",
+            code="inactive_owner",
+            field="lead.owner",
+            value=inactive.email,
+            expected="an active person",
+        )
+    with transaction.atomic():
+        rows = Lead.objects.select_for_update(no_key=True).filter(pk__in=list(owners)).order_by("pk")
+        before = {pk: owner for pk, owner in rows.values_list("pk", "owner_id") if owner != owners[pk].pk}
+        with connection.cursor() as cursor:
+            cursor.execute(_HAND_OUT, [at, list(before), [owners[pk].pk for pk in before]])
+        act = act_id or uuid4()
+        LeadEvent.objects.bulk_create(
+            LeadEvent(
+                lead_id=pk,
+                kind=LeadEvent.Kind.OWNER,
+                at=at,
+                act_id=act,
+                changes={"lead.owner": [owner, owners[pk].pk]},
+                reason=reason[:200],
+            )
+            for pk, owner in before.items()
+        )
+    return list(before)
 
 
 def _take_over_one(lead: Lead, user: User | None, actor: User | None, at: datetime) -> dict[int, int | None]:

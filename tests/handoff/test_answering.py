@@ -50,7 +50,12 @@ def test_a_rejected_lead_goes_to_marketing_with_its_reason(work, cast):
 
 @pytest.mark.parametrize(
     ("reason", "note", "code"),
-    [("", "", "reason_needed"), ("nonsense", "", "reason_needed"), ("price", "", "reason_needed"), ("other", "  ", "words_needed")],
+    [
+        ("", "", "reason_needed"),
+        ("nonsense", "", "reason_needed"),
+        ("price", "", "reason_needed"),
+        ("other", "  ", "words_needed"),
+    ],
 )
 def test_a_rejection_without_a_proper_reason_changes_nothing(work, cast, reason, note, code):
     handoff = work.offered()
@@ -143,7 +148,13 @@ def test_answering_again_after_undo_uses_the_same_case(work, cast):
     reject_handoff(handoff, actor=cast.rep, reason="no_need")
     case = Case.objects.get()
     assert (case.outcome, case.reason.code) == ("rejected", "no_need")
-    assert list(HandoffEvent.objects.filter(handoff=handoff).values_list("verb", flat=True)) == ["open", "offer", "accept", "undo", "reject"]
+    assert list(HandoffEvent.objects.filter(handoff=handoff).values_list("verb", flat=True)) == [
+        "open",
+        "offer",
+        "accept",
+        "undo",
+        "reject",
+    ]
 
 
 def test_after_fifteen_seconds_an_answer_stands(work, cast):

@@ -5,7 +5,15 @@ from datetime import date, timedelta
 import pytest
 
 from handoff.actions import (
-    accept_handoff, convert, expire_handoff, log_attempt, reassign, reject_handoff, review_rejection, settle_dispute, withdraw,
+    accept_handoff,
+    convert,
+    expire_handoff,
+    log_attempt,
+    reassign,
+    reject_handoff,
+    review_rejection,
+    settle_dispute,
+    withdraw,
 )  # fmt: skip
 from handoff.models import Handoff, Leave, RejectionReview, Rep
 from handoff.states import ClockKind, HandoffState
@@ -113,7 +121,12 @@ def test_a_withdrawn_lead_is_a_prospect_again(work, cast):
         withdraw(handoff, actor=cast.manager, reason=" ")
     withdraw(handoff, actor=cast.manager, reason="Came in by mistake")
     fresh = work.fresh(handoff)
-    assert (fresh.state, fresh.closed_as, fresh.lead.stage, fresh.lead.owner) == (HandoffState.CLOSED, "withdrawn", "prospect", None)
+    assert (fresh.state, fresh.closed_as, fresh.lead.stage, fresh.lead.owner) == (
+        HandoffState.CLOSED,
+        "withdrawn",
+        "prospect",
+        None,
+    )
     assert fresh.qualification.closed_as == "answered"
     assert not fresh.timers.filter(state__in=("running", "paused")).exists()
 
@@ -200,7 +213,8 @@ def test_a_rejection_is_reviewed_once_and_by_marketing(work, cast, rejected):
 
 
 @pytest.mark.parametrize(
-    ("values", "code"), [({"verdict": "maybe"}, "unknown_verdict"), ({"verdict": "recycle", "return_on": date(2026, 6, 8)}, "in_past")]
+    ("values", "code"),
+    [({"verdict": "maybe"}, "unknown_verdict"), ({"verdict": "recycle", "return_on": date(2026, 6, 8)}, "in_past")],
 )
 def test_a_verdict_that_cannot_be_is_refused(work, cast, rejected, values, code):
     with pytest.raises(Invalid) as refused:

@@ -178,7 +178,11 @@ def test_leap_day_is_a_working_day():
 
 def test_too_little_open_time_is_said_and_not_searched_for_ever():
     never = Calendar.of("UTC", {})
-    for ask in (lambda: add(never, berlin(6, 12), HOUR), lambda: next_open(never, berlin(6, 12)), lambda: next_close(never, berlin(6, 12))):
+    for ask in (
+        lambda: add(never, berlin(6, 12), HOUR),
+        lambda: next_open(never, berlin(6, 12)),
+        lambda: next_close(never, berlin(6, 12)),
+    ):
         with pytest.raises(NoOpenTime):
             ask()
     with pytest.raises(NoOpenTime):
@@ -305,8 +309,12 @@ def open_minutes(calendar, first, last):
         midnight = datetime(day.year, day.month, day.day)
         for opening, closing in exceptions.get(day, calendar.weekly[day.weekday()]):
             opens, closes = midnight + MINUTE * opening, midnight + MINUTE * closing
-            start = walls.index(opens) if opens in walls else next((n for n, wall in enumerate(walls) if wall > opens), len(walls))
-            past = [n for n, wall in enumerate(walls) if wall == closes] or [n + 1 for n, wall in enumerate(walls) if wall < closes]
+            start = (
+                walls.index(opens) if opens in walls else next((n for n, wall in enumerate(walls) if wall > opens), len(walls))
+            )
+            past = [n for n, wall in enumerate(walls) if wall == closes] or [
+                n + 1 for n, wall in enumerate(walls) if wall < closes
+            ]
             stop = past[-1] if past else 0
             found.update(minutes[start:stop])
         day += timedelta(days=1)
@@ -361,7 +369,9 @@ def test_every_minute_agrees_with_a_dumb_model_over_the_change_of_clocks(zone, h
     st.timedeltas(timedelta(minutes=1), timedelta(hours=90)),
 )
 def test_due_times_equal_those_of_another_library(zone, windows, closed, start, duration):
-    theirs = WorkingCalendar(tz=zone, weekly_schedule={day: windows for day in range(5)}, day_overrides={day: () for day in closed})
+    theirs = WorkingCalendar(
+        tz=zone, weekly_schedule={day: windows for day in range(5)}, day_overrides={day: () for day in closed}
+    )
     ours = hours(*(f"{a}-{b}" for a, b in windows), zone=zone, exceptions={day: [] for day in closed})
     assert add(ours, start, duration) == theirs.add_business_time(start, duration)
 

@@ -63,7 +63,12 @@ def test_nothing_due_changes_nothing():
 
 def test_of_several_the_last_is_fired_and_the_breach_is_never_skipped():
     entries = planned()
-    assert outcomes(entries, from_us(entries[3][0]))[0] == [("half", "skipped"), ("late", "skipped"), ("breach", "fired"), ("head", "fired")]
+    assert outcomes(entries, from_us(entries[3][0]))[0] == [
+        ("half", "skipped"),
+        ("late", "skipped"),
+        ("breach", "fired"),
+        ("head", "fired"),
+    ]
 
 
 def test_an_act_is_done_even_when_a_message_comes_after_it():

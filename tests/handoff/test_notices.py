@@ -91,7 +91,10 @@ def test_every_message_has_words_alone_and_together(work, cast, kind, count):
         handoff, clock="accept", action="breach", owner="Rita", promised=MONDAY.isoformat(), actor="Mona", reason="Too small", note="Four people",
         verb="reassign", to="Otto", mqo=True,
     )  # fmt: skip
-    rows = [Outbox(key=f"k{n}", kind=kind, channel="mail", recipient=cast.rep, payload=payload, due_at=MONDAY, created_at=MONDAY) for n in range(count)]
+    rows = [
+        Outbox(key=f"k{n}", kind=kind, channel="mail", recipient=cast.rep, payload=payload, due_at=MONDAY, created_at=MONDAY)
+        for n in range(count)
+    ]
     mail = compose(rows)
     assert mail.subject
     assert "\n" not in mail.subject

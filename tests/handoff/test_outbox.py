@@ -62,7 +62,9 @@ def known_kind():
 
     def render(rows):
         words = ", ".join(row.payload["words"] for row in rows)
-        return Rendered(f"{len(rows)} news", words, f"It is so: {words}", "/inbox/", tuple((row.payload["words"], "/x/") for row in rows[1:]))
+        return Rendered(
+            f"{len(rows)} news", words, f"It is so: {words}", "/inbox/", tuple((row.payload["words"], "/x/") for row in rows[1:])
+        )
 
     def handle(row):
         if row.payload.get("fails"):
@@ -95,9 +97,15 @@ def test_a_mail_arrives_with_text_html_and_a_stable_id(smtp, person):
     row = mail(person)
     assert deliver(NOON) == 1
     (message,) = smtp.mails
-    assert (message["To"], message["Message-ID"], message["Auto-Submitted"]) == ("vera@example.org", "<a.1.mail@example.com>", "auto-generated")
+    assert (message["To"], message["Message-ID"], message["Auto-Submitted"]) == (
+        "vera@example.org",
+        "<a.1.mail@example.com>",
+        "auto-generated",
+    )
     assert str(make_header(decode_header(message["Subject"]))) == "1 news"
-    bodies = {part.get_content_type(): part.get_payload(decode=True).decode() for part in message.walk() if not part.is_multipart()}
+    bodies = {
+        part.get_content_type(): part.get_payload(decode=True).decode() for part in message.walk() if not part.is_multipart()
+    }
     assert "Hello Vera," in bodies["text/plain"]
     assert "http://testserver/inbox/" in bodies["text/plain"]
     assert 'href="http://testserver/inbox/"' in bodies["text/html"]
@@ -297,7 +305,10 @@ def test_a_digest_that_is_repeated_is_the_same_message(smtp, person):
     deliver(NOON)
     mail(person, key="d9", digest_key="vera:news", at=NOON + MINUTE)
     deliver(NOON + MINUTE)
-    assert [(message["Message-ID"], message["Subject"]) for message in smtp.mails] == [("<d0@example.com>", "2 news"), ("<d9@example.com>", "1 news")]
+    assert [(message["Message-ID"], message["Subject"]) for message in smtp.mails] == [
+        ("<d0@example.com>", "2 news"),
+        ("<d9@example.com>", "1 news"),
+    ]
 
 
 def test_a_line_break_in_a_subject_never_leaves(smtp, person):
@@ -424,7 +435,9 @@ def test_lanes_take_turns(person, db):
     assert {claim_lane(NOON).lane, claim_lane(NOON).lane} == {"mail", "work"}
 
 
-@pytest.mark.parametrize(("fails", "at_once", "minutes"), [(1, True, 1), (2, True, 5), (9, True, 60), (4, False, None), (5, False, 1), (6, False, 5)])
+@pytest.mark.parametrize(
+    ("fails", "at_once", "minutes"), [(1, True, 1), (2, True, 5), (9, True, 60), (4, False, None), (5, False, 1), (6, False, 5)]
+)
 def test_rests_grow(fails, at_once, minutes):
     pause = lane_pause(fails, at_once=at_once)
     assert pause == (None if minutes is None else minutes * MINUTE)

@@ -19,8 +19,16 @@ def rich(work, make):
         key="paper", name="Cost paper", kind="whitepaper", buying_stage="consideration", pain_points="Costs run away",
         talk_track="Ask who pays for delays",
     )  # fmt: skip
-    Asset.objects.create(key="case", name="Case study", kind="case_study", buying_stage="decision", url="https://example.com/case")
-    Asset.objects.create(key="other", name="Other product's case", kind="case_study", buying_stage="decision", product=Product.objects.create(key="x", name="X"))
+    Asset.objects.create(
+        key="case", name="Case study", kind="case_study", buying_stage="decision", url="https://example.com/case"
+    )
+    Asset.objects.create(
+        key="other",
+        name="Other product's case",
+        kind="case_study",
+        buying_stage="decision",
+        product=Product.objects.create(key="x", name="X"),
+    )
     LeadField.objects.create(key="budget", label="Budget", help="Is there a budget?", type="text", known="decision")
     LeadField.objects.create(key="timing", label="Timing", help="When do they decide?", type="text", known="decision")
     LeadField.objects.create(key="fleet", label="Fleet size", type="number")
@@ -53,19 +61,38 @@ def test_it_says_why_line_by_line(work, rich):
 
 def test_it_says_how_they_came_and_what_they_did(work, rich):
     content = content_of(work.queued(lead=rich))
-    assert (content["came"]["source"], content["came"]["campaign"], content["came"]["channel"]) == ("Webinar", "Spring webinar", "Webinar")
+    assert (content["came"]["source"], content["came"]["campaign"], content["came"]["channel"]) == (
+        "Webinar",
+        "Spring webinar",
+        "Webinar",
+    )
     assert content["came"]["first"]["label"] == "Attended a webinar"
-    assert [entry["label"] for entry in content["timeline"]] == ["Downloaded a white paper", "Downloaded a white paper", "Attended a webinar"]
+    assert [entry["label"] for entry in content["timeline"]] == [
+        "Downloaded a white paper",
+        "Downloaded a white paper",
+        "Attended a webinar",
+    ]
     assert content["timeline_total"] == 3
     (download,) = content["downloads"]
-    assert (download["name"], download["pain_points"], download["talk_track"]) == ("Cost paper", "Costs run away", "Ask who pays for delays")
+    assert (download["name"], download["pain_points"], download["talk_track"]) == (
+        "Cost paper",
+        "Costs run away",
+        "Ask who pays for delays",
+    )
 
 
 def test_it_knows_the_company_the_gaps_and_the_questions(work, rich):
     content = content_of(work.queued(lead=rich))
-    assert (content["company"]["name"], content["company"]["employees"], content["company"]["people"]) == ("Northwind Freight", 480, 2)
+    assert (content["company"]["name"], content["company"]["employees"], content["company"]["people"]) == (
+        "Northwind Freight",
+        480,
+        2,
+    )
     assert content["missing"] == ["Phone number", "Fleet size"]
-    assert content["questions"] == [{"label": "Is there a budget?", "answer": "yes"}, {"label": "When do they decide?", "answer": None}]
+    assert content["questions"] == [
+        {"label": "Is there a budget?", "answer": "yes"},
+        {"label": "When do they decide?", "answer": None},
+    ]
 
 
 def test_it_offers_material_for_the_next_stage_of_the_right_product(work, rich):
@@ -84,7 +111,9 @@ def test_it_tells_who_else_of_the_company_is_in_work_and_what_was_before(work, r
     review_rejection(first, actor=cast.marketer, verdict="recycle")
     content = content_of(work.queued(lead=rich))
     assert content["company"]["in_work"] == ["Rita Rep"]
-    assert [(one["nth"], one["owner"], one["reason"], one["note"]) for one in content["earlier"]] == [(1, "Rita Rep", "Not now", "In autumn")]
+    assert [(one["nth"], one["owner"], one["reason"], one["note"]) for one in content["earlier"]] == [
+        (1, "Rita Rep", "Not now", "In autumn")
+    ]
 
 
 def test_while_queued_it_follows_the_facts(work, rich, make, cast):
@@ -138,7 +167,9 @@ def test_many_packets_cost_as_many_queries_as_few(work, django_assert_num_querie
     from handoff.actions import open_handoffs
 
     open_handoffs()
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
         packet.build(list(Handoff.objects.select_related("qualification__model", "qualification__version")), at=MONDAY)
     for _ in range(10):
         work.qualification()

@@ -90,7 +90,9 @@ def due_now(handoff):
     now = clock.now()
     instant = int((now - timedelta(seconds=1)).timestamp() * 1_000_000)
     plan = [[instant, "breach"], [instant + 10**12, "reassign"]]
-    SlaTimer.objects.filter(pk=timer.pk).update(due_at=now - timedelta(seconds=1), plan=plan, next_fire_at=now - timedelta(seconds=1))
+    SlaTimer.objects.filter(pk=timer.pk).update(
+        due_at=now - timedelta(seconds=1), plan=plan, next_fire_at=now - timedelta(seconds=1)
+    )
     return timer
 
 

@@ -34,7 +34,12 @@ def owners():
 
 def test_an_offer_names_owner_clock_and_reason_and_freezes_the_packet(work, cast):
     handoff = work.offered()
-    assert (handoff.state, handoff.owner, handoff.offered_at, handoff.queue_reason) == (HandoffState.OFFERED, cast.rep, MONDAY, "")
+    assert (handoff.state, handoff.owner, handoff.offered_at, handoff.queue_reason) == (
+        HandoffState.OFFERED,
+        cast.rep,
+        MONDAY,
+        "",
+    )
     assert handoff.lead.owner == cast.rep
     assert handoff.packet.frozen_at == MONDAY
     assert work.timer(handoff, ClockKind.OFFER).state == "met"
@@ -73,7 +78,10 @@ def test_caps_hold_and_the_rest_waits_with_the_reason(work, team):
     ("change", "why"),
     [
         (lambda user: type(user).objects.filter(pk=user.pk).update(is_active=False), "inactive"),
-        (lambda user: Rep.objects.filter(pk=user.pk).update(takes_leads=False, off_reason="parental leave"), "switched off: parental leave"),
+        (
+            lambda user: Rep.objects.filter(pk=user.pk).update(takes_leads=False, off_reason="parental leave"),
+            "switched off: parental leave",
+        ),
         (lambda user: Leave.objects.create(rep_id=user.pk, starts_at=MONDAY, ends_at=MONDAY + HOUR), "away: until 8 Jun"),
         (lambda user: Rep.objects.filter(pk=user.pk).update(open_cap=0), "at the cap: 0 open"),
     ],

@@ -3,7 +3,19 @@
 import pytest
 
 from handoff.states import (
-    ANSWER, ASSIGN, DONE, OPEN, REVIEW, TERMINAL, TRANSITIONS, WITH_REP, WORK, ClockKind, HandoffState, transition, verbs_from,
+    ANSWER,
+    ASSIGN,
+    DONE,
+    OPEN,
+    REVIEW,
+    TERMINAL,
+    TRANSITIONS,
+    WITH_REP,
+    WORK,
+    ClockKind,
+    HandoffState,
+    transition,
+    verbs_from,
 )  # fmt: skip
 
 S = HandoffState
@@ -58,7 +70,15 @@ def test_a_move_leads_where_the_product_says(verb, source, target):
 
 
 @pytest.mark.parametrize(
-    ("verb", "source"), [("accept", S.QUEUED), ("accept", S.REJECTED), ("reject", S.ACCEPTED), ("undo", S.CONTACTED), ("win", S.OFFERED), ("recycle", S.CLOSED)]
+    ("verb", "source"),
+    [
+        ("accept", S.QUEUED),
+        ("accept", S.REJECTED),
+        ("reject", S.ACCEPTED),
+        ("undo", S.CONTACTED),
+        ("win", S.OFFERED),
+        ("recycle", S.CLOSED),
+    ],
 )
 def test_other_moves_do_not_exist(verb, source):
     assert transition(verb, source) is None

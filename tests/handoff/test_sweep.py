@@ -29,7 +29,9 @@ def timer(work, handoff):
 
 def told(timer, channel="inapp"):
     return list(
-        Outbox.objects.filter(timer_id=timer.pk, channel=channel).order_by("pk").values_list("payload__action", "recipient__full_name")
+        Outbox.objects.filter(timer_id=timer.pk, channel=channel)
+        .order_by("pk")
+        .values_list("payload__action", "recipient__full_name")
     )
 
 
@@ -61,7 +63,12 @@ def test_a_breach_tells_the_rep_and_the_manager(work, timer):
 def test_after_an_outage_the_last_step_fires_and_the_breach_is_kept(work, timer, steps):
     work.hands.move_to(MONDAY + 30 * HOUR)
     assert sweep() == 1
-    assert steps(timer)[1:] == [("remind-half", "skipped"), ("remind-last", "skipped"), ("breach", "fired"), ("reassign", "fired")]
+    assert steps(timer)[1:] == [
+        ("remind-half", "skipped"),
+        ("remind-last", "skipped"),
+        ("breach", "fired"),
+        ("reassign", "fired"),
+    ]
     assert [action for action, _ in told(timer)] == ["breach", "breach"]
     assert Outbox.objects.filter(timer_id=timer.pk, channel="work").count() == 1
 
@@ -82,7 +89,13 @@ def test_with_all_steps_done_a_clock_runs_on_unarmed_and_can_be_met_late(work, c
 
 def test_an_event_that_is_there_already_is_not_fired_again(work, timer):
     SlaEvent.objects.create(
-        timer_id=timer.pk, handoff_id=timer.handoff_id, epoch=timer.epoch, step="remind-half", due_at=MONDAY, fired_at=MONDAY, outcome="fired"
+        timer_id=timer.pk,
+        handoff_id=timer.handoff_id,
+        epoch=timer.epoch,
+        step="remind-half",
+        due_at=MONDAY,
+        fired_at=MONDAY,
+        outcome="fired",
     )
     work.hands.move_to(timer.next_fire_at)
     assert sweep() == 1
@@ -181,7 +194,9 @@ def test_nobody_inactive_is_told(work, cast, timer):
 
 def test_breach_and_escalation_together_are_one_message_a_person(work, cast, timer):
     cast.manager.groups.clear()
-    SlaStep.objects.create(target=timer.target, code="tell-again", after_us=1, action="escalate", audience=["owner"], channels=["inapp"])
+    SlaStep.objects.create(
+        target=timer.target, code="tell-again", after_us=1, action="escalate", audience=["owner"], channels=["inapp"]
+    )
     plan = sorted([*timer.plan, [timer.plan[2][0] + 1, "tell-again"]])
     SlaTimer.objects.filter(pk=timer.pk).update(plan=plan)
     work.hands.move_to(MONDAY + 4.5 * HOUR)

@@ -102,7 +102,9 @@ def test_the_narrowest_policy_that_matches_counts(defaults, freeze):
     freeze(MONDAY)
     wide = SlaPolicy.objects.get()
     hot = SlaPolicy.objects.create(key="hot", name="Hot", scope={"tier": [3]}, effective_from=MONDAY - HOUR)
-    SlaPolicy.objects.create(key="old", name="Old", scope={"tier": [3], "product": ["x"]}, effective_from=MONDAY - HOUR, retired_at=MONDAY)
+    SlaPolicy.objects.create(
+        key="old", name="Old", scope={"tier": [3], "product": ["x"]}, effective_from=MONDAY - HOUR, retired_at=MONDAY
+    )
     SlaPolicy.objects.create(key="next", name="Next", scope={"tier": [3], "product": ["x"]}, effective_from=MONDAY + HOUR)
     book = PolicyBook(MONDAY)
     assert book.policy_for({"tier": 3, "product": "x"}) == hot
@@ -117,7 +119,11 @@ def test_the_newest_version_in_force_counts(defaults):
 
 def test_a_rep_with_own_hours_has_own_deadlines(work, cast):
     evenings = WorkCalendar.objects.create(
-        key="evenings", name="Evenings", zone="America/New_York", weekly={"0": [[600, 1080]], "1": [[600, 1080]]}, effective_from=MONDAY - HOUR
+        key="evenings",
+        name="Evenings",
+        zone="America/New_York",
+        weekly={"0": [[600, 1080]], "1": [[600, 1080]]},
+        effective_from=MONDAY - HOUR,
     )
     evenings.days.create(date=date(2026, 6, 9), intervals=[])
     cast.rep.rep.calendar_key = "evenings"
