@@ -1,7 +1,8 @@
 """Pictures of every page on demo data, wide and narrow, light and dark: `python -m tests.browser.shots`.
 
-Fills a database of its own, so no portal has to run and none is touched. Options: `--leads N` (default 400),
-`--only PART` (pages whose name holds it), `--into FOLDER` (default var/shots).
+Fills a database of its own, so no portal has to run and none is touched; the clock stands in the morning of the last
+working day, so that clocks run. Options: `--leads N` (default 500), `--only PART` (pages whose name holds it),
+`--into FOLDER` (default var/shots).
 """
 
 # ruff: noqa: E402 - Django has to be set up before its models are imported
@@ -12,8 +13,10 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -35,6 +38,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import embedded
 from handoff.models import Handoff
+from leads import clock
 from leads.models import ImportRun, User
 from leads.roles import BY_KEY
 from scoring.models import ModelVersion
@@ -78,6 +82,21 @@ def addresses() -> dict[str, str]:
     return found
 
 
+def last_working_morning() -> datetime:
+    """20 to 11 in Berlin, today or on the last day before that people work."""
+    at = datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=10, minute=40, second=0, microsecond=0)
+    if at > datetime.now(UTC):
+        at -= timedelta(days=1)
+    while at.weekday() > 4:
+        at -= timedelta(days=1)
+    return at.astimezone(UTC)
+
+
+def hold_clock(at: datetime) -> None:
+    """Stop the portal's clock for all threads of this process."""
+    clock.now = clock.at_hand = lambda: at
+
+
 @contextmanager
 def portal(leads: int) -> Iterator[str]:
     """A portal with a year of demo data on a free port; gone afterwards."""
@@ -116,7 +135,9 @@ def signed_in(browser: Browser, base: str, user: User | None, size: tuple[int, i
         client.force_login(user)
         name = settings.SESSION_COOKIE_NAME
         context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": base}])
-    return context.new_page()
+    page = context.new_page()
+    page.clock.set_fixed_time(clock.now())
+    return page
 
 
 def viewer_of(address: str, cast: dict[str, User]) -> User | None:
@@ -159,7 +180,7 @@ def take(browser: Browser, base: str, only: str, into: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--leads", type=int, default=400)
+    parser.add_argument("--leads", type=int, default=500)
     parser.add_argument("--only", default="")
     parser.add_argument("--into", type=Path, default=Path(settings.BASE_DIR) / "var" / "shots")
     options = parser.parse_args()
@@ -169,6 +190,7 @@ def main() -> int:
         if browser is None:
             print(HOW_TO_INSTALL, file=sys.stderr)
             return 1
+        hold_clock(last_working_morning())
         with portal(options.leads) as base:
             count = take(browser, base, options.only, options.into)
         browser.close()

@@ -1,0 +1,102 @@
+"""The draft of the criteria in a real browser: steppers, order, questions, a colleague who was faster, putting into force."""
+
+import pytest
+from playwright.sync_api import expect
+
+from scoring.actions.criteria import add_criterion
+from scoring.actions.versions import create_model
+from scoring.models import ModelVersion
+from tests.browser.conftest import sideways, violations
+from tests.scoring.samples import a_test
+
+
+@pytest.fixture
+def draft(people):
+    return create_model("Enterprise", actor=people.marketer, start="fit_engagement")
+
+
+def address(draft):
+    return f"/criteria/drafts/{draft.pk}/"
+
+
+def test_points_change_in_place_and_the_page_stays(people, page_as, draft):
+    page = page_as(people.marketer)
+    page.goto(address(draft))
+    with page.expect_response(lambda answer: answer.url.endswith("/points/")):
+        page.get_by_role("button", name="One point more for Company of the right size").click()
+    expect(page.get_by_label("Points for Company of the right size", exact=True)).to_have_value("21")
+    expect(page.get_by_text("revision 2")).to_be_visible()
+    with page.expect_response(lambda answer: answer.url.endswith("/points/")):
+        page.get_by_role("button", name="One point more for Company of the right size").click()
+    expect(page.get_by_label("Points for Company of the right size", exact=True)).to_have_value("22")
+    assert draft.criteria.get(key="size").points == 22
+
+
+def test_a_criterion_moves_down_and_goes_away(people, page_as, draft):
+    page = page_as(people.marketer)
+    page.goto(address(draft))
+    page.get_by_role("button", name="Move Company of the right size down").click()
+    expect(page.get_by_text("revision 2")).to_be_visible()
+    rows = page.locator("tr[id^=criterion-]")
+    expect(rows.nth(0)).to_contain_text("Decides")
+    page.get_by_role("button", name="Remove Company of the right size").click()
+    expect(page.locator("#criterion-size")).to_have_count(0)
+
+
+def test_choosing_a_field_shows_its_inputs_and_saving_leads_back(people, page_as, draft):
+    page = page_as(people.marketer)
+    page.goto(f"{address(draft)}criteria/add/?shape=test")
+    page.get_by_label("Called").fill("Large enough")
+    page.get_by_label("Ask about").select_option("company.employees")
+    page.get_by_label("From").fill("200")
+    page.get_by_role("button", name="Another question").click()
+    page.get_by_label("Ask about").nth(1).select_option("lead.seniority")
+    page.get_by_label("C level").check()
+    expect(page.get_by_label("Called")).to_have_value("Large enough")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**{address(draft)}")
+    expect(page.locator("#criterion-large_enough")).to_contain_text("Employees is 200 or more and Seniority is “C level”")
+
+
+def test_nonsense_is_told_in_place(people, page_as, draft, complaints):
+    complaints.expect(422)
+    page = page_as(people.marketer)
+    page.goto(f"{address(draft)}criteria/add/?shape=test")
+    page.get_by_label("Called").fill("Impossible")
+    page.get_by_label("Ask about").select_option("company.employees")
+    page.get_by_label("From").fill("900")
+    page.get_by_label("To", exact=False).last.fill("3")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("the range 900 to 3 is empty")).to_be_visible()
+    expect(page.get_by_label("Called")).to_have_value("Impossible")
+
+
+def test_a_colleague_who_was_faster_is_named_and_the_next_click_works(people, page_as, draft, complaints):
+    complaints.expect(409)
+    page = page_as(people.marketer)
+    page.goto(address(draft))
+    add_criterion(ModelVersion.objects.get(pk=draft.pk), a_test("late", 5, label="Added by sales"), actor=people.manager, rev=1)
+    page.get_by_role("button", name="One point more for Company of the right size").click()
+    expect(page.get_by_role("alert")).to_contain_text("Mona Manager changed the draft meanwhile")
+    expect(page.get_by_text("Added by sales", exact=True)).to_be_visible()
+    page.get_by_role("button", name="One point more for Company of the right size").click()
+    expect(page.get_by_label("Points for Company of the right size", exact=True)).to_have_value("21")
+
+
+def test_a_head_puts_the_draft_into_force(people, page_as, draft):
+    page = page_as(people.head_of_sales)
+    page.goto(address(draft))
+    page.get_by_label("Why").fill("Agreed on Monday")
+    page.get_by_role("button", name="Put v1 into force").click()
+    page.locator("dialog[open]").get_by_role("button").last.click()
+    page.wait_for_url("**/criteria/")
+    expect(page.get_by_text("v1 in force", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("part", ["", "criteria/learner/", "criteria/add/?shape=tally", "decision/", "scope/", "gates/add/"])
+def test_every_part_is_usable_by_all_and_on_a_phone(people, page_as, draft, complaints, theme, part):
+    page = page_as(people.head_of_marketing, theme=theme, phone=theme == "dark")
+    page.goto(address(draft) + part)
+    assert violations(page, complaints) == []
+    assert sideways(page) == []
