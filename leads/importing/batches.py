@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -150,24 +150,35 @@ def _outcome(one: Converted) -> IncomingOutcome | None:
 
 
 def fields_for(mapping: FileMapping, choices: Mapping[str, Sequence[str] | None]) -> dict[str, KnownField]:
-    """The custom fields a mapping speaks of by key: those there are, and those it makes.
+    """The custom fields a mapping speaks of by key: those there are, extended where asked, and those it makes.
 
-    `choices` are the values a survey found, by column; where it gave up counting the field is made a text.
+    `choices` are the values a survey found, by column; where it gave up counting, a new field is made a text.
     """
     fields = {
         found.key: KnownField(found.key, found.label, found.type, tuple(found.choices)) for found in LeadField.objects.all()
     }
     for index, goes in enumerate(mapping.goes):
+        found = choices.get(str(index), goes.new.choices if goes.new else ())
+        key = goes.target.removeprefix("custom.")
         if goes.target == "new" and goes.new and goes.new.key not in fields:
-            found = choices.get(str(index), goes.new.choices)
             type_ = goes.new.type if found is not None else FieldType.TEXT
             fields[goes.new.key] = KnownField(goes.new.key, goes.new.label, type_, tuple(found or ()))
+        elif goes.extend and found and key in fields:
+            there = {choice.casefold() for choice in fields[key].choices}
+            added = tuple(choice for choice in found if choice.casefold() not in there)
+            fields[key] = replace(fields[key], choices=fields[key].choices + added)
     return fields
 
 
 def make_fields(mapping: FileMapping, fields: Mapping[str, KnownField]) -> list[str]:
-    """Create the custom fields a mapping makes and that are not there yet; their keys."""
+    """Create the custom fields a mapping makes and extend the lists it extends; the keys of those created."""
     wanted = [goes.new for goes in mapping.goes if goes.target == "new" and goes.new]
+    extended = [goes.target.removeprefix("custom.") for goes in mapping.goes if goes.extend]
+    for found in LeadField.objects.select_for_update(no_key=True).filter(key__in=extended).order_by("pk"):
+        added = [choice for choice in fields[found.key].choices if choice not in found.choices]
+        if added:
+            found.choices = [*found.choices, *added]
+            found.save(update_fields=("choices",))
     there = set(LeadField.objects.filter(key__in=[new.key for new in wanted]).values_list("key", flat=True))
     after = LeadField.objects.order_by("-position").values_list("position", flat=True).first() or 0
     made = LeadField.objects.bulk_create(

@@ -67,6 +67,7 @@ class Goes:
     decimal: str = "."
     day_first: bool | None = None
     new: NewField | None = None
+    extend: bool = False  # values that an existing list does not have become choices of it
     guess: str = ""  # name, content or "": why the guess was made
     question: str = ""  # an ambiguous date a person has to settle
 
@@ -129,7 +130,10 @@ def guess(kind: str, profiles: Sequence[Profile], fields: Sequence[KnownField] =
             continue
         known = by_label.get(plain(column.name))
         if kind == LEADS and known and f"custom.{known.key}" not in used:
-            goes[index] = _reading(column, f"custom.{known.key}", "name", known.type)
+            goes[index] = replace(
+                _reading(column, f"custom.{known.key}", "name", known.type),
+                extend=known.type in (FieldType.CHOICE, FieldType.MULTI),
+            )
             used.add(f"custom.{known.key}")
         elif kind == LEADS and not _is_rest_of_name(column, used):
             goes[index] = proposed = propose_field(column, keys)

@@ -8,7 +8,7 @@ from leads.importing.actions import layout_of, opened
 from leads.importing.mapping import FileMapping
 from leads.importing.reader import Row, rows
 from leads.importing.values import EMPTY, split_multi
-from leads.models import ImportRun
+from leads.models import ImportRun, LeadField
 
 PIECE = 20_000
 MAX_CHOICES = 500
@@ -24,6 +24,10 @@ class Survey:
             for index, goes in enumerate(mapping.goes)
             if goes.target == "new" and goes.new and goes.new.type in (FieldType.CHOICE, FieldType.MULTI)
         }
+        types = dict(LeadField.objects.values_list("key", "type"))
+        for index, goes in enumerate(mapping.goes):
+            if goes.extend and goes.target.startswith("custom."):
+                self._lists[index] = types.get(goes.target.removeprefix("custom.")) == FieldType.MULTI
         self._values: dict[int, dict[str, None]] = {index: {} for index in self._lists}
         self._opened = opened(run)
         self._rows: Iterator[Row] = rows(self._opened.__enter__(), layout_of(run))

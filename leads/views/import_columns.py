@@ -15,6 +15,7 @@ from leads.importing.reader import Row
 from leads.models import ImportRun
 
 SHOWN = 120  # columns; what a form may carry, and more than anybody decides by hand
+LISTS = (FieldType.CHOICE, FieldType.MULTI)
 MEANINGS = (("", "Refuse these rows"), *((str(value), label) for value, label in OUTCOME_VALUES))
 
 
@@ -29,6 +30,7 @@ class ColumnRow:
     rows: int
     goes: Goes
     reads_dates: bool
+    is_list: bool
     faults: int
     fault: str
 
@@ -64,6 +66,8 @@ def page_of(run: ImportRun) -> ColumnsPage:
     profiles = actions.profiles_of(run)
     faults = _faults(chosen, profiles)
     order = shown_columns(chosen)
+    known = actions.known_fields()
+    types = {f"custom.{one.key}": one.type for one in known}
     rows = [
         ColumnRow(
             index=index,
@@ -73,6 +77,7 @@ def page_of(run: ImportRun) -> ColumnsPage:
             rows=profiles[index].rows,
             goes=chosen.goes[index],
             reads_dates=bool(chosen.goes[index].question),
+            is_list=types.get(chosen.goes[index].target, "") in LISTS,
             faults=faults[index][0],
             fault=faults[index][1],
         )
@@ -90,7 +95,7 @@ def page_of(run: ImportRun) -> ColumnsPage:
         outcomes=outcomes,
         outcome_column=profiles[at].name if at >= 0 else "",
         has_id=chosen.column_of("external_id") >= 0,
-        groups=_groups(run.kind, actions.known_fields()),
+        groups=_groups(run.kind, known),
     )
 
 
@@ -156,10 +161,11 @@ def _choice(
         taken.add(made.key)
         new = replace(new, new=made)
     elif target == old.target:
-        new = old
+        new = replace(old, extend=f"extend-{index}" in posted) if f"list-{index}" in posted else old
     else:
         custom = fields.get(target.removeprefix("custom.")) if target.startswith("custom.") else None
         new = mapping.retarget(profile, target, custom.type if custom else "")
+        new = replace(new, extend=custom is not None and custom.type in LISTS)
     order = posted.get(f"order-{index}")
     if new.question and order in ("dmy", "mdy", ""):
         new = replace(new, day_first={"dmy": True, "mdy": False}.get(order))
@@ -187,7 +193,9 @@ def _faults(chosen: FileMapping, profiles: Sequence[Profile]) -> list[tuple[int,
     fields = fields_for(chosen, {})
     for index, goes in enumerate(chosen.goes):
         reads = targets.BY_KEY[goes.target].reads if goes.target in targets.BY_KEY else "custom"
-        plain = reads in ("text", "name", "full_name", "email", "phone") or goes.target in (targets.IGNORE, "property")
+        plain = (
+            reads in ("text", "name", "full_name", "email", "phone") or goes.extend or goes.target in (targets.IGNORE, "property")
+        )
         if plain or (
             goes.new and goes.target == targets.NEW and goes.new.type in (FieldType.TEXT, FieldType.CHOICE, FieldType.MULTI)
         ):

@@ -344,9 +344,28 @@ class TestCorrecting:
         with pytest.raises(Conflict):
             correct(refusal, refusal.content, actor=ops)
 
-    def test_all_refused_rows_are_tried_again_when_the_reason_is_gone(self, imported, ops, work):
+    def test_a_list_takes_new_values_only_where_that_is_wanted(self, imported, upload, ops, work):
+        LeadField.objects.create(key="size", label="Size", type="choice", choices=["Big"])
+        run = imported("Email,Size\na@n.io,big\nb@n.io,Huge\n")
+        assert totals(run) == (2, 2, 0, 0, 0)
+        assert LeadField.objects.get().choices == ["Big", "Huge"]
+        strict = upload("Email,Size\nc@n.io,Tiny\nd@n.io,Big\n")
+        chosen = mapping.FileMapping.from_json(strict.mapping)
+        goes = tuple(mapping.replace(one, extend=False) for one in chosen.goes)
+        actions.start(actions.set_mapping(strict, mapping.replace(chosen, goes=goes), actor=ops), actor=ops)
+        work()
+        strict.refresh_from_db()
+        assert totals(strict) == (2, 1, 0, 0, 1)
+        assert LeadField.objects.get().choices == ["Big", "Huge"]
+
+    def test_all_refused_rows_are_tried_again_when_the_reason_is_gone(self, upload, ops, work):
         field = LeadField.objects.create(key="size", label="Size", type="choice", choices=["Big"])
-        run = imported("Email,Size\na@n.test,Big\nb@n.test,Huge\nc@n.test,Huge\n")
+        given = upload("Email,Size\na@n.test,Big\nb@n.test,Huge\nc@n.test,Huge\n")
+        chosen = mapping.FileMapping.from_json(given.mapping)
+        goes = tuple(mapping.replace(one, extend=False) for one in chosen.goes)
+        run = actions.start(actions.set_mapping(given, mapping.replace(chosen, goes=goes), actor=ops), actor=ops)
+        work()
+        run.refresh_from_db()
         assert totals(run) == (3, 1, 0, 0, 2)
         LeadField.objects.filter(pk=field.pk).update(choices=["Big", "Huge"])
         ended = run.finished_at

@@ -41,7 +41,9 @@ def test_numbers_are_read_with_their_separators_and_signs(text, decimal, expecte
     assert values.number(text, decimal) == Decimal(expected)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "11-50", "1,2,3", "12 people", "Ivy 7", "1.2.3", "--5", "500+", "5M", "1234567890123456"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "11-50", "1,2,3", "12 people", "Ivy 7", "1.2.3", "--5", "500+", "5M", "1234567890123456"]
+)
 def test_what_is_no_number_is_said_so(text):
     with pytest.raises(Misfit):
         values.number(text)

@@ -111,7 +111,7 @@ def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
     taken = set(fields)
     goes = list(chosen.goes)
     if not options["create_fields"]:
-        goes = [Goes() if item.target == targets.NEW else item for item in goes]
+        goes = [Goes() if item.target == targets.NEW else replace(item, extend=False) for item in goes]
     wanted = [_pair(text, "--map") for text in options["map"]]
     if options["id_column"]:
         wanted.append((options["id_column"], "external_id"))
