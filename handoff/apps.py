@@ -22,9 +22,15 @@ class HandoffConfig(AppConfig):
         )
         from handoff import navigation, notices, panels
         from handoff.actions.working import close_by_outcome
+        from handoff.forgetting import follow_merged, forget_erased
         from handoff.in_use import leads_handed_over
+        from handoff.routing import weekly_capacity
         from leads import hooks
+        from scoring.slots import slots as scoring_slots
 
+        scoring_slots.weekly_capacity = weekly_capacity
+        hooks.lead_merged.append(follow_merged)
+        hooks.lead_erased.append(forget_erased)
         hooks.leads_in_use.append(leads_handed_over)
         notices.register_kinds()
         navigation.connect()

@@ -300,7 +300,9 @@ def _withdrawn(rows: Sequence[Outbox]) -> Rendered:
 
 def _offer_stands(row: Outbox) -> bool:
     """The person still has it before them and has not opened it in the portal meanwhile."""
-    return Handoff.objects.filter(pk=row.handoff_id or 0, owner_id=row.recipient_id, state=HandoffState.OFFERED, seen_at=None).exists()
+    return Handoff.objects.filter(
+        pk=row.handoff_id or 0, owner_id=row.recipient_id, state=HandoffState.OFFERED, seen_at=None
+    ).exists()
 
 
 def _clock_stands(row: Outbox) -> bool:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 
 from handoff import packet
 from handoff.actions.assigning import offered_messages
@@ -135,6 +135,12 @@ def _why_not(one: Candidate, away_until: datetime | None) -> str:
 
 def _full(one: Candidate) -> str:
     return f"at the cap: {one.rep.open_cap} open"
+
+
+def weekly_capacity() -> int | None:
+    """Qualified leads the reps who take leads can take a week, in all; None while nobody does."""
+    total: int | None = Rep.objects.filter(takes_leads=True, user__is_active=True).aggregate(all=Sum("weekly_capacity"))["all"]
+    return total
 
 
 def route_waiting(limit: int = BATCH) -> int:

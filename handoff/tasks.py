@@ -64,6 +64,8 @@ def beat() -> None:
 @transaction.atomic
 def ensure_schedule() -> None:
     """The one Schedule row, made by code; whatever somebody changed in it is set right."""
+    with connection.cursor() as cursor:  # one after the other, when several hosts start at once
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('accord.schedule'))")
     values = {
         "func": "handoff.tasks.backstop",
         "schedule_type": Schedule.MINUTES,

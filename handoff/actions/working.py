@@ -10,7 +10,7 @@ from django.db import transaction
 
 from handoff import notices
 from handoff.models import Attempt, Handoff, HandoffEvent, SlaTimer
-from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold, next_due
+from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
 from handoff.states import OPEN, WORKED, ClockKind, HandoffState
@@ -242,38 +242,41 @@ def _checked_amount(amount: Decimal | None) -> None:
 
 def close_by_outcome(lead: Lead, case: Case, actor: User | None) -> None:
     """Take part when an outcome is recorded elsewhere (API, import, lead page): the open hand-off of the lead ends with it."""
-    if case.outcome not in (Outcome.WON, Outcome.LOST):
-        return
+    if case.outcome in (Outcome.WON, Outcome.LOST):
+        verb = "win" if case.outcome == Outcome.WON else "lose"
+        end_open(
+            lead,
+            verb,
+            actor=actor,
+            detail={"case": case.pk, "from": "outcome"},
+            closed_as=case.outcome,
+            reason=case.reason,
+            amount=case.amount,
+        )
+
+
+def end_open(lead: Lead, verb: str, *, actor: User | None, detail: dict[str, Any], **changes: Any) -> Handoff | None:
+    """End the open hand-off of a lead from whatever state, inside the caller's transaction, which holds the lead; None without one."""
     handoff = Handoff.objects.select_for_update(no_key=True, of=("self",)).filter(lead=lead, state__in=OPEN).first()
     if handoff is None:
-        return
-    timers = (
-        SlaTimer.objects.select_for_update(no_key=True)
-        .filter(handoff=handoff, state__in=OPEN_CLOCKS, kind__in=WORKED)
-        .order_by("pk")
-    )
-    now, source = clock.now(), handoff.state
+        return None
+    open_clocks = SlaTimer.objects.select_for_update(no_key=True).filter(handoff=handoff, state__in=OPEN_CLOCKS, kind__in=WORKED)
+    timers, now, source = list(open_clocks.order_by("pk")), clock.now(), handoff.state
     clocks = Clocks(PolicyBook(now), now, actor)
-    held_timers = list(timers)
-    clocks.settle(held_timers)
-    for timer in held_timers:
+    clocks.settle(timers)
+    for timer in timers:
         clocks.cancel(timer)
     clocks.flush()
-    Handoff.objects.filter(pk=handoff.pk).update(
-        state=HandoffState.CLOSED, version=handoff.version + 1, closed_at=now, closed_as=case.outcome, reason=case.reason, amount=case.amount,
-        queue_reason="", due_at=next_due([]), next_step_on=None, undo_until=None,
-    )  # fmt: skip
-    verb = "win" if case.outcome == Outcome.WON else "lose"
+    changes |= {
+        "state": HandoffState.CLOSED, "version": handoff.version + 1, "closed_at": now, "queue_reason": "", "due_at": None,
+        "next_step_on": None, "undo_until": None,
+    }  # fmt: skip
+    Handoff.objects.filter(pk=handoff.pk).update(**changes)
     HandoffEvent.objects.create(
-        handoff=handoff,
-        verb=verb,
-        source=source,
-        target=HandoffState.CLOSED,
-        actor=actor,
-        at=now,
-        detail={"case": case.pk, "from": "outcome"},
+        handoff=handoff, verb=verb, source=source, target=HandoffState.CLOSED, actor=actor, at=now, detail=detail
     )
     answer_qualification(handoff, now)
+    return handoff
 
 
 def _withdrawn_messages(handoff: Handoff, timers: list[SlaTimer]) -> list[Message]:

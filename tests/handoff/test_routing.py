@@ -9,6 +9,8 @@ from handoff.actions import open_handoffs, reject_handoff, review_rejection
 from handoff.models import Handoff, Leave, Packet, Rep
 from handoff.routing import offer, route_waiting
 from handoff.states import ClockKind, HandoffState
+from leads.actions.owner import hand_out
+from leads.errors import Invalid
 from leads.models import Lead, Outbox
 from tests.handoff.conftest import HOUR, MONDAY
 
@@ -198,3 +200,12 @@ def test_the_queue_clock_tells_the_manager_when_nobody_can_take_a_lead(work, cas
     assert sweep() == 1
     told = Outbox.objects.filter(handoff_id=handoff.pk).values_list("recipient__email", "channel")
     assert set(told) == {(cast.manager.email, "inapp"), (cast.manager.email, "mail")}
+
+
+def test_leads_are_never_handed_to_somebody_inactive(work, make, cast):
+    cast.rep.is_active = False
+    lead = make.lead()
+    with pytest.raises(Invalid):
+        hand_out({lead.pk: cast.rep}, at=MONDAY)
+    lead.refresh_from_db()
+    assert lead.owner is None
