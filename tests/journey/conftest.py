@@ -1,0 +1,3 @@
+from tests.browser.conftest import chromium, complaints, live, page_as, people
+
+__all__ = ["chromium", "complaints", "live", "page_as", "people"]
