@@ -36,6 +36,14 @@
   }
   document.addEventListener("toast", (event) => toast(event.detail));
 
+  /* A count in the navigation that an answer of the server has changed. */
+  document.addEventListener("badge", ({ detail: { key, count } }) => {
+    for (const badge of $$(`[data-badge="${key}"]`)) {
+      badge.firstChild.data = count > 999 ? "999+" : String(count);
+      badge.hidden = !count;
+    }
+  });
+
   /* htmx: token, hidden tabs, failures, focus. */
   document.addEventListener("htmx:configRequest", (event) => {
     event.detail.headers["X-CSRFToken"] = csrfToken();

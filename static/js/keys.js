@@ -26,7 +26,9 @@
   function press(key) {
     const row = currentRow() ?? (document.activeElement === document.body ? rowsOf()[0] : null);
     for (const root of [row, document.querySelector("[data-keys-page]"), document].filter(Boolean)) {
-      const target = [...root.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((element) => visible(element) && !element.disabled && (root !== document || !element.closest("[data-row]")));
+      const found = [...root.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
+      const until = (element) => element.closest("[data-until]:not([data-clock])")?.dataset.until ?? "";
+      const target = found.sort((one, other) => until(other).localeCompare(until(one))).find((element) => visible(element) && !element.disabled && (root !== document || !element.closest("[data-row]")));
       if (!target) continue;
       if (target.matches("input, textarea, select")) target.focus();
       else target.click();

@@ -27,19 +27,20 @@ django.setup()
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.test.runner import DiscoverRunner
-from django.test.testcases import LiveServerThread, _StaticFilesHandler
+from django.test.testcases import LiveServerThread
 from django.test.utils import setup_test_environment
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import embedded
-from handoff.models import Handoff
+from handoff.models import Handoff, SlaTimer
 from leads import clock
-from leads.models import ImportRun, User
+from leads.models import ImportRun, Lead, User
 from leads.roles import BY_KEY
 from scoring.models import ModelVersion
 from tests.browser.addresses import pages_without_object
@@ -97,6 +98,19 @@ def hold_clock(at: datetime) -> None:
     clock.now = clock.at_hand = lambda: at
 
 
+def fill_one_inbox() -> None:
+    """What is offered waits with one rep, in every state a clock can show: an inbox worth a picture."""
+    rep = _first_with("rep")
+    now = clock.now()
+    waiting = list(Handoff.objects.filter(state="offered").order_by("-score", "pk"))
+    minutes = (-196, -5, 12, 27, 62, 88, 125, 177, 252, 337, 457, 600)
+    for place, handoff in enumerate(waiting):
+        due = now + timedelta(minutes=minutes[place % len(minutes)] + 7 * (place // len(minutes)))
+        Handoff.objects.filter(pk=handoff.pk).update(owner=rep, due_at=due)
+        Lead.objects.filter(pk=handoff.lead_id).update(owner=rep)
+        SlaTimer.objects.filter(handoff=handoff, met_at=None, state="running", due_at__gte=now).update(due_at=due)
+
+
 @contextmanager
 def portal(leads: int) -> Iterator[str]:
     """A portal with a year of demo data on a free port; gone afterwards."""
@@ -106,7 +120,8 @@ def portal(leads: int) -> Iterator[str]:
     databases = runner.setup_databases()
     try:
         call_command("demo", leads=leads)
-        thread = LiveServerThread("127.0.0.1", _StaticFilesHandler)
+        fill_one_inbox()
+        thread = LiveServerThread("127.0.0.1", StaticFilesHandler)
         thread.daemon = True
         thread.start()
         thread.is_ready.wait()

@@ -116,3 +116,36 @@ def test_current_page_is_marked_once(cast, client_of):
     html = client_of(cast.marketing_ops).get("/leads/").content.decode()
     work = html[html.index('aria-label="Work"') : html.index("</nav>")]
     assert work.count('aria-current="page"') == 1
+
+
+def test_password_is_changed_by_who_knows_the_old_one(cast, client_of):
+    cast.rep.set_password("the old password")
+    cast.rep.save()
+    client = client_of(cast.rep)
+    assert b"other devices have to sign in again" in client.get("/password_change/").content
+    new = {"new_password1": "horse battery staple", "new_password2": "horse battery staple"}
+    wrong = client.post("/password_change/", {"old_password": "not it"} | new)
+    assert b'role="alert"' in wrong.content
+    done = client.post("/password_change/", {"old_password": "the old password"} | new, follow=True)
+    assert b"Your new password is saved." in done.content
+    assert User.objects.get(pk=cast.rep.pk).check_password("horse battery staple")
+
+
+def test_pages_of_the_way_back_in_need_nobody_signed_in(client, db):
+    for address, words in (
+        ("/password_reset/", "Set a new password"),
+        ("/password_reset/sent/", "Look into your mail"),
+        ("/password_reset/x/y-z/", "This link no longer works"),
+        ("/password_reset/done/", "Your password is saved"),
+    ):
+        assert words in client.get(address).content.decode()
+
+
+def test_unknown_address_is_told_nothing(cast, client, mailoutbox):
+    response = client.post("/password_reset/", {"email": "nobody@accord.test"})
+    assert response.status_code == 302
+    assert mailoutbox == []
+
+
+def test_signing_out_is_said(cast, client_of):
+    assert b"You are signed out" in client_of(cast.rep).post("/logout/").content
