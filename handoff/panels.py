@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery, Sum
 
 from handoff.clocks import faces_of
 from handoff.models import Handoff, Rep
@@ -107,7 +107,7 @@ def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:
 
 
 def home_card(request: HttpRequest) -> dict[str, Any] | None:
-    """For who assigns hand-offs: where the open ones stand, what is overdue and with whom, and why the queue waits."""
+    """For who assigns hand-offs: where the open ones stand, the longest overdue, and why the queue waits."""
     user = reader(request)
     if not user.has_perm(ASSIGN):
         return None
@@ -117,12 +117,7 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
         **{state.value: Count("pk", filter=Q(state=state)) for state in HandoffState if state in OPEN},
         overdue=Count("pk", filter=Q(due_at__lt=now)),
     )
-    late = (
-        open_now.filter(due_at__lt=now, owner__isnull=False)
-        .values(name=F("owner__full_name"))
-        .annotate(count=Count("pk"), since=Min("due_at"))
-        .order_by("since")
-    )
+    late = open_now.filter(due_at__lt=now, owner__isnull=False).select_related("lead__company", "owner").order_by("due_at", "pk")
     queue = (
         open_now.filter(state=HandoffState.QUEUED)
         .values("queue_reason")

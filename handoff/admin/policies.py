@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subque
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from handoff.actions.revising import is_policy_used, revise_policy
 from handoff.admin.fields import DurationField, hours_of
@@ -84,21 +85,11 @@ class TargetInline(admin.TabularInline[SlaTarget, SlaPolicy]):
     model = SlaTarget
     form = TargetForm
     extra = 0
-    fields = ("kind", "duration_us", "clock", "calendar_from", "backdate_us", "pause_cap_us", "steps_told")
-    readonly_fields = ("steps_told",)
+    fields = ("kind", "duration_us", "clock", "calendar_from", "backdate_us", "pause_cap_us")
     verbose_name = "promise"
     verbose_name_plural = "promises"
     show_change_link = True
     ordering = ("pk",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaTarget]:
-        return super().get_queryset(request).prefetch_related("steps")
-
-    @admin.display(description="steps")
-    def steps_told(self, target: SlaTarget) -> str:
-        if not target.pk:
-            return "–"
-        return format_html_join("", "<div>{}</div>", ((step_words(step),) for step in target.steps.all())) or "–"
 
 
 class PolicyForm(forms.ModelForm[SlaPolicy]):
@@ -144,7 +135,7 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SlaPolicy | None = None) -> tuple[str, ...]:
-        return ("key",) if obj else ()
+        return ("key", "steps") if obj else ("steps",)
 
     def has_delete_permission(self, request: HttpRequest, obj: SlaPolicy | None = None) -> bool:
         return obj is not None and super().has_delete_permission(request, obj) and not is_policy_used(obj)
@@ -175,6 +166,18 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
             carry_over(formset, {pk: target.pk for pk, target in targets.items()}, policy=revised)
         policy.pk, policy.version = revised.pk, revised.version
         tell_version(request, stored.version, revised.version)
+
+    @admin.display(description="Step by step")
+    def steps(self, policy: SlaPolicy) -> SafeString | str:
+        """Every step of every promise in words; they are changed on the page of the promise."""
+        if not policy.pk:
+            return "Save the policy with its promises first."
+        lines = []
+        for target in SlaTarget.objects.filter(policy=policy).prefetch_related("steps").order_by("pk"):
+            url = reverse("admin:handoff_slatarget_change", args=[target.pk])
+            told = format_html_join("", "<li>{}</li>", ((step_words(step),) for step in target.steps.all()))
+            lines.append((url, str(target), told))
+        return format_html_join("", '<div class="p-steps-told"><a href="{}">{}</a><ul>{}</ul></div>', lines) or "–"
 
     @admin.display(description="promises")
     def promised(self, policy: SlaPolicy) -> str:

@@ -76,7 +76,7 @@ class RepAdmin(AccordModelAdmin[Rep]):
     empty_hint = "Until somebody is here, every hand-off waits in the queue."
     form = RepForm
     inlines = (LeaveInline,)
-    list_display = ("user", "takes_leads", "load", "weekly_capacity", "away", "last_offered_at", "off_reason")
+    list_display = ("person", "takes_leads", "load", "weekly_capacity", "away", "last_offered_at", "off_reason")
     list_filter = ("takes_leads", AwayFilter)
     list_select_related = ("user",)
     search_fields = ("user__full_name", "user__email")
@@ -112,6 +112,10 @@ class RepAdmin(AccordModelAdmin[Rep]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Rep | None = None) -> bool:
         return False
+
+    @admin.display(description="person", ordering="user__full_name")
+    def person(self, rep: Rep) -> str:
+        return str(rep.user)
 
     @admin.display(description="open now", ordering="open_now")
     def load(self, rep: Any) -> str:

@@ -16,7 +16,7 @@ from handoff.rejecting import branches
 from handoff.states import ANSWER, HandoffState
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from handoff.views.attempting import ATTEMPT_CHOICES
-from handoff.views.inbox import changes_of
+from handoff.views.inbox import changes_of, with_badge
 from handoff.views.packet import drawn
 from leads import clock
 from leads.errors import Conflict, Invalid
@@ -73,11 +73,12 @@ def row(request: HttpRequest, pk: int) -> HttpResponse:
 def drawn_row(request: HttpRequest, pk: int) -> HttpResponse:
     """A row of the inbox with the figures beside it, for the page that asked."""
     now = clock.now()
+    desk = Desk(reader(request), now)
     context = {
-        **changes_of(request, Desk(reader(request), now)), "row": row_of(pk, now), "branches": branches(),
+        **changes_of(request, desk), "row": row_of(pk, now), "branches": branches(),
         "attempt_choices": ATTEMPT_CHOICES, "part": "handoff/_row.html", "focus": True, "pulse_oob": True,
     }  # fmt: skip
-    return render(request, "handoff/_inbox_part.html", context, fragment="handoff/_inbox_part.html")
+    return with_badge(render(request, "handoff/_inbox_part.html", context, fragment="handoff/_inbox_part.html"), desk)
 
 
 def conflicted(request: HttpRequest, pk: int, conflict: Conflict) -> HttpResponse:
@@ -110,11 +111,12 @@ def _answer(request: HttpRequest, pk: int, verb: Callable[[Handoff], Handoff], w
             return conflicted(request, pk, other)
     if not wants_row(request):
         return HttpResponseRedirect(next_url(request))
+    desk = Desk(reader(request), clock.now())
     context = {
-        **changes_of(request, Desk(reader(request), clock.now())), "handoff": shown().get(pk=pk),
+        **changes_of(request, desk), "handoff": shown().get(pk=pk),
         "part": "handoff/_answered.html", "pulse_oob": True,
     }  # fmt: skip
-    return render(request, "handoff/_inbox_part.html", context, fragment="handoff/_inbox_part.html")
+    return with_badge(render(request, "handoff/_inbox_part.html", context, fragment="handoff/_inbox_part.html"), desk)
 
 
 def _reject_form(

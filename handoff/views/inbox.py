@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
+from django_htmx.http import trigger_client_event
 
 from handoff.desk import TABS, Desk, rows_of, shown
 from handoff.models import Handoff
@@ -59,7 +60,13 @@ def inbox_pulse(request: HttpRequest) -> HttpResponse:
     desk = Desk(reader(request), clock.now())
     if request.GET.get("mark") == desk.mark:
         return HttpResponse(status=204)
-    return render(request, "handoff/_inbox_changes.html", changes_of(request, desk), fragment="handoff/_inbox_changes.html")
+    answer = render(request, "handoff/_inbox_changes.html", changes_of(request, desk), fragment="handoff/_inbox_changes.html")
+    return with_badge(answer, desk)
+
+
+def with_badge(answer: HttpResponse, desk: Desk) -> HttpResponse:
+    """The answer, telling the navigation how many now wait."""
+    return trigger_client_event(answer, "badge", {"key": "inbox", "count": desk.figures.waiting})
 
 
 def changes_of(request: HttpRequest, desk: Desk) -> dict[str, Any]:

@@ -15,10 +15,10 @@ def test_the_navigation_counts_what_waits(work, cast, client_of):
     first = work.offered()
     work.offered()
     html = client_of(cast.rep).get("/inbox/").content.decode()
-    assert 'p-nav-badge">2<' in html
+    assert 'data-badge="inbox">2<' in html
     reject_handoff(first, actor=cast.rep, reason="too_small")
     html = client_of(cast.marketer).get("/rejections/").content.decode()
-    assert 'p-nav-badge">1<' in html
+    assert 'data-badge="rejections">1<' in html
     assert "/inbox/" not in html
 
 
