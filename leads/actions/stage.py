@@ -10,6 +10,7 @@ from leads import clock
 from leads.actions.authority import demand
 from leads.choices import SCORED_OPEN, Stage
 from leads.errors import Conflict, Invalid
+from leads.events import Happened, write_history
 from leads.hooks import nudge_facts_changed
 from leads.models import Lead, LeadEvent, User
 from leads.revisions import touch_revisions
@@ -125,18 +126,14 @@ def _record(
     engagement_from: datetime | None,
     act_id: UUID | None,
 ) -> None:
-    act = act_id or uuid4()
-    LeadEvent.objects.bulk_create(
-        LeadEvent(
-            lead_id=pk,
-            kind=LeadEvent.Kind.STAGE,
-            actor=actor,
-            at=at,
-            act_id=act,
-            changes={"lead.stage": [source.value, target.value]},
-            reason=reason[:200],
-        )
-        for pk, source in sources.items()
+    write_history(
+        (
+            Happened(pk, LeadEvent.Kind.STAGE, {"lead.stage": [source.value, target.value]}, reason)
+            for pk, source in sources.items()
+        ),
+        actor=actor,
+        at=at,
+        act_id=act_id or uuid4(),
     )
     # Whether a lead is judged, and from when its engagement counts, are facts to whoever scores it.
     touched = [

@@ -13,7 +13,7 @@ from leads.intake import store
 from leads.intake.companies import Companies, wanted
 from leads.intake.incoming import Incoming
 from leads.intake.people import COLUMNS, Person
-from leads.intake.reading import Reading, problem, read
+from leads.intake.reading import Reading, problem, read, readers_of
 from leads.intake.record import again_when_overtaken, write_events
 from leads.lib.folding import fold
 from leads.models import Company, Lead, LeadField, Product, User
@@ -34,11 +34,11 @@ def update_lead(
     """
     demand(actor, "leads.change_lead", to="correct leads")
     at = at or clock.now()
-    fields = {field.key: field for field in LeadField.objects.filter(active=True)}
-    unknown = next((key for key in changes if key not in _EDITABLE and key.removeprefix("custom.") not in fields), None)
+    own = readers_of(LeadField.objects.filter(active=True))
+    unknown = next((key for key in changes if key not in _EDITABLE and key not in own), None)
     if unknown is not None:
         raise Invalid(f"{unknown} cannot be changed here.", code="unknown_field", field=unknown, expected="a field of the lead")
-    reading = read(Incoming(values=changes), fields, at)
+    reading = read(Incoming(values=changes), own, at)
     for found in (*reading.refusals, *reading.notes):
         raise Invalid(found.message, code=found.code, field=found.field, value=found.value)
     if reading.phone.given and not reading.phone.usable and not changes.get("lead.country"):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from leads.copying import copy
 from leads.intake import store
 from leads.intake.incoming import IncomingActivity
 from leads.intake.reading import storable
@@ -60,5 +61,5 @@ def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_whe
         )
     if rows:
         rows.sort(key=lambda row: (str(row[8]), str(row[9])))
-        store.copy("leads_activity", store.ACTIVITY_COLUMNS, rows)
+        copy("leads_activity", store.ACTIVITY_COLUMNS, rows)
     return new

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zlib import crc32
 
+from leads.copying import copy
 from leads.hooks import nudge_facts_changed
 from leads.intake import activities, outcomes, store
 from leads.intake.activities import Did
@@ -105,6 +106,9 @@ def take_in_leads(
         answers[number] = _take_one(items[number], readings[number], people, companies, products, context)
     for person in people.all:
         person.settle(context.at)
+    for item, answer in zip(items, answers, strict=True):
+        if item.outcome is not None and answer.person is not None and answer.person.is_new:
+            answer.person.end_by(outcomes.stage_told(item.outcome))
     submission_ids, changed_companies = _write_leads(people, companies, len(items))
     with_activity = _write_activities(items, answers, assets, context)
     touched = {person.row["id"] for person in people.all if person.is_new or person.changes} | with_activity
@@ -176,10 +180,10 @@ def _write_leads(people: _People, companies: Companies, received: int) -> tuple[
         person.row["id"] = pk
     store.update_leads([person.row for person in people.all if not person.is_new and person.is_dirty])
     if new:
-        store.copy("leads_lead", store.LEAD_COLUMNS, (person.stored() for person in new))
+        copy("leads_lead", store.LEAD_COLUMNS, (person.stored() for person in new))
     if people.new_externals:
         pairs = sorted((system, value, person.row["id"]) for system, value, person in people.new_externals)
-        store.copy("leads_externalid", store.EXTERNAL_COLUMNS, ((pk, system, value) for system, value, pk in pairs))
+        copy("leads_externalid", store.EXTERNAL_COLUMNS, ((pk, system, value) for system, value, pk in pairs))
     return submission_ids, changed_companies
 
 

@@ -5,14 +5,14 @@ same number of statements for one item and for a thousand. Two calls at once wit
 race starts again and finds them known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from leads.errors import Invalid
 from leads.intake import activities, arrivals, reports
 from leads.intake.companies import wanted
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, Problem, Taken
-from leads.intake.reading import FieldLike, Reading, check_activity, check_label, check_outcome, problem, read
+from leads.intake.reading import Reader, Reading, check_activity, check_label, check_outcome, problem, read, readers_of
 from leads.intake.record import Context, again_when_overtaken
 from leads.lib.folding import fold
 from leads.models import LeadField, Product, User
@@ -35,8 +35,8 @@ def take_in(
     """
     _check_size(items)
     context = Context(actor, channel, at, import_run_id, api_key_id)
-    fields = _fields(items)
-    readings = [read(item, fields, context.at) for item in items]
+    own = _own_readers(items)
+    readings = [read(item, own, context.at) for item in items]
     assets = activities.assets_for(activity for item in items for activity in item.activities)
     for item, reading in zip(items, readings, strict=True):
         _check_identity(item, reading)
@@ -131,9 +131,9 @@ def _check_size(items: Sequence[object]) -> None:
         )
 
 
-def _fields(items: Sequence[Incoming]) -> Mapping[str, FieldLike]:
+def _own_readers(items: Sequence[Incoming]) -> dict[str, Reader]:
     if any(key.startswith("custom.") for item in items for key in item.values):
-        return {field.key: field for field in LeadField.objects.filter(active=True)}
+        return readers_of(LeadField.objects.filter(active=True))
     return {}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from leads.copying import copy
 from leads.intake import store
 from leads.intake.reading import Reading
 from leads.lib.folding import fold
@@ -165,7 +166,7 @@ class Companies:
             company.row["id"] = pk
             company.fold()
         if self._new:
-            store.copy("leads_company", store.COMPANY_COLUMNS, (_stored(company.row) for company in self._new))
+            copy("leads_company", store.COMPANY_COLUMNS, (_stored(company.row) for company in self._new))
         return [company.row["id"] for company in changed]
 
 

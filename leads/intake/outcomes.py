@@ -1,10 +1,9 @@
 """Outcomes that other systems tell: for many leads at once, each becomes a case or the end of the open one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
@@ -13,9 +12,12 @@ from leads import hooks
 from leads.actions.outcome import is_current
 from leads.actions.stage import change_stage
 from leads.choices import WITH_SALES, Basis, CaseKind, Outcome, Stage
+from leads.copying import copy
+from leads.events import Happened, write_history
 from leads.facts import facts_of
 from leads.intake.incoming import IncomingOutcome, Problem
 from leads.intake.reading import problem
+from leads.intake.store import as_json
 from leads.lib.folding import fold
 from leads.models import Activity, Case, Lead, LeadEvent, Reason, User
 from leads.stages import MOVE, STAGE_OF_OUTCOME
@@ -43,97 +45,130 @@ def reasons_for(outcomes: Sequence[IncomingOutcome]) -> dict[str, Reason]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """What is asked of a lead: whether this batch made it, and where it stood before it was told."""
+
+    pk: int
+    stage: Stage
+    engagement_from: datetime | None = None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A case to be made."""
+
+    lead: _Lead
+    outcome: IncomingOutcome
+    reason: Reason | None
+    case_id: int
+
+
+def stage_told(outcome: IncomingOutcome) -> tuple[Stage, str] | None:
+    """The stage that goes with an outcome told by another system, and the reason to keep; None when it moves nobody."""
+    target = STAGE_OF_OUTCOME.get(Outcome(outcome.outcome))
+    return (target, f"{target.label}, as told by another system") if target else None
+
+
 def tell(
-    told: Mapping[int, IncomingOutcome], *, actor: User | None, at: datetime, act_id: UUID, created: frozenset[int] = frozenset()
+    told: Mapping[int, IncomingOutcome], *, actor: User | None, at: datetime, act_id: UUID, created: Collection[int] = ()
 ) -> dict[int, Told]:
     """Record these outcomes by lead id, in the caller's transaction; the same queries whatever their number.
 
-    A lead's open case gets the outcome, otherwise an imported case with the facts of now is made. Won, lost and rejected
-    move the lead. `created` are leads this batch made: nothing above can know them yet.
+    A lead's open case gets the outcome, otherwise an imported case with the facts of now is made. Won, lost and rejected move
+    the lead. `created` are leads that this batch made and put in the stage of their outcome: nothing above can know them yet.
     """
     if not told:
         return {}
-    leads = {lead.pk: lead for lead in Lead.objects.select_for_update(no_key=True).filter(pk__in=list(told)).order_by("pk")}
+    leads = _lock(told, created)
     latest = {
         case.lead_id: case
-        for case in Case.objects.filter(lead_id__in=list(leads)).order_by("lead_id", "-decided_at", "-pk").distinct("lead_id")
+        for case in Case.objects.filter(lead_id__in=[pk for pk, lead in leads.items() if not lead.is_new])
+        .order_by("lead_id", "-decided_at", "-pk")
+        .distinct("lead_id")
+        .defer("facts", "score")
     }
     reasons = reasons_for(list(told.values()))
     answers: dict[int, Told] = {}
-    fresh: list[Case] = []
-    ended: list[Case] = []
     befores: dict[int, str | None] = {}
+    fresh: list[tuple[_Lead, IncomingOutcome, Reason | None]] = []
+    ended: list[Case] = []
     for pk, lead in leads.items():
-        outcome = told[pk]
-        case = latest.get(pk)
-        current = case if case is not None and is_current(case, lead.stage) else None
+        outcome, case = told[pk], latest.get(pk)
         target = STAGE_OF_OUTCOME.get(Outcome(outcome.outcome))
-        known = case is not None and case.outcome == outcome.outcome and (target is None or lead.stage == target)
-        if known and case is not None:
+        if case is not None and case.outcome == outcome.outcome and (target is None or lead.stage == target):
             answers[pk] = Told(pk, case.pk, is_new_case=False, changed=False)
             continue
+        current = case if case is not None and is_current(case, lead.stage) else None
         befores[pk] = current.outcome if current else None
         reason = reasons.get(fold(outcome.reason)) if outcome.reason else None
-        if current is not None:
-            current.outcome, current.outcome_at, current.reason = outcome.outcome, outcome.at or at, reason
-            current.amount = outcome.amount if outcome.amount is not None else current.amount
-            ended.append(current)
-        else:
-            fresh.append(_fresh(lead, outcome, reason, at))
-    _store(fresh, ended)
-    for case in (*fresh, *ended):
-        answers[case.lead_id] = Told(
-            case.lead_id,
-            case.pk,
-            is_new_case=case.lead_id not in latest or case.pk != latest[case.lead_id].pk,
-            changed=True,
-            problems=_unknown_reason(told[case.lead_id], case),
-        )
+        if current is None:
+            fresh.append((lead, outcome, reason))
+            continue
+        current.outcome, current.outcome_at, current.reason = outcome.outcome, outcome.at or at, reason
+        current.amount = outcome.amount if outcome.amount is not None else current.amount
+        ended.append(current)
+        answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True, problems=_unknown_reason(outcome, reason))
+    for one in _make_cases(fresh, at):
+        problems = _unknown_reason(one.outcome, one.reason)
+        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True, problems=problems)
+    _end_cases(ended)
     _record(befores, told, actor, at, act_id)
-    with_sales = {pk for pk in befores if leads[pk].stage in WITH_SALES} - created
     _move(befores, told, leads, at, act_id)
-    _let_take_part([case for case in (*fresh, *ended) if case.lead_id in with_sales], leads, actor)
+    _let_take_part([leads[pk] for pk in befores], answers, actor)
     return answers
 
 
-def _fresh(lead: Lead, outcome: IncomingOutcome, reason: Reason | None, at: datetime) -> Case:
-    return Case(
-        lead=lead,
-        kind=CaseKind.IMPORTED,
-        decided_at=outcome.at or at,
-        engagement_from=lead.engagement_from,
-        basis=Basis.IMPORT,
-        outcome=outcome.outcome,
-        outcome_at=outcome.at or at,
-        reason=reason,
-        amount=outcome.amount,
+def _lock(told: Mapping[int, IncomingOutcome], created: Collection[int]) -> dict[int, _Lead]:
+    leads = {pk: _Lead(pk, Stage.PROSPECT, is_new=True) for pk in told if pk in created}
+    known = [pk for pk in told if pk not in leads]
+    if known:
+        rows = Lead.objects.select_for_update(no_key=True).filter(pk__in=known).order_by("pk")
+        for pk, stage, engagement_from in rows.values_list("pk", "stage", "engagement_from"):
+            leads[pk] = _Lead(pk, Stage(stage), engagement_from)
+    return leads
+
+
+def _make_cases(fresh: Sequence[tuple[_Lead, IncomingOutcome, Reason | None]], at: datetime) -> list[_Fresh]:
+    """Imported cases with the facts as they are now."""
+    if not fresh:
+        return []
+    ids = [lead.pk for lead, _, _ in fresh]
+    facts = facts_of(ids)
+    active = set(Activity.objects.filter(lead_id__in=ids).values_list("lead_id", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVE_CASES, [len(fresh)])
+        case_ids = [pk for (pk,) in cursor.fetchall()]
+    made = [_Fresh(lead, outcome, reason, pk) for (lead, outcome, reason), pk in zip(fresh, case_ids, strict=True)]
+    copy(
+        "leads_case",
+        _CASE_COLUMNS,
+        (
+            (
+                one.case_id,
+                one.lead.pk,
+                CaseKind.IMPORTED.value,
+                one.outcome.at or at,
+                as_json(facts[one.lead.pk]),
+                one.lead.engagement_from,
+                Basis.IMPORT.value,
+                one.lead.pk in active,
+                one.outcome.outcome,
+                one.outcome.at or at,
+                one.reason.pk if one.reason else None,
+                one.outcome.amount,
+            )
+            for one in made
+        ),
     )
+    return made
 
 
-def _store(fresh: list[Case], ended: list[Case]) -> None:
-    if fresh:
-        ids = [case.lead_id for case in fresh]
-        facts = facts_of(ids)
-        active = set(Activity.objects.filter(lead_id__in=ids).values_list("lead_id", flat=True).distinct())
-        for case in fresh:
-            case.facts = facts[case.lead_id]
-            case.has_activity = case.lead_id in active
-        Case.objects.bulk_create(fresh)
-    if ended:
-        rows = [
-            {
-                "id": case.pk,
-                "outcome": case.outcome,
-                "outcome_at": case.outcome_at,
-                "reason_id": case.reason_id,
-                "amount": case.amount,
-            }
-            for case in ended
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(_END_CASES, [json.dumps(rows, default=str)])
-
-
+_CASE_COLUMNS = tuple(
+    "id lead_id kind decided_at facts engagement_from basis has_activity outcome outcome_at reason_id amount".split()
+)
+_RESERVE_CASES = "SELECT nextval('leads_case_id_seq') FROM generate_series(1, %s)"
 _END_CASES = """
 UPDATE leads_case AS c SET
     outcome = v.outcome, outcome_at = v.outcome_at, reason_id = v.reason_id, amount = v.amount, txid = txid_current()
@@ -142,8 +177,25 @@ WHERE c.id = v.id
 """
 
 
-def _unknown_reason(outcome: IncomingOutcome, case: Case) -> tuple[Problem, ...]:
-    if outcome.reason and case.reason_id is None:
+def _end_cases(ended: Sequence[Case]) -> None:
+    if not ended:
+        return
+    rows = [
+        {
+            "id": case.pk,
+            "outcome": case.outcome,
+            "outcome_at": case.outcome_at,
+            "reason_id": case.reason_id,
+            "amount": case.amount,
+        }
+        for case in ended
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_END_CASES, [json.dumps(rows, default=str)])
+
+
+def _unknown_reason(outcome: IncomingOutcome, reason: Reason | None) -> tuple[Problem, ...]:
+    if outcome.reason and reason is None:
         return (problem("unknown_reason", "outcome_reason", outcome.reason, "a known reason"),)
     return ()
 
@@ -151,47 +203,42 @@ def _unknown_reason(outcome: IncomingOutcome, case: Case) -> tuple[Problem, ...]
 def _record(
     befores: Mapping[int, str | None], told: Mapping[int, IncomingOutcome], actor: User | None, at: datetime, act_id: UUID
 ) -> None:
-    LeadEvent.objects.bulk_create(
-        LeadEvent(
-            lead_id=pk,
-            kind=LeadEvent.Kind.OUTCOME,
-            actor=actor,
-            at=at,
-            act_id=act_id,
-            changes={"outcome": [before, told[pk].outcome]} | _amount(told[pk].amount),
-            reason=told[pk].reason[:200],
-        )
-        for pk, before in befores.items()
+    write_history(
+        (Happened(pk, LeadEvent.Kind.OUTCOME, _changes(before, told[pk]), told[pk].reason) for pk, before in befores.items()),
+        actor=actor,
+        at=at,
+        act_id=act_id,
     )
 
 
-def _amount(amount: Decimal | None) -> dict[str, list[object]]:
-    return {} if amount is None else {"amount": [None, str(amount)]}
+def _changes(before: str | None, outcome: IncomingOutcome) -> dict[str, list[str | None]]:
+    amount: dict[str, list[str | None]] = {} if outcome.amount is None else {"amount": [None, str(outcome.amount)]}
+    return {"outcome": [before, outcome.outcome], **amount}
 
 
 def _move(
     befores: Mapping[int, str | None],
     told: Mapping[int, IncomingOutcome],
-    leads: Mapping[int, Lead],
+    leads: Mapping[int, _Lead],
     at: datetime,
     act_id: UUID,
 ) -> None:
-    for outcome, target in STAGE_OF_OUTCOME.items():
-        ids = [
-            pk
-            for pk in befores
-            if told[pk].outcome == outcome and leads[pk].stage != target and (Stage(leads[pk].stage), target) in MOVE
-        ]
-        if not ids:
-            continue
-        reason = f"{outcome.label}, as told by another system"
-        for pk in change_stage(ids, target, actor=None, reason=reason, at=at, act_id=act_id):
-            lead = leads[pk]
-            lead.stage, lead.stage_since, lead.stage_reason, lead.updated_at = target, at, reason, at
+    by_target: dict[tuple[Stage, str], list[int]] = {}
+    for pk in befores:
+        goes = stage_told(told[pk])
+        if goes is not None and not leads[pk].is_new and (leads[pk].stage, goes[0]) in MOVE:
+            by_target.setdefault(goes, []).append(pk)
+    for (target, reason), ids in sorted(by_target.items()):
+        change_stage(ids, target, actor=None, reason=reason, at=at, act_id=act_id)
 
 
-def _let_take_part(cases: Sequence[Case], leads: Mapping[int, Lead], actor: User | None) -> None:
+def _let_take_part(leads: Sequence[_Lead], answers: Mapping[int, Told], actor: User | None) -> None:
     """Upper layers hear of leads that were in sales' hands: only there something can be open."""
-    for case in cases:
+    with_sales = [lead.pk for lead in leads if not lead.is_new and lead.stage in WITH_SALES]
+    if not hooks.outcome_recorded or not with_sales:
+        return
+    now = Lead.objects.in_bulk(with_sales)
+    cases = Case.objects.in_bulk([answers[pk].case_id for pk in with_sales])
+    for pk in with_sales:
         for take_part in hooks.outcome_recorded:
-            take_part(leads[case.lead_id], case, actor)
+            take_part(now[pk], cases[answers[pk].case_id], actor)

@@ -104,7 +104,12 @@ class Person:
         said = said_at.isoformat()
         row = self.row
         title_before, consent_before = row["job_title"], row["consent"]
+        first_word = self.is_new and not self.edits
         for key, value in reading.facts.items():
+            if first_word and key.startswith("custom."):
+                self.attributes[key[7:]] = value
+                self.edits += 1
+                continue
             if key == "lead.product_interest":
                 value = product_id
                 if value is None:
@@ -256,9 +261,16 @@ class Person:
         if self.changes or self.moved:
             row["updated_at"] = at
 
+    def end_by(self, told: tuple[Stage, str] | None) -> None:
+        """Somebody new goes on at once to where the outcome that came along puts them; of several the last counts."""
+        self.stage_was = self.stage_was or self.row["stage"]
+        self.row["stage"], self.row["stage_reason"] = (
+            (told[0].value, told[1]) if told else (self.stage_was, self.row["stage_reason"])
+        )
+
     @property
     def moved(self) -> bool:
-        return not self.is_new and bool(self.row["stage"] != self.stage_was)
+        return bool(self.stage_was) and bool(self.row["stage"] != self.stage_was)
 
     @property
     def is_dirty(self) -> bool:

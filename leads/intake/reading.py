@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from math import isfinite
 from typing import Protocol
 
@@ -25,6 +24,8 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # What jsonb cannot hold: the NUL character and halves of surrogate pairs.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _UNSTORABLE_JSON = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+
+Reader = Callable[[object], object]
 
 
 class FieldLike(Protocol):
@@ -206,74 +207,88 @@ COMPANY_READERS: dict[str, Callable[[object], object]] = {
 OTHER_KEYS = frozenset({"lead.email", "lead.phone"})
 
 
-def known_keys(fields: Mapping[str, FieldLike]) -> frozenset[str]:
-    """Every key an item may use."""
-    return OTHER_KEYS | LEAD_READERS.keys() | COMPANY_READERS.keys() | {f"custom.{key}" for key in fields}
+def readers_of(fields: Iterable[FieldLike]) -> dict[str, Reader]:
+    """How the values of custom fields are read, by registry key: each gives JSON of the field's type, or Misfit."""
+    return {f"custom.{field.key}": _reader_of(field) for field in fields}
 
 
-def custom_value(field: FieldLike, value: object) -> object:
-    """A custom field's value as it is stored: JSON of the field's type."""
+def _reader_of(field: FieldLike) -> Reader:
     match field.type:
         case FieldType.TEXT:
-            return line(value, LONGEST_TEXT)
+            return _line_of(LONGEST_TEXT)
         case FieldType.NUMBER:
-            found = normalise.number(value)
-            return int(found) if found == found.to_integral_value() else float(found)
+            return _plain_number
         case FieldType.BOOLEAN:
-            return normalise.boolean(value)
+            return normalise.boolean
         case FieldType.DATE:
-            return normalise.date_only(value).isoformat()
+            return lambda value: normalise.date_only(value).isoformat()
         case FieldType.CHOICE:
-            return _choice(field, value)
+            return _choice_reader(field.choices)
         case _:
-            if not isinstance(value, list | tuple):
-                raise Misfit("not_list", "a list")
-            return list(dict.fromkeys(_choice(field, one) for one in value if one != ""))
+            return _multi_reader(_choice_reader(field.choices))
 
 
-def _choice(field: FieldLike, value: object) -> str:
-    if not isinstance(value, str):
-        raise Misfit("not_text", "text")
-    found = _choices(tuple(field.choices)).get(value) or _choices(tuple(field.choices)).get(fold(line(value, 200)))
-    if found is None:
-        raise Misfit("unknown_choice", "one of the field’s choices")
-    return found
+def _plain_number(value: object) -> object:
+    found = normalise.number(value)
+    return int(found) if found == found.to_integral_value() else float(found)
 
 
-@lru_cache(maxsize=200)
-def _choices(choices: tuple[str, ...]) -> dict[str, str]:
-    """The choice by its exact spelling and, where only one is spelt so, by its folded one."""
-    by_fold: dict[str, str] = {}
-    for choice in reversed(choices):
-        by_fold[fold(choice)] = choice
-    return by_fold | {choice: choice for choice in choices}
+def _choice_reader(choices: Sequence[str]) -> Callable[[object], str]:
+    """The choice by its exact spelling, else by its folded one, the first that is spelt so."""
+    exact = {choice: choice for choice in choices}
+    folded = {fold(choice): choice for choice in reversed(choices)}
+
+    def read_choice(value: object) -> str:
+        if not isinstance(value, str):
+            raise Misfit("not_text", "text")
+        found = exact.get(value) or folded.get(fold(line(value, 200)))
+        if found is None:
+            raise Misfit("unknown_choice", "one of the field’s choices")
+        return found
+
+    return read_choice
 
 
-def read(item: Incoming, fields: Mapping[str, FieldLike], at: datetime) -> Reading:
-    """The item understood as far as its words go; who it is and whether that is known is asked later."""
+def _multi_reader(one: Callable[[object], str]) -> Reader:
+    def read_list(value: object) -> object:
+        if not isinstance(value, list | tuple):
+            raise Misfit("not_list", "a list")
+        return list(dict.fromkeys(one(part) for part in value if part != ""))
+
+    return read_list
+
+
+def read(item: Incoming, own: Mapping[str, Reader], at: datetime) -> Reading:
+    """The item understood as far as its words go; `own` are the readers of custom fields.
+
+    Who it is and whether that is known is asked later.
+    """
     reading = Reading(refusals=list(item.problems), notes=list(item.notes))
-    if len(item.values) > MOST_VALUES + len(fields):
+    if len(item.values) > MOST_VALUES + len(own):
         reading.refusals.append(problem("too_many_values", "values", len(item.values), f"at most {MOST_VALUES} values"))
         return reading
     for key, value in item.values.items():
         if value is None or value == "" or key in OTHER_KEYS:
             continue
+        reader = LEAD_READERS.get(key) or COMPANY_READERS.get(key) or own.get(key)
+        if reader is None:
+            name = str(shown(key))
+            reading.refusals.append(Problem("unknown_field", name, None, f"There is no field {name}."))
+            continue
         try:
-            if (reader := LEAD_READERS.get(key)) is not None:
-                if (found := reader(value)) is not None and found != "":
-                    reading.facts["lead.consent" if key == "lead.opt_out" else key] = found
-            elif (reader := COMPANY_READERS.get(key)) is not None:
-                if (found := reader(value)) != "":
-                    reading.company[key] = found
-            elif key.startswith("custom.") and (defined := fields.get(key[7:])) is not None:
-                if (found := custom_value(defined, value)) != "":
-                    reading.facts[key] = found
-            else:
-                reading.refusals.append(Problem("unknown_field", shown(key), None, f"There is no field {shown(key)}."))  # type: ignore[arg-type]
+            found = reader(value)
         except Unclear as unclear:
             reading.notes.append(problem(unclear.code, key, value, unclear.expected))
+            continue
         except Misfit as misfit:
             reading.refusals.append(problem(misfit.code, key, value, misfit.expected))
+            continue
+        if found is None or found == "":
+            continue
+        if key in COMPANY_READERS:
+            reading.company[key] = found
+        else:
+            reading.facts["lead.consent" if key == "lead.opt_out" else key] = found
     _read_contact(item, reading)
     if item.occurred_at is not None:
         _check_time(item.occurred_at, at, "occurred_at", reading.refusals)

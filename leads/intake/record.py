@@ -11,7 +11,9 @@ from psycopg import errors
 
 from leads import clock
 from leads.actions.authority import demand
+from leads.copying import copy
 from leads.errors import Conflict
+from leads.events import Happened, write_history
 from leads.intake import store
 from leads.intake.companies import Changed
 from leads.intake.incoming import AboutLead, Incoming, Problem
@@ -61,24 +63,18 @@ def again_when_overtaken(work: Callable[[], Result]) -> Result:
 
 def write_events(people: Sequence[Person], actor: User | None, at: datetime, act_id: UUID | None = None) -> None:
     """What happened to each person, as the history of the leads: came in, changed, moved on."""
-    actor_id = actor.pk if actor else None
-    act = act_id or uuid4()
 
-    def rows() -> Iterator[tuple[object, ...]]:
+    def happened() -> Iterator[Happened]:
         for person in people:
-            row = person.row
+            pk, stage, reason = person.row["id"], person.row["stage"], person.row["stage_reason"]
             if person.is_new:
-                came = store.as_json({"lead.stage": [None, row["stage"]]})
-                yield row["id"], LeadEvent.Kind.CREATED.value, actor_id, at, act, came, row["stage_reason"]
+                yield Happened(pk, LeadEvent.Kind.CREATED, {"lead.stage": [None, person.stage_was or stage]}, reason)
             elif person.changes:
-                yield row["id"], LeadEvent.Kind.UPDATED.value, actor_id, at, act, store.as_json(person.changes), ""
+                yield Happened(pk, LeadEvent.Kind.UPDATED, person.changes)
             if person.moved:
-                moved = store.as_json({"lead.stage": [person.stage_was, row["stage"]]})
-                yield row["id"], LeadEvent.Kind.STAGE.value, actor_id, at, act, moved, row["stage_reason"]
+                yield Happened(pk, LeadEvent.Kind.STAGE, {"lead.stage": [person.stage_was, stage]}, reason)
 
-    events = list(rows())
-    if events:
-        store.copy("leads_leadevent", store.EVENT_COLUMNS, events)
+    write_history(happened(), actor=actor, at=at, act_id=act_id or uuid4())
 
 
 def write_submissions(
@@ -90,7 +86,7 @@ def write_submissions(
 ) -> None:
     """Keep every item raw, with what became of it."""
     given: Sequence[Incoming | AboutLead] = items
-    store.copy(
+    copy(
         "leads_submission",
         store.SUBMISSION_COLUMNS,
         (

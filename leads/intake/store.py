@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from psycopg import sql
 
 LEAD_COLUMNS = tuple(
     (
@@ -25,7 +24,6 @@ COMPANY_COLUMNS = tuple(
 SUBMISSION_COLUMNS = tuple(
     "id channel kind source campaign_id lead_id received_at raw status problems import_run_id line api_key_id".split()
 )
-EVENT_COLUMNS = tuple("lead_id kind actor_id at act_id changes reason".split())
 EXTERNAL_COLUMNS = tuple("lead_id system value".split())
 ACTIVITY_COLUMNS = tuple("lead_id kind asset_id campaign_id occurred_at recorded_at known_at properties source source_id".split())
 
@@ -200,14 +198,6 @@ def known_activities(keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN_ACTIVITIES, list(_apart(keys)))
         return set(keys) & set(cursor.fetchall())
-
-
-def copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write new rows as fast as the database takes them."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)))
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as out:
-        for row in rows:
-            out.write_row(row)
 
 
 def as_json(value: Mapping[str, object] | Sequence[object]) -> str:
