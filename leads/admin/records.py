@@ -38,7 +38,7 @@ class OfLeadsAdmin(BoundedAdmin[M]):
     """Records of leads, searched by the lead's address only."""
 
     search_help_text = "The whole e-mail address of a lead."
-    search_fields: tuple[str, ...] = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
+    search_fields = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[M], search_term: str) -> tuple[QuerySet[M], bool]:
         if search_term.strip():

@@ -2,7 +2,7 @@
 
 # address: (who asks, number of queries)
 COUNTS: dict[str, tuple[str, int]] = {
-    "admin:lead-list": ("marketer", 15),
+    "admin:lead-list": ("marketer", 14),
     "admin:inbox": ("rep", 15),
     "admin:inbox-pulse": ("rep", 12),
     "admin:rejection-list": ("marketer", 18),
