@@ -48,7 +48,7 @@ class CampaignAdmin(AccordModelAdmin[Campaign]):
     date_hierarchy = "starts_on"
     fieldsets = (
         ("What it is", {"fields": ("name", "channel", "product")}),
-        ("When, and for how much", {"fields": (("starts_on", "ends_on"), "cost")}),
+        ("When, and for how much", {"fields": ("starts_on", "ends_on", "cost")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:

@@ -102,10 +102,10 @@ def fill_one_inbox() -> None:
     """What is offered waits with one rep, in every state a clock can show: an inbox worth a picture."""
     rep = _first_with("rep")
     now = clock.now()
-    waiting = list(Handoff.objects.filter(state="offered").order_by("-score", "pk"))
-    minutes = (-196, -5, 12, 27, 62, 88, 125, 177, 252, 337, 457, 600)
+    waiting = list(Handoff.objects.filter(state="offered").order_by("-score", "pk")[:14])
+    minutes = (-196, -5, 12, 27, 62, 88, 125, 177, 252, 337, 372, 1700, 1820, 1900)
     for place, handoff in enumerate(waiting):
-        due = now + timedelta(minutes=minutes[place % len(minutes)] + 7 * (place // len(minutes)))
+        due = now + timedelta(minutes=minutes[place])
         Handoff.objects.filter(pk=handoff.pk).update(owner=rep, due_at=due)
         Lead.objects.filter(pk=handoff.lead_id).update(owner=rep)
         SlaTimer.objects.filter(handoff=handoff, met_at=None, state="running", due_at__gte=now).update(due_at=due)

@@ -1,9 +1,12 @@
 """The model pages of Setup: who sees them, what they save, and that actions ask first."""
 
+from datetime import UTC, date, datetime, timedelta
+
 import pytest
 from django.core import mail
 from django.urls import reverse
 
+from handoff.models import Leave, Rep
 from leads.models import Company, LeadField, LeadRevision, Product, Reason, Team, TeamMember, User, ValueList
 
 USERS = "/setup/leads/user/"
@@ -218,3 +221,15 @@ def test_history_and_deleting_pages_are_in_the_same_look(cast, client_of, make):
     assert b"Who changed what in Sales north" in history.content
     app = client.get("/setup/leads/")
     assert app.status_code == 200
+
+
+def test_deleting_asks_first_and_says_what_goes(cast, client_of):
+    rep = Rep.objects.create(user=cast.rep, started_on=date(2026, 1, 1))
+    start = datetime(2026, 6, 8, tzinfo=UTC)
+    leave = Leave.objects.create(rep=rep, starts_at=start, ends_at=start + timedelta(days=5), reason="Holiday")
+    client = client_of(cast.admin)
+    url = reverse("admin:handoff_leave_delete", args=[leave.pk])
+    assert b"Keep it" in client.get(url).content
+    assert Leave.objects.exists()
+    client.post(url, {"post": "yes"})
+    assert not Leave.objects.exists()
