@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from leads import clock
@@ -320,10 +320,5 @@ def get(mapping: Mapping[Any, Any], key: Any) -> Any:
     """`mapping[key]`, None when it is not there."""
     return mapping.get(key)
 
-
-@register.simple_tag
-def attributes(**values: Any) -> SafeString:
-    """HTML attributes from keywords, those that are empty left out; `_` becomes `-`."""
-    return format_html_join("", ' {}="{}"', ((name.replace("_", "-"), value) for name, value in values.items() if value))
 
 

@@ -64,10 +64,9 @@ def _first_with(role: str) -> User | None:
 def addresses() -> dict[str, str]:
     """Every page by the name its picture gets: those without an object, and the first object of each kind."""
     found = {re.sub(r"[^a-z0-9]+", "-", address.strip("/")) or "home": address for address in pages_without_object()}
-    answered = Handoff.objects.filter(state="rejected").order_by("-pk").first()
-    offered = Handoff.objects.filter(state="offered").order_by("pk").first()
-    worked = Handoff.objects.filter(state="accepted").order_by("pk").first()
-    for name, handoff in (("packet-offered", offered), ("packet-accepted", worked), ("packet-rejected", answered)):
+    own = Handoff.objects.filter(owner=_first_with("rep")).order_by("-pk")
+    offered, worked, answered = (own.filter(state=state).first() for state in ("offered", "contacted", "rejected"))
+    for name, handoff in (("packet-offered", offered), ("packet-contacted", worked), ("packet-rejected", answered)):
         if handoff:
             found[name] = reverse("admin:handoff-packet", args=[handoff.pk])
     if offered:
@@ -76,6 +75,8 @@ def addresses() -> dict[str, str]:
         found["import-page"] = reverse("admin:import-detail", args=[run.pk])
     for version in ModelVersion.objects.order_by("-pk")[:1]:
         found["criteria-version"] = reverse("admin:criteria-version", args=[version.pk])
+    for draft in ModelVersion.objects.filter(activated_at=None)[:1]:
+        found["criteria-draft"] = reverse("admin:criteria-draft", args=[draft.pk])
     for model in ("user", "team", "campaign", "reason", "leadfield"):
         first = apps.get_model("leads", model).objects.order_by("pk").first()
         if first:
