@@ -319,6 +319,3 @@ def _flat(choices: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
 def get(mapping: Mapping[Any, Any], key: Any) -> Any:
     """`mapping[key]`, None when it is not there."""
     return mapping.get(key)
-
-
-
