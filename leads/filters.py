@@ -60,6 +60,9 @@ class PairWidget(filters.widgets.RangeWidget):  # type: ignore[misc]
             if kind == "number":
                 widget.attrs["placeholder"] = word
 
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        return format_html('<span class="p-pair">{}</span>', super().render(name, value, attrs, renderer))
+
 
 class DatePairWidget(PairWidget):
     suffixes = ("after", "before")

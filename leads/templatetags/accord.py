@@ -300,11 +300,15 @@ def _chip(request: HttpRequest, bound: Any) -> dict[str, str]:
     query.pop("page", None)
     texts: list[str] = []
     choices = {str(value): str(label) for value, label in _flat(getattr(bound.field, "choices", ()))}
-    for name in _names(bound):
+    names = _names(bound)
+    for name in names:
         texts += [choices.get(value, value) for value in query.getlist(name) if value]
+    text = ", ".join(texts)
+    if len(names) == 2:
+        text = " – ".join(texts) if len(texts) == 2 else f"{'from' if query.get(names[0]) else 'up to'} {text}"
+    for name in names:
         query.pop(name, None)
-    return {"label": str(bound.label), "text": " – ".join(texts) if len(_names(bound)) > 1 else ", ".join(texts),
-            "url": f"?{query.urlencode()}"}  # fmt: skip
+    return {"label": str(bound.label), "text": text, "url": f"?{query.urlencode()}"}
 
 
 def _flat(choices: Iterable[Any]) -> Iterable[tuple[Any, Any]]:

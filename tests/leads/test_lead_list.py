@@ -244,3 +244,15 @@ def test_reps_have_no_export_and_no_way_to_add(cast, client_of, make):
     assert "Export" not in page
     assert "/leads/add/" not in page
     assert "data-bulk-bar" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("created_after=2026-01-02", "from 2026-01-02"),
+        ("created_before=2026-01-03", "up to 2026-01-03"),
+        ("created_after=2026-01-02&created_before=2026-01-03", "2026-01-02 – 2026-01-03"),
+    ],
+)
+def test_the_chip_of_a_range_says_which_end_is_set(cast, client_of, query, text):
+    assert f">{text}</span>" in client_of(cast.marketer).get(f"/leads/?{query}").content.decode()
