@@ -51,7 +51,7 @@ def criterion(world: Any) -> list[Any]:
 
 SEERS = "rep manager marketer admin"  # of a lead that belongs to the rep
 IMPORTERS = "marketer admin"
-EDITORS = "rep other_rep manager marketer admin"
+EDITORS = "manager marketer admin"
 
 ROWS: dict[str, Row] = {
     "healthz": Row(public=True),

@@ -51,7 +51,7 @@ def world(work, cast, client_of, settings, tmp_path):
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, run=run, refusal=refusal, draft=draft,
-        criterion=draft.criteria.first().key, group="engagement", gate="x",
+        criterion=draft.criteria.first().key, group="role", gate="competitor",
     )  # fmt: skip
 
 

@@ -115,6 +115,15 @@ def test_a_floor_and_a_ceiling_of_a_dimension_are_lines_of_their_own() -> None:
     assert lines(low) == [("criterion", "a", -130), ("floor", "fit", 130)]
 
 
+@pytest.mark.parametrize(("points", "fit"), [(-1, 0), (0, 0), (1, 1), (10, 10), (11, 10)])
+def test_bounds_begin_right_at_their_number(points: int, fit: int) -> None:
+    bounds = {"fit": {"floor": 0, "ceiling": 10}}
+    group = {"key": "g", "label": "G", "dimension": "fit", "cap": 10, "floor": 0}
+    known = facts(lead__job_title="VP")
+    assert score(spec(a_test("a", points, YES), dimensions=bounds), known).fit == fit
+    assert score(spec(a_test("a", points, YES, group="g"), groups=[group]), known).fit == fit
+
+
 def test_65535_events_of_1000_points_do_not_overflow() -> None:
     at = AS_OF - timedelta(days=1)
     many = Facts({}, [Event(number, "whitepaper", at, at) for number in range(65_535)])
