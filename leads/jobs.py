@@ -138,8 +138,15 @@ def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Calla
                 if conflict.code == "lease_lost":
                     log.warning("job %s was taken over by another worker", job.pk)
                     return steps
-                _end(job, work, conflict)
-                return steps + 1
+                retries += 1
+                if conflict.code != "busy" or retries > MAX_RETRIES:
+                    _end(job, work, conflict)
+                    return steps + 1
+                # Others wrote the same leads at this moment: the step did not happen, so once more from what is committed.
+                _close(work)
+                work = None
+                job.refresh_from_db()
+                continue
             except AccordError as error:
                 _end(job, work, error)
                 return steps + 1

@@ -129,8 +129,13 @@ def start_check(run: ImportRun, *, actor: User | None, here: bool = False) -> Im
         return _save(run, EDITABLE, State.MAPPED, job=job, check_result={})
 
 
-def start(run: ImportRun, *, actor: User | None, options: Mapping[str, Any] | None = None, here: bool = False) -> ImportRun:
-    """The worker imports the file; `here`: the job is left to the caller, who works it at once."""
+def start(
+    run: ImportRun, *, actor: User | None, options: Mapping[str, Any] | None = None, here: bool = False, checked: bool = False
+) -> ImportRun:
+    """The worker imports the file; `here`: the job is left to the caller, who works it at once.
+
+    `checked`: only when the check of this very mapping has ended.
+    """
     allow(actor)
     validate(run)
     with transaction.atomic():
@@ -138,7 +143,13 @@ def start(run: ImportRun, *, actor: User | None, options: Mapping[str, Any] | No
         if here:
             jobs.hold(job)
         return _save(
-            run, EDITABLE, State.RUNNING, job=job, options={**run.options, **(options or {})}, started_at=clock.now(), error=""
+            run,
+            (State.CHECKED,) if checked else EDITABLE,
+            State.RUNNING,
+            job=job,
+            options={**run.options, **(options or {})},
+            started_at=clock.now(),
+            error="",
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
@@ -21,6 +21,9 @@ from leads.jobs import Work
 from leads.lib.folding import fold
 from leads.models import ImportRefusal, ImportRun, Job
 from leads.slots import slots
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 FORECAST_ROWS = 3_000
 NOTES = 20
@@ -115,9 +118,13 @@ class CheckWork(Work):
             keys.add(("phone", number, fold(said.get("lead.last_name"))))
         return {hash(key) for key in keys}
 
+    def _mine(self) -> "QuerySet[ImportRun]":
+        """The run, while it is still to be checked by this job and as it was mapped when the job began."""
+        return ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.MAPPED, job=self.job, mapping=self.run.mapping)
+
     def _keep(self) -> None:
         counts = self._counts
-        ImportRun.objects.filter(pk=self.run.pk).update(
+        kept = self._mine().update(
             check_result={
                 **self._found,
                 "received": counts.received,
@@ -132,13 +139,13 @@ class CheckWork(Work):
                 ],
             }
         )
+        if not kept:
+            raise AccordError("The columns were changed meanwhile. Check the file again.", code="check_outdated")
 
     def done(self) -> None:
         result = ImportRun.objects.values_list("check_result", flat=True).get(pk=self.run.pk)
         result["forecast"] = self._forecast()
-        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.MAPPED).update(
-            state=ImportRun.State.CHECKED, check_result=result
-        )
+        self._mine().update(state=ImportRun.State.CHECKED, check_result=result)
         self.job.result = {key: result[key] for key in ("received", "created", "updated", "attached", "refused", "cases")}
 
     def _forecast(self) -> list[str]:
@@ -149,7 +156,7 @@ class CheckWork(Work):
         return [line for forecast in slots.import_forecasts for line in forecast(self._facts, total)]
 
     def failed(self, error: AccordError) -> None:
-        ImportRun.objects.filter(pk=self.run.pk).update(error=error.message, check_result={"error": error.message})
+        self._mine().update(error=error.message, check_result={})
 
     def close(self) -> None:
         if self._survey is not None:

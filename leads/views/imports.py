@@ -200,6 +200,7 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponseBase:
         actions.start(
             run,
             actor=person(request),
+            checked=True,
             options={"score_after": "score_after" in request.POST, "hand_over": "hand_over" in request.POST},
         )
         return redirect("admin:import-detail", pk)

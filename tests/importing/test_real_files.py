@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
 from django.db.models import Count
 from django.urls import reverse
 
@@ -146,10 +147,48 @@ def test_nine_thousand_leads_with_their_outcomes(wizard):
     assert json.dumps(lead.attributes)
 
 
+def test_a_dry_run_of_the_command_stores_nothing(tmp_path, settings, db, capsys):
+    settings.MEDIA_ROOT = tmp_path
+    call_command("import_leads", str(SAMPLES / "agency_messy.csv"), "--dry-run", "--json")
+    totals = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert totals["received"] == 5 == totals["created"] + totals["updated"] + totals["attached"] + totals["refused"]
+    assert (ImportRun.objects.count(), Lead.objects.count()) == (0, 0)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--map", "Nope=lead.email"], "no column"),
+        (["--map", "E-mail=lead.shoe_size"], "no field"),
+        (["--outcome", "Lead Stage:Won=maybe"], "cannot mean"),
+        (["--map", "E-mail"], "name=value"),
+        (["--map", "E-mail=ignore", "--map", "Phone No.=ignore"], "who a lead is"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_do_and_leaves_nothing(tmp_path, settings, db, arguments, words):
+    settings.MEDIA_ROOT = tmp_path
+    with pytest.raises(CommandError, match=words):
+        call_command("import_leads", str(SAMPLES / "agency_messy.csv"), *arguments)
+    assert not ImportRun.objects.exists()
+
+
+def test_the_command_takes_columns_ids_and_campaign_from_its_options(tmp_path, settings, db, capsys):
+    settings.MEDIA_ROOT = tmp_path
+    path = tmp_path / "given.csv"
+    path.write_text("Kunde,Wann,Nr,Groesse\na@n.io,03/04/2026,7,big\nb@n.io,05/06/2026,8,small\n")
+    call_command(
+        "import_leads", str(path), "--map", "Kunde=lead.email", "--map", "Wann=occurred_at:dmy", "--id-column", "Nr",
+        "--map", "Groesse=new:choice", "--campaign", "Spring fair", "--id-system", "crm", "--json",
+    )  # fmt: skip
+    lead = Lead.objects.get(email="a@n.io")
+    assert (lead.created_at.month, lead.first_campaign.name, lead.attributes) == (4, "Spring fair", {"groesse": "big"})
+    assert (lead.external_ids.get().system, lead.external_ids.get().value) == ("crm", "7")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["created"] == 2
+
+
 @pytest.mark.slow
 def test_the_command_gives_the_same_totals(tmp_path, settings, db, capsys):
-    from django.core.management import call_command
-
     settings.MEDIA_ROOT = tmp_path
     call_command(
         "import_leads",

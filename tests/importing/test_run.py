@@ -414,6 +414,41 @@ class TestVerbs:
         actions.set_mapping(run, mapping.replace(chosen, system="crm"), actor=ops)
         assert (run.state, run.check_result) == ("mapped", {})
 
+    def test_columns_changed_while_they_are_checked_make_the_check_worthless(self, upload, ops, work, monkeypatch):
+        monkeypatch.setattr("leads.importing.plan.pieces", lambda rows: batches.pieces(rows, 1))
+        run = upload(LEADS + lines(3))
+        actions.start_check(run, actor=ops)
+        job = jobs.take()
+        beats = []
+
+        def change():
+            beats.append(1)
+            if len(beats) == 4:
+                now = ImportRun.objects.get(pk=run.pk)
+                actions.set_mapping(now, mapping.replace(mapping.FileMapping.from_json(now.mapping), system="crm"), actor=ops)
+
+        jobs.work_on(job, beat=change)
+        run.refresh_from_db()
+        assert (run.state, run.check_result) == ("mapped", {})
+        assert Job.objects.get().result == {"code": "check_outdated"}
+        with pytest.raises(Conflict):
+            actions.start(run, actor=ops, checked=True)
+
+    def test_writers_in_the_way_are_waited_for(self, upload, ops, work, monkeypatch):
+        run = actions.start(upload(LEADS + lines(3)), actor=ops)
+        real, calls = batches.batch.take_in, []
+
+        def busy_at_first(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == 1:
+                raise Conflict("Others are writing.", code="busy")
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(batches.batch, "take_in", busy_at_first)
+        work()
+        run.refresh_from_db()
+        assert (run.state, run.received) == ("done", 3)
+
     def test_discarding_forgets_the_file(self, upload, ops, tmp_path):
         run = upload(LEADS + lines(2))
         actions.discard(run, actor=ops)

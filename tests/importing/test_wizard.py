@@ -275,6 +275,29 @@ def test_very_wide_files_stay_within_what_a_form_can_carry(browser, upload):
     assert shown.count("<select") < 200
 
 
+def test_leads_kept_back_are_handed_over_from_the_imports_page(browser, upload, work, client_of, cast):
+    from scoring.actions.versions import activate_version, create_model
+    from scoring.models import Qualification
+
+    run = upload(b"Email,City\na@n.io,Oslo\n")
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    work()
+    browser.post(reverse("admin:import-check", args=[run.pk]))
+    work()
+    version = create_model("Main", actor=None)
+    activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave="none")
+    waiting = Qualification.objects.create(
+        lead=Lead.objects.get(), model=version.model, version=version, kind="mql", cause="import", at=run.created_at,
+        fit=50, engagement=20, lines=[],
+    )  # fmt: skip
+    assert "1 qualified lead kept back" in page(browser, "detail", run)
+    assert client_of(cast.rep).post(reverse("admin:import-release", args=[run.pk])).status_code == 403
+    assert browser.post(reverse("admin:import-release", args=[run.pk])).status_code == 302
+    waiting.refresh_from_db()
+    assert waiting.release_at is not None
+    assert "kept back" not in page(browser, "detail", run)
+
+
 @pytest.mark.parametrize("who", ["rep", "manager", "outsider"])
 def test_who_may_not_import_sees_none_of_it(cast, client_of, browser, upload, who):
     run = upload()

@@ -49,8 +49,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         began = time.perf_counter()
+        run = None
         try:
-            run = self._prepare(options)
+            run = self._upload(options)
+            run = actions.set_mapping(run, choices(run, options), actor=None)
             if options["dry_run"]:
                 run = actions.start_check(run, actor=None, here=True)
             else:
@@ -62,21 +64,23 @@ class Command(BaseCommand):
             if job.state != Job.State.DONE:
                 raise CommandError(f"{job.error or 'stopped'} (import {run.pk})")
         except AccordError as error:
+            if run is not None and run.state in actions.EDITABLE:
+                actions.discard(run, actor=None)
             raise CommandError(f"{error.message} [{error.code}]") from error
         self._report(run, time.perf_counter() - began, options)
+        if options["dry_run"]:
+            actions.discard(run, actor=None)
 
-    def _prepare(self, options: dict[str, Any]) -> ImportRun:
+    def _upload(self, options: dict[str, Any]) -> ImportRun:
         try:
             with options["file"].open("rb") as file:
-                run = actions.upload(
+                return actions.upload(
                     file, name=options["file"].name, kind=options["kind"], actor=None, campaign=options["campaign"],
                     source=options["source"],
                     encoding=options["encoding"],
                 )  # fmt: skip
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
-        chosen = choices(run, options)
-        return actions.set_mapping(run, chosen, actor=None)
 
     def _progress(self, run: ImportRun) -> Any:
         def beat() -> None:
