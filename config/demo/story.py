@@ -4,16 +4,16 @@ since then people come in, are judged, handed over, answered, won or lost, each 
 import heapq
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from config.demo import cast, catalogue, world
+from config.demo import cast, catalogue
+from config.demo.crowd import Crowd, Prospect
 from config.demo.model import activate_first_model, open_next_draft, replace_model
 from handoff import sweep
 from handoff.actions.answering import accept_handoff, reject_handoff
@@ -21,23 +21,21 @@ from handoff.actions.opening import open_handoffs
 from handoff.actions.reviewing import review_rejection
 from handoff.actions.seen import mark_seen
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
-from handoff.businesstime import Calendar, add
+from handoff.businesstime import Calendar, add, between
 from handoff.defaults import install_defaults
 from handoff.models import Attempt, Handoff, Leave, RejectionReview
 from handoff.routing import route_waiting
 from handoff.states import HandoffState
 from leads import clock
 from leads.intake.batch import take_in, take_in_activities
-from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Who
-from leads.models import Campaign, Outbox, User
+from leads.intake.incoming import MOST_AT_ONCE, AboutLead, IncomingActivity, IncomingOutcome, Who
+from leads.models import Outbox, User
 from leads.notify.outbox import deliver
 from scoring.rescoring import score_dirty
 
 DAY = timedelta(days=1)
 LIVE = timedelta(weeks=10)
 OFFICE = Calendar.of("Europe/Berlin", {day: [[540, 1020]] for day in range(5)}, {})
-# How many come in a week, by month: quiet in summer and around New Year, busy in spring and autumn.
-SEASON = (0.7, 1.0, 1.25, 1.15, 1.05, 0.85, 0.6, 0.6, 1.2, 1.3, 1.2, 0.55)
 FIRST_CALL_WORDS = (
     "Reached the assistant, call again",
     "Short call, wants figures",
@@ -46,17 +44,6 @@ FIRST_CALL_WORDS = (
     "",
 )
 LOST_REASONS = ("price", "competitor_won", "no_need")
-
-
-@dataclass(slots=True)
-class Prospect:
-    """One invented person on the way through the year."""
-
-    contact: world.Contact
-    source: catalogue.Source
-    arrives: datetime
-    doings: list[tuple[datetime, str, str]]
-    heat: float
 
 
 class Story:
@@ -80,7 +67,8 @@ class Story:
             self.people = cast.create_cast(self.start.date())
             install_defaults(zone="Europe/Berlin")
             catalogue.create_catalogue(self.now.date())
-        prospects = self._prospects()
+        self.crowd = Crowd(self.rng, size=self.size, start=self.start, now=self.now)
+        prospects = self.crowd.people()
         self.by_email = {one.contact.email: one for one in prospects}
         with clock.frozen(self.live_from):
             self._bring_history([one for one in prospects if one.arrives < self.live_from])
@@ -103,93 +91,13 @@ class Story:
             self._settle_messages()
             open_next_draft(self.people)
 
-    # People coming in
-
-    def _prospects(self) -> list[Prospect]:
-        firms = world.make_firms(self.rng, max(40, int(self.size * 0.62)))
-        taken: set[str] = set()
-        campaigns = {campaign.name: campaign for campaign in Campaign.objects.all()}
-        prospects = []
-        surge = self.size // 16
-        for number in range(self.size):
-            source = self.rng.choices(catalogue.SOURCES, weights=[one.share for one in catalogue.SOURCES])[0]
-            if number < surge:  # the show has just been
-                source = next(one for one in catalogue.SOURCES if one.key == "Trade show")
-            contact = self._contact(firms, source, taken)
-            prospects.append(self._prospect(contact, source, campaigns.get(source.campaign), fresh=number < surge))
-        prospects.sort(key=lambda one: one.arrives)
-        return prospects
-
-    def _contact(self, firms: list[world.Firm], source: catalogue.Source, taken: set[str]) -> world.Contact:
-        """Good sources send better people: of a few candidates they tend to send the best, bad ones the worst."""
-        candidates = [world.make_contact(self.rng, self.rng.choice(firms), taken) for _ in range(2)]
-        candidates.sort(key=lambda one: one.quality)
-        for unused in candidates:
-            taken.discard(unused.email)
-        roll = self.rng.random()
-        if source.quality > 0:
-            chosen = candidates[1] if roll < 0.35 + 0.6 * source.quality else self.rng.choice(candidates)
-        else:
-            chosen = candidates[0] if roll < 0.35 - 0.8 * source.quality else self.rng.choice(candidates)
-        taken.add(chosen.email)
-        return chosen
-
-    def _prospect(self, contact: world.Contact, source: catalogue.Source, campaign: Campaign | None, *, fresh: bool) -> Prospect:
-        if fresh:
-            arrives = self.now - timedelta(hours=self.rng.uniform(1, 110))
-        elif campaign is not None and campaign.starts_on and campaign.ends_on and source.key == "Bought list":
-            arrives = self._moment(campaign.starts_on.toordinal(), campaign.ends_on.toordinal())
-        else:
-            arrives = self._seasonal_moment()
-        heat = min(1.0, max(0.02, 0.55 * contact.quality + 0.25 * source.quality + self.rng.uniform(0.0, 0.55)))
-        return Prospect(contact, source, arrives, self._doings(arrives, source, heat), heat)
-
-    def _seasonal_moment(self) -> datetime:
-        while True:
-            moment = self._moment(self.start.toordinal(), (self.now - timedelta(hours=2)).toordinal())
-            if moment < self.now - timedelta(hours=2) and self.rng.random() < SEASON[moment.month - 1] / max(SEASON):
-                return moment
-
-    def _moment(self, first_day: int, last_day: int) -> datetime:
-        day = datetime.fromordinal(self.rng.randint(first_day, last_day)).date()
-        hour = min(22.9, max(0.2, self.rng.gauss(11.5, 3.2)))
-        return datetime.combine(day, time(), UTC) + timedelta(hours=hour)
-
-    def _doings(self, arrives: datetime, source: catalogue.Source, heat: float) -> list[tuple[datetime, str, str]]:
-        """What somebody does: the first thing by which they came, then the more the warmer they are."""
-        doings = [(arrives, source.first, {"whitepaper": "empty-miles", "ebook": "route-guide"}.get(source.first, ""))]
-        repertoire = (
-            ("page_view", "", 0.9),
-            ("product_view", "", 0.7),
-            ("email_open", "", 0.8),
-            ("email_click", "", 0.45),
-            ("ebook", "route-guide", 0.25),
-            ("whitepaper", "empty-miles", 0.3),
-            ("case_study", "yard-study", 0.25),
-            ("webinar_attended", "yard-webinar", 0.3),
-            ("pricing_view", "", 0.42),
-            ("pricing_view", "", 0.3),
-            ("roi_guide", "dispatch-roi", 0.22),
-            ("security_view", "security", 0.14),
-            ("demo_request", "", 0.22),
-        )
-        at = arrives
-        for kind, asset, chance in repertoire:
-            if self.rng.random() < chance * (0.2 + 1.1 * heat):
-                at += timedelta(days=self.rng.expovariate(1 / 2.2) * (0.25 if kind == "page_view" else 1.0))
-                doings.append((at, kind, asset))
-        if heat < 0.15 and self.rng.random() < 0.35:
-            doings.append((at + DAY, "unsubscribed", ""))
-        return doings
-
     # The history of the old system
 
     def _bring_history(self, prospects: list[Prospect]) -> None:
         """Who came in before, with what they did until now and what became of them, as one import would bring it."""
-        campaigns = dict(Campaign.objects.values_list("name", "pk"))
         items = []
         for one in prospects:
-            incoming = self._incoming(one, self.live_from, campaigns)
+            incoming = self.crowd.incoming(one, self.live_from)
             items.append(replace(incoming, outcome=self._old_outcome(one)))
         for first in range(0, len(items), MOST_AT_ONCE):
             take_in(items[first : first + MOST_AT_ONCE], actor=None, channel="import")
@@ -200,20 +108,19 @@ class Story:
         called = one.heat + 0.4 * one.contact.quality + self.rng.uniform(-0.15, 0.15) > 0.62
         if not called or at >= self.live_from:
             return None
-        objection = self._objection(one)
+        objection = self.crowd.objection(one)
         if objection:
             return IncomingOutcome("rejected", at=at, reason=objection[0])
-        appetite = self._appetite(one)
+        appetite = self.crowd.appetite(one)
         at += self.rng.uniform(18, 85) * DAY
         if at >= self.live_from:
             return None
         if self.rng.random() < appetite * 0.62:
-            return IncomingOutcome("won", at=at, amount=self._amount(one.contact.firm.employees))
+            return IncomingOutcome("won", at=at, amount=self.crowd.amount(one.contact.firm.employees))
         return IncomingOutcome("lost", at=at, reason=self.rng.choice(LOST_REASONS))
 
     def _plan_intake(self, prospects: list[Prospect]) -> None:
         """Three deliveries a week for the distant past, three a day lately: what happened since the last one comes in."""
-        campaigns = dict(Campaign.objects.values_list("name", "pk"))
         ticks = self._ticks()
         arrivals: dict[datetime, list[Prospect]] = {tick: [] for tick in ticks}
         doings: dict[datetime, list[tuple[Prospect, datetime, str, str]]] = {tick: [] for tick in ticks}
@@ -231,7 +138,7 @@ class Story:
                     doings[tick].append((one, at, kind, asset))
         for tick in ticks:
             if arrivals[tick] or doings[tick]:
-                self._plan(tick, lambda tick=tick: self._intake(tick, arrivals[tick], doings[tick], campaigns))
+                self._plan(tick, lambda tick=tick: self._intake(tick, arrivals[tick], doings[tick]))
 
     def _ticks(self) -> list[datetime]:
         ticks = []
@@ -249,9 +156,8 @@ class Story:
         tick: datetime,
         arrivals: list[Prospect],
         doings: list[tuple[Prospect, datetime, str, str]],
-        campaigns: dict[str, int],
     ) -> None:
-        items = [self._incoming(one, tick, campaigns) for one in arrivals]
+        items = [self.crowd.incoming(one, tick) for one in arrivals]
         if items:
             take_in(items, actor=None, channel="api")
         later = [
@@ -269,41 +175,6 @@ class Story:
         route_waiting()
         self._plan_answers(tick)
 
-    def _incoming(self, one: Prospect, tick: datetime, campaigns: dict[str, int]) -> Incoming:
-        firm, contact = one.contact.firm, one.contact
-        values: dict[str, object] = {
-            "lead.first_name": contact.first,
-            "lead.last_name": contact.last,
-            "lead.email": contact.email,
-            "lead.phone": contact.phone,
-            "lead.job_title": contact.title,
-            "lead.country": firm.country,
-            "company.name": firm.name,
-            "company.domain": firm.domain,
-            "company.industry": firm.industry,
-            "company.employees": firm.employees,
-            "company.country": firm.country,
-            "lead.product_interest": "yard" if one.source.key in ("Trade show", "Webinar") else "dispatch",
-        }
-        if firm.is_competitor:
-            values["company.is_competitor"] = True
-        if firm.is_customer:
-            values["company.is_customer"] = True
-        if self.rng.random() < 0.45:
-            values["custom.fleet_size"] = max(1, int(firm.employees * self.rng.uniform(0.05, 0.4)))
-        if one.source.first in ("form_submit", "contact_request"):
-            values["custom.buying_horizon"] = self.rng.choices(
-                ["This quarter", "This year", "Just looking"], [one.heat, 0.4, 1 - one.heat]
-            )[0]
-        return Incoming(
-            values=values,
-            activities=[IncomingActivity(kind=kind, occurred_at=at, asset=asset) for at, kind, asset in one.doings if at <= tick],
-            source=one.source.key,
-            campaign_id=campaigns.get(one.source.campaign),
-            occurred_at=one.arrives,
-            raw={key.partition(".")[2]: value for key, value in values.items()},
-        )
-
     # People answering
 
     def _plan(self, at: datetime, step: Callable[[], None]) -> None:
@@ -316,13 +187,18 @@ class Story:
         for handoff in offered.select_related("owner", "lead").order_by("pk"):
             self._answered.add(handoff.pk)
             owner = handoff.owner
-            if owner is None:
+            if owner is None or self._stays_open(handoff.offered_at or tick):
                 continue
             in_time = self.rng.random() < prompt.get(owner.email, 0.9)
             hours = self.rng.uniform(0.15, 3.4) if in_time else self.rng.uniform(4.5, 15)
             at = _working_hours_later(handoff.offered_at or tick, hours)
             self._plan(at - timedelta(minutes=self.rng.uniform(2, 9)), lambda pk=handoff.pk: self._look(pk))
             self._plan(at, lambda pk=handoff.pk: self._answer(pk))
+
+    def _stays_open(self, offered_at: datetime) -> bool:
+        """Some of the last working day's offers are still waiting, a few of them past their time."""
+        waited = between(OFFICE, offered_at, self.now)
+        return self.now - offered_at < 4 * DAY and waited < timedelta(hours=7.5) and self.rng.random() < 0.6
 
     def _look(self, pk: int) -> None:
         handoff = Handoff.objects.select_related("owner").get(pk=pk)
@@ -334,37 +210,13 @@ class Story:
         if handoff.state != HandoffState.OFFERED or handoff.owner is None:
             return
         one = self.by_email[handoff.lead.email]
-        reason = self._objection(one)
+        reason = self.crowd.objection(one)
         if reason:
             code, note = reason
             reject_handoff(handoff, actor=handoff.owner, reason=code, note=note)
             return
         accept_handoff(handoff, actor=handoff.owner)
         self._plan_work(handoff, one)
-
-    def _objection(self, one: Prospect) -> tuple[str, str] | None:
-        """Why a rep rejects somebody: causes that can be seen in the data, and a little bad luck."""
-        firm, title = one.contact.firm, one.contact.title
-        roll = self.rng.random()
-        if firm.is_competitor:
-            return "not_a_buyer", "Works for a competitor"
-        if firm.employees < 30 and roll < 0.85:
-            return "too_small", self.rng.choice(["", f"{firm.employees} people, two vans", "One-man show"])
-        if world.TITLES[title][1] < 0.32 and roll < 0.7:
-            return "wrong_person", self.rng.choice(
-                ["", "No say in buying", "Doing a thesis" if title == "Student" else "Sent me to their boss"]
-            )
-        if world.INDUSTRIES[firm.industry][1] < 0.2 and roll < 0.75:
-            return "wrong_industry", ""
-        if firm.country not in world.SERVED and roll < 0.8:
-            return "wrong_region", ""
-        if firm.is_customer and roll < 0.7:
-            return "known_already", "Has a contract since 2024"
-        if not one.contact.phone and roll < 0.08:
-            return "unreachable", "Mail bounces, no number"
-        if roll > 0.97 - 0.12 * (1 - one.heat):
-            return "bad_timing", self.rng.choice(["Call again next quarter", "Budget is spent for this year", ""])
-        return None
 
     def _plan_work(self, handoff: Handoff, one: Prospect) -> None:
         """After accepting: calls until reached, then perhaps an opportunity, then won or lost weeks later."""
@@ -374,7 +226,7 @@ class Story:
             reached = number == tries - 1 and self.rng.random() < 0.85
             self._plan(at, lambda pk=handoff.pk, reached=reached: self._try(pk, reached=reached))
             at = _working_hours_later(at + DAY, self.rng.uniform(0.5, 9))
-        appetite = self._appetite(one)
+        appetite = self.crowd.appetite(one)
         if self.rng.random() > appetite + 0.1:
             self._plan(at + 6 * DAY, lambda pk=handoff.pk: self._give_up(pk))
             return
@@ -411,24 +263,16 @@ class Story:
     def _convert(self, pk: int) -> None:
         handoff = self._owned(pk, HandoffState.ACCEPTED, HandoffState.CONTACTED)
         if handoff and handoff.owner:
-            convert(handoff, actor=handoff.owner, amount=self._amount(_employees(handoff)))
+            convert(handoff, actor=handoff.owner, amount=self.crowd.amount(_employees(handoff)))
 
     def _close(self, pk: int, *, won: bool) -> None:
         handoff = self._owned(pk, HandoffState.CONVERTED, HandoffState.CONTACTED, HandoffState.ACCEPTED)
         if not handoff or not handoff.owner:
             return
         if won:
-            close_won(handoff, actor=handoff.owner, amount=handoff.amount or self._amount(_employees(handoff)))
+            close_won(handoff, actor=handoff.owner, amount=handoff.amount or self.crowd.amount(_employees(handoff)))
         else:
             close_lost(handoff, actor=handoff.owner, reason=self.rng.choice(LOST_REASONS))
-
-    def _amount(self, employees: int | None) -> Decimal:
-        return Decimal(round(min(90_000, 2_400 + 38 * (employees or 60) ** 0.9 * self.rng.uniform(0.7, 1.4)), -2))
-
-    @staticmethod
-    def _appetite(one: Prospect) -> float:
-        """How likely somebody who was reached goes on, 0 to 1."""
-        return 0.25 + 0.75 * one.contact.quality * (0.5 + 0.5 * one.heat)
 
     def _plan_return(self, handoff: Handoff, day: int) -> None:
         """Some recycled people come back by themselves and qualify a second time."""
@@ -440,7 +284,7 @@ class Story:
 
         def come_back() -> None:
             doings = [(one, clock.now() - timedelta(minutes=30 * n + 1), kind, "") for n, kind in enumerate(kinds)]
-            self._intake(clock.now(), [], doings, {})
+            self._intake(clock.now(), [], doings)
 
         self._plan(_at_work(at), come_back)
 
@@ -463,9 +307,7 @@ class Story:
 
     def _review(self) -> None:
         maya = self.people["maya"]
-        waiting = Handoff.objects.filter(state=HandoffState.REJECTED, review=None, undo_until__lt=clock.now()).select_related(
-            "reason", "lead"
-        )
+        waiting = Handoff.objects.filter(state=HandoffState.REJECTED, review=None, undo_until__lt=clock.now())
         for handoff in waiting.select_related("reason", "lead").order_by("answered_at")[:30]:
             code = handoff.reason.code if handoff.reason else ""
             roll = self.rng.random()

@@ -93,4 +93,5 @@ def test_conversion_equals_the_tables_to_the_row_and_a_model_over_the_columns_ju
     assert page.status_code == 200
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.content.decode()))
     assert "Lead Add Form" in text
-    assert "718" in text and "664" in text
+    assert "718" in text
+    assert "664" in text
