@@ -146,10 +146,15 @@ class Desk:
         return [pk for pk in ids if pk in keep]
 
     @cached_property
-    def figures(self) -> Figures:
+    def counts(self) -> tuple[int, int, int, int]:
+        """Waiting for an answer, overdue, under 30 minutes, due today."""
         states = Counter(self.faces[row.pk].state for row in self.handoffs)
         waiting = sum(row.state == HandoffState.OFFERED for row in self.handoffs)
-        return Figures(waiting, states["overdue"], states["soon"], states["soon"] + states["today"], self._in_time)
+        return waiting, states["overdue"], states["soon"], states["soon"] + states["today"]
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(*self.counts, self._in_time)
 
     @cached_property
     def _in_time(self) -> float | None:
@@ -167,7 +172,7 @@ class Desk:
     def mark(self) -> str:
         """What the desk looks like; a page that carries another mark is out of date."""
         rows = sorted((row.pk, row.version) for row in self.handoffs)
-        return f"{zlib.crc32(repr((rows, self.figures[:4])).encode()):08x}"
+        return f"{zlib.crc32(repr((rows, self.counts)).encode()):08x}"
 
     def fresh_since(self, since: datetime | None) -> int:
         """How many were offered after a page was drawn."""

@@ -75,9 +75,8 @@ def _in_state(leads: Any, name: str, value: str) -> Any:
         return leads.filter(Exists(Handoff.objects.filter(lead=OuterRef("pk"), state__in=sorted(OPEN))))
     if value == "never":
         return leads.filter(~Exists(Handoff.objects.filter(lead=OuterRef("pk"))))
-    if value in OPEN:
-        return leads.filter(Exists(Handoff.objects.filter(lead=OuterRef("pk"), state=value)))
-    return leads.filter(handoff_state=value)
+    later = Handoff.objects.filter(lead=OuterRef("lead"), nth__gt=OuterRef("nth"))
+    return leads.filter(Exists(Handoff.objects.filter(~Exists(later), lead=OuterRef("pk"), state=value)))
 
 
 def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 
-from handoff.models import Handoff
+from handoff.models import Handoff, RejectionReview
 from handoff.states import HandoffState
+from leads import clock
 from leads.models import Reason
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ READ_LINES = 2000
 # Fewer rejections than this say nothing; a criterion that paid in less than this share of them is not worth a line.
 LEAST_REJECTIONS = 3
 LEAST_SHARE = 0.5
-COUNTED = 999
+# The badge: how far back it looks, in days and in rejections.
+RECENT_DAYS = 90
+READ_NEWEST = 500
+# Sources are offered as filters from the newest so many rejections.
+READ_SOURCES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +59,24 @@ class Finding:
         return self.count / self.total
 
 
+def _given_back(user: User) -> QuerySet[Handoff]:
+    return Handoff.objects.visible_to(user).filter(state__in=(HandoffState.REJECTED, HandoffState.RECYCLED))
+
+
 def rejections(user: User) -> QuerySet[Handoff]:
     """Hand-offs that a rep rejected, whatever marketing did with them since, as far as `user` may see them."""
-    reviewed = Q(state=HandoffState.RECYCLED, review__isnull=False)
-    return Handoff.objects.visible_to(user).filter(
-        Q(state=HandoffState.REJECTED) | reviewed, state__in=(HandoffState.REJECTED, HandoffState.RECYCLED)
-    )
+    return _given_back(user).filter(Q(state=HandoffState.REJECTED) | Q(review__isnull=False))
 
 
 def unreviewed_count(user: User) -> int:
-    """How many rejections wait for a verdict, counted up to 999; the badge of the navigation."""
-    waiting = Handoff.objects.visible_to(user).filter(state=HandoffState.REJECTED, review__isnull=True)
-    return waiting.values("pk")[:COUNTED].count()
+    """How many of the newest 500 rejections of the last 90 days wait for a verdict; the badge of the navigation.
+
+    Read from the newest on, so that it costs the same however many rejections there ever were.
+    """
+    since = clock.now() - timedelta(days=RECENT_DAYS)
+    recent = Handoff.objects.visible_to(user).filter(state=HandoffState.REJECTED, answered_at__gt=since)
+    newest = list(recent.order_by("-answered_at", "-pk").values_list("pk", flat=True)[:READ_NEWEST])
+    return len(newest) - RejectionReview.objects.filter(handoff__in=newest).count() if newest else 0
 
 
 def listed(rows: QuerySet[Handoff]) -> QuerySet[Handoff]:
@@ -149,7 +160,7 @@ def _best_lines(lines: Iterable[Mapping[str, Any]], topic: list[str]) -> dict[st
     return {key: line for key, line in paying.items() if set(line.get("facts") or ()) & set(topic)}
 
 
-def known_sources(rows: QuerySet[Handoff], limit: int = 200) -> list[str]:
-    """The sources that rejected leads came from, by name."""
-    named = rows.exclude(lead__first_source="").order_by(F("lead__first_source")).values_list("lead__first_source", flat=True)
-    return list(named.distinct()[:limit])
+def known_sources(user: User) -> list[str]:
+    """The sources that the newest leads given back came from, by name."""
+    newest = _given_back(user).order_by("-answered_at", "-pk").values_list("lead__first_source", flat=True)[:READ_SOURCES]
+    return sorted(set(newest) - {""})

@@ -45,7 +45,7 @@ class HandoffAdmin(ReadOnlyAdmin[Handoff]):
     empty_hint = "They are made by themselves when a lead meets the criteria in force."
     inlines = (EventInline,)
     list_display = ("lead", "state", "owner", "score", "is_mqo", "due_at", "opened_at", "packet_link")
-    list_filter = ("state", "is_mqo", ("owner", admin.RelatedOnlyFieldListFilter), "closed_as")
+    list_filter = ("state", "is_mqo", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("lead", "owner")
     search_fields = ("lead__search",)
     search_help_text = "Name, company or e-mail of the lead"
@@ -60,7 +60,7 @@ class HandoffAdmin(ReadOnlyAdmin[Handoff]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Handoff]:
         seen: QuerySet[Handoff] = Handoff.objects.visible_to(reader(request))
-        return seen.order_by("-opened_at", "-pk")
+        return seen.order_by("-pk")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Handoff], search_term: str

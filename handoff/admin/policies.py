@@ -42,15 +42,13 @@ def step_words(step: SlaStep) -> str:
 
 
 class TargetForm(forms.ModelForm[SlaTarget]):
-    duration_us = DurationField(label="Within (hours)", min_value=0.001)
+    duration_us = DurationField(label="Within, h", min_value=0.001)
     backdate_us = DurationField(
-        label="Logged late (hours)",
+        label="Logged late, h",
         required=False,
         help_text="How much later an attempt may be logged and still count with its own time.",
     )
-    pause_cap_us = DurationField(
-        label="Longest hold (hours)", required=False, help_text="Empty: this clock cannot be put on hold."
-    )
+    pause_cap_us = DurationField(label="Hold at most, h", required=False, help_text="Empty: this clock cannot be put on hold.")
 
     class Meta:
         model = SlaTarget
@@ -122,8 +120,12 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
     list_display = ("name", "promised", "calendar_key", "is_used", "version", "in_force")
     search_fields = ("name", "key")
     ordering = ("key", "-version")
-    fieldsets = (("What the policy is called", {"fields": ("name", "key")}), ("Which hours count", {"fields": ("calendar_key",)}),
-                 ("When nobody answers", {"fields": ("reassign_cap",)}))  # fmt: skip
+    fieldsets = (
+        ("What the policy is called", {"fields": ("name", "key")}),
+        ("Which hours count", {"fields": ("calendar_key",)}),
+        ("When nobody answers", {"fields": ("reassign_cap",)}),
+        ("What happens when", {"fields": ("steps",)}),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SlaPolicy]:
         newest = SlaPolicy.objects.filter(key=OuterRef("key"), effective_from__lte=clock.now()).order_by("-version")

@@ -66,7 +66,7 @@ def inbox_pulse(request: HttpRequest) -> HttpResponse:
 
 def with_badge(answer: HttpResponse, desk: Desk) -> HttpResponse:
     """The answer, telling the navigation how many now wait."""
-    return trigger_client_event(answer, "badge", {"key": "inbox", "count": desk.figures.waiting})
+    return trigger_client_event(answer, "badge", {"key": "inbox", "count": desk.counts[0]})
 
 
 def changes_of(request: HttpRequest, desk: Desk) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from handoff.actions.reviewing import review_rejection
 from handoff.filters import RejectionFilter
 from handoff.forms import ReviewForm
 from handoff.models import Handoff, RejectionReview
-from handoff.rejections import findings, known_sources, listed, reason_bars, rejections
+from handoff.rejections import findings, known_sources, listed, reason_bars, rejections, unreviewed_count
 from handoff.states import REVIEW
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
@@ -49,7 +49,7 @@ def rejection_list(request: HttpRequest) -> HttpResponse:
         "bars": reason_bars(for_bars, now=now, days=days, chosen=request.GET.get("reason", ""), query=kept.urlencode()),
         "findings": findings(narrowed.without("reason", "reviewed")),
         "days": days,
-        "waiting": rejections(reader(request)).filter(review__isnull=True).count(),
+        "waiting": unreviewed_count(reader(request)),
         "query": request.GET.urlencode(),
         "has_any": bool(request.GET) or rejections(reader(request)).exists(),
         "now": now,
@@ -158,7 +158,7 @@ def _cells(row: Handoff) -> tuple[object, ...]:
 
 def _filtered(request: HttpRequest, now: datetime) -> RejectionFilter:
     rows = rejections(reader(request))
-    return RejectionFilter(request.GET, queryset=rows, now=now, sources=known_sources(rows))
+    return RejectionFilter(request.GET, queryset=rows, now=now, sources=known_sources(reader(request)))
 
 
 def _typed(request: HttpRequest) -> dict[str, Any]:

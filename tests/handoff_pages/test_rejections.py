@@ -55,7 +55,15 @@ def test_a_row_says_who_rejected_what_and_why(work, cast, client_of):
     )
     rejected(work, cast, reason="known_already", note="already a customer", lead=lead)
     html = client_of(cast.marketer).get("/rejections/").content.decode()
-    for words in ("Hollow Oak Winery", "Trade fair", "Known already", "“already a customer”", "Rita Rep", "72", "1 not reviewed"):
+    for words in (
+        "Hollow Oak Winery",
+        "Trade fair",
+        "Known already",
+        "“already a customer”",
+        "Rita Rep",
+        "72",
+        "1 of the last 90 days not reviewed",
+    ):
         assert words in html, words
 
 
