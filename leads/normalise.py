@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 LONGEST_ADDRESS = 254
+LONGEST_KEY = 320
+LONGEST_DOMAIN = 253
+LONGEST_E164 = 16
 # Addresses of this shape are valid when their domain is; all others go through the whole validation.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _LABEL = r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]*[a-z0-9\u0080-\U0010ffff])?"
@@ -95,17 +98,24 @@ def email(text: str) -> Email:
     local, at, name = given.rpartition("@")
     if not at or not local or not name or any(map(str.isspace, given)):
         # An address that lost its sign still tells who it is; a word such as "none" does not.
-        key = email_key(given) if _DAMAGED.fullmatch(given) else ""
-        return Email(given, key, "", False, "bad", False, False)
+        return Email(given, _key(given) if _DAMAGED.fullmatch(given) else "", "", False, "bad", False, False)
     sent_to = _mail_domain(name)
     usable = bool(sent_to) and len(given) <= LONGEST_ADDRESS
     if usable and not (len(local) <= 64 and _PLAIN_LOCAL.fullmatch(local)):
         usable = _is_valid(given)
-    key = email_key(given)
-    if not usable:
-        return Email(given, key, name.lower() if _DOMAIN.fullmatch(name.lower()) else "", False, "bad", False, False)
+    key = _key(given)
+    if not usable or not key:
+        shape = name.lower()
+        domain_given = shape if len(shape) <= LONGEST_DOMAIN and _DOMAIN.fullmatch(shape) else ""
+        return Email(given, key, domain_given, False, "bad", False, False)
     disposable = _is_disposable(sent_to)
     return Email(given, key, sent_to, not disposable, "disposable" if disposable else "", sent_to in FREE, disposable)
+
+
+def _key(given: str) -> str:
+    """The key of an address; "" for one that grows beyond what can be kept when it is folded."""
+    key = email_key(given)
+    return key if len(key) <= LONGEST_KEY else ""
 
 
 def _is_valid(address: str) -> bool:
@@ -131,9 +141,11 @@ def phone(text: str, country: str = "") -> Phone:
         found = phonenumbers.parse(dialled, country or None)
     except phonenumbers.NumberParseException:
         return Phone(given, "", False, "bad")
-    if not phonenumbers.is_valid_number(found):
+    e164 = f"+{found.country_code}{phonenumbers.national_significant_number(found)}"
+    # Some plans allow extensions that make a number longer than E.164 lets one be.
+    if len(e164) > LONGEST_E164 or not phonenumbers.is_valid_number(found):
         return Phone(given, "", False, "bad")
-    return Phone(given, f"+{found.country_code}{phonenumbers.national_significant_number(found)}", True, "")
+    return Phone(given, e164, True, "")
 
 
 @lru_cache(maxsize=20_000)

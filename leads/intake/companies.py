@@ -108,7 +108,7 @@ class Companies:
             company = Company(
                 {
                     "id": 0,
-                    "name": name or domain,
+                    "name": name or domain[:LONGEST_KEY],
                     "name_key": name_key(name or domain),
                     "domain": domain,
                     "industry": "",

@@ -339,6 +339,9 @@ def check_label(text: str, key: str, longest: int, refusals: list[Problem]) -> N
         line(text, longest)
     except Misfit as misfit:
         refusals.append(problem(misfit.code, key, text, misfit.expected))
+    else:
+        if len(text) > longest:  # it is kept as it came, blanks around it included
+            refusals.append(problem("too_long", key, text, f"{longest} characters"))
 
 
 def check_external(external: Mapping[str, str], refusals: list[Problem]) -> None:
@@ -367,5 +370,5 @@ def check_outcome(outcome: IncomingOutcome, at: datetime, refusals: list[Problem
     if outcome.at is not None:
         _check_time(outcome.at, at, "outcome_at", refusals)
     check_label(outcome.reason, "outcome_reason", 200, refusals)
-    if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < 10**12):
+    if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < 10**12 - 1):
         refusals.append(problem("bad_amount", "amount", str(outcome.amount), "an amount below 1,000,000,000,000"))

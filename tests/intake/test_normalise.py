@@ -72,6 +72,7 @@ def test_the_short_way_and_the_whole_validation_agree(local, name):
         ("030 901820", "", ""),
         ("call me", "DE", ""),
         ("", "DE", ""),
+        ("+49301795346745000", "", ""),
         ("1" * 400, "DE", ""),
     ],
 )

@@ -430,3 +430,35 @@ def test_ids_of_two_systems_are_not_mixed_up():
     answers = take(person("", external={"crm": "2"}), person("", external={"web": "1"}))
     assert [taken.status for taken in answers] == ["created", "created"]
     assert Lead.objects.count() == 4
+
+
+LONG_DOMAIN = ".".join(["a" * 60] * 4) + ".de"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"lead__phone": "+49301795346745000"},
+        {"email": "\ufdfa" * 100 + "@firma.de"},
+        {"email": "x@" + ".".join(["b" * 60] * 5) + ".d_e"},
+        {"email": f"x@{LONG_DOMAIN}"},
+        {"company__domain": LONG_DOMAIN},
+        {"company__name": "\ufdfa" * 200},
+        {"lead__first_name": "\u0130" * 120, "lead__last_name": "\ufdfa" * 120},
+        {"external": {"crm": "x" * 199 + "   "}},
+        {"external": {"c" * 39 + "  ": "1"}},
+        {"source": "s" * 79 + "  "},
+        {"company__revenue": "999999999999999"},
+        {"company__revenue": "99999999999999.5"},
+        {"outcome": IncomingOutcome("won", amount=Decimal("999999999999.999"))},
+        {"activities": [IncomingActivity("call", MONDAY, source="s" * 79 + "  ", source_id="i" * 199 + "  ")]},
+        {"lead__job_title": "\ufdfa" * 200, "lead__language": "x" * 60},
+    ],
+)
+def test_what_is_longer_than_its_place_is_refused_or_left_out_and_never_breaks(values):
+    email = values.pop("email", "ivy@firma.de")
+    item = person(email, **({"external": {"web": "1"}} | values))
+    (taken,) = take(item)
+    assert taken.status in {"created", "refused"}
+    assert taken.status == "created" or taken.problems
+    assert Submission.objects.count() == 1
