@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LEADS, COMPANIES, ACTIVITIES, OUTCOMES = "leads", "companies", "activities", "outcomes"
-EVERY = (LEADS, COMPANIES, ACTIVITIES, OUTCOMES)
 IGNORE, NEW = "ignore", "new"
 
 

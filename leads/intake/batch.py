@@ -156,6 +156,8 @@ def _check_identity(item: Incoming, reading: Reading) -> None:
             "no_identity",
             "lead.email",
             given or None,
-            f"“{given}” tells nobody apart." if given else "Neither e-mail, phone nor the id of another system is given.",
+            f"“{given}” cannot exist, and nothing else says who this is."
+            if given
+            else "Neither e-mail, phone nor the id of another system is given.",
         )
     )

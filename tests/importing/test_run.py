@@ -320,6 +320,23 @@ class TestUndo:
         assert list(Lead.objects.all()) == [used]
         assert run.undo_result["left"] == [{"name": used.name, "why": "sales has them"}]
 
+    def test_scores_made_meanwhile_go_with_their_leads(self, upload, ops, work):
+        from scoring.actions.versions import activate_version, create_model
+        from scoring.models import LeadScore, LeadState
+
+        version = create_model("Main", actor=None)
+        activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave="none")
+        run = actions.start(upload(LEADS + lines(4)), actor=ops, options={"score_after": True})
+        work()
+        run.refresh_from_db()
+        assert run.state == "done"
+        assert LeadState.objects.count() == 4
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (run.state, run.undo_result["removed"], Lead.objects.count()) == ("undone", 4, 0)
+        assert (LeadScore.objects.count(), LeadState.objects.count()) == (0, 0)
+
     def test_after_a_day_it_is_too_late(self, imported, ops):
         run = imported(LEADS + lines(2))
         ImportRun.objects.filter(pk=run.pk).update(finished_at=run.finished_at - actions.UNDO_FOR * 2)

@@ -151,6 +151,17 @@ def test_files_that_are_no_tables_are_refused_on_the_form(browser, content, word
     assert not ImportRun.objects.exists()
 
 
+@pytest.mark.parametrize("content", [CSV, workbook(["Email", "City"], ["a@n.io", "Oslo"]).getvalue()], ids=["text", "workbook"])
+def test_large_uploads_come_from_the_disk(browser, upload, work, settings, content):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    run = upload(content)
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    work()
+    run.refresh_from_db()
+    assert run.state == "checked"
+    assert run.file_size == len(content)
+
+
 def test_a_form_without_a_file_asks_for_one(browser):
     response = browser.post(reverse("admin:import-create"), {"kind": "leads"})
     assert response.status_code == 422
