@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
 
-from handoff.models import Handoff, RejectionReview
+from handoff.models import Handoff
 from handoff.states import HandoffState
 from leads import clock
 from leads.models import Reason
@@ -75,8 +75,8 @@ def unreviewed_count(user: User) -> int:
     """
     since = clock.now() - timedelta(days=RECENT_DAYS)
     recent = Handoff.objects.visible_to(user).filter(state=HandoffState.REJECTED, answered_at__gt=since)
-    newest = list(recent.order_by("-answered_at", "-pk").values_list("pk", flat=True)[:READ_NEWEST])
-    return len(newest) - RejectionReview.objects.filter(handoff__in=newest).count() if newest else 0
+    newest = recent.order_by("-answered_at", "-pk").values("pk")[:READ_NEWEST]
+    return Handoff.objects.filter(pk__in=newest, review__isnull=True).count()
 
 
 def listed(rows: QuerySet[Handoff]) -> QuerySet[Handoff]:

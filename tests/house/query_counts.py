@@ -12,5 +12,5 @@ COUNTS: dict[str, tuple[str, int]] = {
     "admin:leads_company_changelist": ("admin", 9),
     "admin:leads_campaign_changelist": ("marketer", 13),
     "admin:leads_user_changelist": ("admin", 12),
-    "admin:handoff_handoff_changelist": ("admin", 10),
+    "admin:handoff_handoff_changelist": ("admin", 9),
 }
