@@ -67,7 +67,7 @@ ROWS: dict[str, Row] = {
     "admin:password_reset_done": Row(public=True),
     "admin:password_reset_confirm": Row(public=True, of=lambda world: ["MQ", "set-password"]),
     "admin:password_reset_complete": Row(public=True),
-    "admin:jsi18n": Row(public=True),
+    "admin:jsi18n": Row(),
     # leads
     "admin:lead-list": Row(),
     "admin:lead-export": Row("manager marketer admin"),
@@ -121,7 +121,7 @@ ROWS: dict[str, Row] = {
     "admin:inbox-pulse": Row("rep other_rep manager"),
     "admin:handoff-packet": Row(SEERS, of=handoff),
     "admin:handoff-row": Row("rep manager", of=handoff),
-    "admin:handoff-accept": Row("rep manager", of=handoff, post={}),
+    "admin:handoff-accept": Row("rep", of=handoff, post={}),
     "admin:handoff-reject": Row("rep manager", of=handoff),
     "admin:handoff-undo": Row("rep manager", of=handoff, post={}),
     "admin:handoff-attempt": Row("rep manager", of=handoff, post={}),
@@ -142,7 +142,7 @@ ROWS: dict[str, Row] = {
     "api-1:openapi-json": Row(public=True),
     # the stock admin's own
     "admin:index": Row(),
-    "admin:autocomplete": Row("", query={"term": "", "app_label": "leads", "model_name": "campaign", "field_name": "product"}),
+    "admin:autocomplete": Row("manager marketer admin", query={"term": "", "app_label": "leads", "model_name": "campaign", "field_name": "product"}),
     "admin:app_list": Row("manager marketer admin", of=lambda world: ["leads"]),
     "admin:view_on_site": Row("", of=lambda world: ["0", "0"]),
 }

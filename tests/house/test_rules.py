@@ -15,9 +15,11 @@ APPS = ("leads", "scoring", "handoff", "config")
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "services.py", "common.py"}
 # The loops that must go on whatever happens; nowhere else may an unknown error be swallowed.
 LOOPS = {
+    "config/bench/server.py",  # hands it to the caller from a thread
     "config/management/commands/worker.py",
     "handoff/sweep.py",
     "handoff/pipeline.py",
+    "handoff/supervisor.py",
     "leads/hooks.py",
     "leads/jobs.py",
     "leads/notify/outbox.py",
