@@ -1,10 +1,13 @@
-"""What must be so for scores to be right, checked when the portal starts (`manage.py check --database default`)."""
+"""What must be so for scores to be right, checked when the portal starts (`manage.py check --database default`).
+
+Warnings only: an error would keep the very migration from running that puts things right.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import DatabaseError, connections
 
 from leads.errors import Invalid
@@ -26,16 +29,16 @@ def check_versions(
     try:
         active = list(ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).select_related("model"))
     except DatabaseError as error:
-        return [Error(f"The scoring models cannot be read: {error}", id="scoring.E001")]
+        return [Warning(f"The scoring models cannot be read: {error}", id="scoring.W002")]
     for version in active:
         try:
             spec = stored_spec(version.pk, version.spec_hash)
         except Invalid as problem:
             hint = "Put a version into force that no longer asks for it."
-            found.append(Error(f"{version} cannot be judged: {problem.message}", hint=hint, id="scoring.E002"))
+            found.append(Warning(f"{version} cannot be judged: {problem.message}", hint=hint, id="scoring.W003"))
             continue
         if spec.hash != version.spec_hash:
-            found.append(Error(f"{version} is not what was agreed: its content has another hash.", id="scoring.E003"))
+            found.append(Warning(f"{version} is not what was agreed: its content has another hash.", id="scoring.W004"))
     return found
 
 

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from leads.choices import FieldType
 from leads.errors import Invalid
 from scoring.operators import OPERATORS
-from scoring.registry import Field, Registry
+from scoring.registry import Field, Registry, spelled
 from scoring.spec import DIMENSIONS
 
 EVENT = "event"  # what a clause asks about instead of a field
@@ -164,7 +164,7 @@ def clause_initial(clause: Mapping[str, Any]) -> dict[str, Any]:
             **{key: clause.get(key) for key in ("at_least", "at_most", "days")},
         }
     shown = {key: clause[key] for key in ("field", "op", "low", "high", "days", "list", "values") if key in clause}
-    shown["text"] = ", ".join(clause.get("values", []))
+    shown["text"] = ", ".join(spelled(clause.get("field", ""), value) for value in clause.get("values", []))
     if "value" in clause:
         shown["value"] = "yes" if clause["value"] else "no"
     return shown

@@ -30,7 +30,20 @@ class Field:
         return self.key.partition(".")[2]
 
     def choice_label(self, key: str) -> str:
-        return dict(self.choices).get(key, key)
+        """How people read a value: a choice by its label, a folded code or domain spelled as usual."""
+        return dict(self.choices).get(key) or spelled(self.key, key)
+
+
+def spelled(field_key: str, value: str) -> str:
+    """A folded value as people write it: countries in capitals, a domain of two words with its dot; folded again it is the same.
+
+    A blank in a longer domain may have been a hyphen, so those stay as they are.
+    """
+    if field_key.endswith(".country"):
+        return value.upper()
+    if field_key.endswith("domain") and value.count(" ") == 1:
+        return value.replace(" ", ".")
+    return value
 
 
 def _no_values(key: str, rev: int) -> frozenset[str] | None:

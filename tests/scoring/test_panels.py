@@ -175,4 +175,4 @@ def test_checks_find_a_version_that_is_not_what_was_agreed(scored: Any, monkeypa
     spec = compiler.stored_spec(version.pk, version.spec_hash)
     other = replace(spec, criteria=spec.criteria[:1])
     monkeypatch.setattr(compiler, "stored_spec", lambda pk, hash_: other)
-    assert [found.id for found in checks.check_versions(None, databases=["default"])] == ["scoring.E003"]
+    assert [found.id for found in checks.check_versions(None, databases=["default"])] == ["scoring.W004"]

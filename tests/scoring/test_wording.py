@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from leads.lib.folding import fold
+from scoring.registry import spelled
 from scoring.wording import Wording, joined
 from tests.scoring.samples import REGISTRY, TOTAL, a_tally, a_test, clause, event, facts, score, spec, when
 
@@ -93,3 +95,17 @@ def test_lines_say_what_is_behind_them() -> None:
 
 def test_words_are_joined_as_people_write_them() -> None:
     assert [joined(words.split()) for words in ("", "a", "a b", "a b c")] == ["", "a", "a or b", "a, b or c"]
+
+
+@pytest.mark.parametrize(
+    ("field", "folded", "shown"),
+    [
+        ("lead.country", "de", "DE"),
+        ("lead.email_domain", "gmail com", "gmail.com"),
+        ("company.domain", "northwind freight com", "northwind freight com"),
+        ("company.industry", "food and beverage", "food and beverage"),
+    ],
+)
+def test_folded_values_are_shown_as_people_write_them(field, folded, shown):
+    assert spelled(field, folded) == shown
+    assert fold(spelled(field, folded)) == fold(folded)
