@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 
 from django.db import connection, transaction
@@ -50,8 +51,8 @@ def run(sizes: list[int]) -> Iterator[Result]:
             ids = list(Lead.objects.values_list("pk", flat=True))
             scan = Probe("scan", _scan)
             update = Probe("update", _update)
-            one = Probe("one_lead", score_dirty, lambda ids=ids: _touch(rng.sample(ids, 1)))
-            thousand = Probe("thousand_leads", score_dirty, lambda ids=ids: _touch(rng.sample(ids, THOUSAND)), THOUSAND)
+            one = Probe("one_lead", score_dirty, partial(_touch_some, rng, ids, 1))
+            thousand = Probe("thousand_leads", score_dirty, partial(_touch_some, rng, ids, THOUSAND), THOUSAND)
             probes = [scan, update, one, thousand]
             interleave(probes, ROUNDS)
             before = LeadScore.objects.order_by("lead_id").values_list("lead_id", "fit", "engagement", "flags")
@@ -90,6 +91,10 @@ def _step(probe: Probe, size: int, limit: Probe, *, target: float | None) -> Res
         target,
         None if target is None else p95 <= target,
     )
+
+
+def _touch_some(rng: Random, ids: list[int], count: int) -> None:
+    _touch(rng.sample(ids, count))
 
 
 def _touch(ids: list[int]) -> None:

@@ -72,7 +72,7 @@ class Crowd:
         else:
             arrives = self._seasonal_moment()
         heat = min(1.0, max(0.02, 0.55 * contact.quality + 0.25 * source.quality + self.rng.uniform(0.0, 0.55)))
-        return Prospect(contact, source, arrives, self._doings(arrives, source, heat), heat)
+        return Prospect(contact, source, arrives, self._doings(arrives, source, heat, pace=0.12 if fresh else 1.0), heat)
 
     def _seasonal_moment(self) -> datetime:
         while True:
@@ -85,7 +85,9 @@ class Crowd:
         hour = min(22.9, max(0.2, self.rng.gauss(11.5, 3.2)))
         return datetime.combine(day, time(), UTC) + timedelta(hours=hour)
 
-    def _doings(self, arrives: datetime, source: catalogue.Source, heat: float) -> list[tuple[datetime, str, str]]:
+    def _doings(
+        self, arrives: datetime, source: catalogue.Source, heat: float, *, pace: float
+    ) -> list[tuple[datetime, str, str]]:
         """What somebody does: the first thing by which they came, then the more the warmer they are."""
         doings = [(arrives, source.first, {"whitepaper": "empty-miles", "ebook": "route-guide"}.get(source.first, ""))]
         repertoire = (
@@ -106,7 +108,7 @@ class Crowd:
         at = arrives
         for kind, asset, chance in repertoire:
             if self.rng.random() < chance * (0.2 + 1.1 * heat):
-                at += timedelta(days=self.rng.expovariate(1 / 2.2) * (0.25 if kind == "page_view" else 1.0))
+                at += timedelta(days=pace * self.rng.expovariate(1 / 2.2) * (0.25 if kind == "page_view" else 1.0))
                 doings.append((at, kind, asset))
         if heat < 0.15 and self.rng.random() < 0.35:
             doings.append((at + DAY, "unsubscribed", ""))

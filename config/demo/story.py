@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -138,7 +139,7 @@ class Story:
                     doings[tick].append((one, at, kind, asset))
         for tick in ticks:
             if arrivals[tick] or doings[tick]:
-                self._plan(tick, lambda tick=tick: self._intake(tick, arrivals[tick], doings[tick]))
+                self._plan(tick, partial(self._intake, tick, arrivals[tick], doings[tick]))
 
     def _ticks(self) -> list[datetime]:
         ticks = []
@@ -192,8 +193,8 @@ class Story:
             in_time = self.rng.random() < prompt.get(owner.email, 0.9)
             hours = self.rng.uniform(0.15, 3.4) if in_time else self.rng.uniform(4.5, 15)
             at = _working_hours_later(handoff.offered_at or tick, hours)
-            self._plan(at - timedelta(minutes=self.rng.uniform(2, 9)), lambda pk=handoff.pk: self._look(pk))
-            self._plan(at, lambda pk=handoff.pk: self._answer(pk))
+            self._plan(at - timedelta(minutes=self.rng.uniform(2, 9)), partial(self._look, handoff.pk))
+            self._plan(at, partial(self._answer, handoff.pk))
 
     def _stays_open(self, offered_at: datetime) -> bool:
         """Some of the last working day's offers are still waiting, a few of them past their time."""
@@ -224,16 +225,16 @@ class Story:
         tries = self.rng.choice([1, 1, 2, 2, 3, 5])
         for number in range(tries):
             reached = number == tries - 1 and self.rng.random() < 0.85
-            self._plan(at, lambda pk=handoff.pk, reached=reached: self._try(pk, reached=reached))
+            self._plan(at, partial(self._try, handoff.pk, reached=reached))
             at = _working_hours_later(at + DAY, self.rng.uniform(0.5, 9))
         appetite = self.crowd.appetite(one)
         if self.rng.random() > appetite + 0.1:
-            self._plan(at + 6 * DAY, lambda pk=handoff.pk: self._give_up(pk))
+            self._plan(at + 6 * DAY, partial(self._give_up, handoff.pk))
             return
-        self._plan(at + self.rng.uniform(1, 9) * DAY, lambda pk=handoff.pk: self._convert(pk))
+        self._plan(at + self.rng.uniform(1, 9) * DAY, partial(self._convert, handoff.pk))
         close = at + self.rng.uniform(10, 60) * DAY
         won = self.rng.random() < appetite * 0.62
-        self._plan(close, lambda pk=handoff.pk: self._close(pk, won=won))
+        self._plan(close, partial(self._close, handoff.pk, won=won))
 
     def _owned(self, pk: int, *states: HandoffState) -> Handoff | None:
         handoff = Handoff.objects.select_related("owner", "lead__company").get(pk=pk)
@@ -303,7 +304,7 @@ class Story:
         soon = (self.now + 9 * DAY).replace(hour=0, minute=0)
         Leave.objects.create(rep=self.people["tom"].rep, starts_at=soon, ends_at=soon + 5 * DAY, reason="Holiday")
         half = _at_work(self.live_from + 38 * DAY)
-        self._plan(half, lambda: replace_model(self.people))
+        self._plan(half, partial(replace_model, self.people))
 
     def _review(self) -> None:
         maya = self.people["maya"]
