@@ -6,6 +6,7 @@ lease was taken over cannot commit. So a step either happened, with its position
 
 import logging
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -24,29 +25,29 @@ MAX_CRASHES = 4
 MAX_RETRIES = 4
 
 
-class Work:
+class Work(ABC):
     """How one kind of job is done. Made anew from the job's row whenever a worker takes it: what must last is in the database."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
 
+    @abstractmethod
     def step(self) -> bool:
         """Do one batch in the transaction that is open, and set the job's position, total and texts. False when all is done.
 
         A step should take well under the lease. AccordError ends the job with its message.
         """
-        raise NotImplementedError
 
-    def done(self) -> None:
+    def done(self) -> None:  # noqa: B027 - a hook that may stay empty
         """In the transaction that marks the job done."""
 
-    def stopped(self) -> None:
+    def stopped(self) -> None:  # noqa: B027 - a hook that may stay empty
         """In the transaction that marks the job stopped because somebody asked."""
 
-    def failed(self, error: AccordError) -> None:
+    def failed(self, error: AccordError) -> None:  # noqa: B027 - a hook that may stay empty
         """In the transaction that marks the job failed."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a hook that may stay empty
         """Let go of files and the like."""
 
 
