@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 if TYPE_CHECKING:
-    from leads.models import Lead, User
+    from leads.models import Lead, User  # noqa: F401 - Lead is named in the parameter of a base class
 
 
 class LeadQuerySet(models.QuerySet["Lead"]):

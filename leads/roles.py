@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 from django.db import models, transaction
-
 
 
 class Side(models.TextChoices):
