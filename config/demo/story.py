@@ -347,8 +347,8 @@ class Story:
                     pass
 
     def _settle_messages(self) -> None:
-        """What was to be sent in the past counts as sent and, but for the last days, as seen."""
-        old = Outbox.objects.filter(created_at__lte=self.now, next_attempt_at__isnull=False).exclude(channel=Outbox.Channel.WORK)
+        """What was to be sent by now counts as sent and, but for the last days, as seen; the rest waits for its hour."""
+        old = Outbox.objects.filter(next_attempt_at__lte=self.now).exclude(channel=Outbox.Channel.WORK)
         old.update(state=Outbox.State.SENT, sent_at=Coalesce(F("due_at"), F("created_at")), next_attempt_at=None, lease=None)
         seen = Outbox.objects.filter(channel=Outbox.Channel.INAPP, seen_at=None, created_at__lt=self.now - 3 * DAY)
         seen.update(seen_at=F("created_at") + timedelta(minutes=25))
@@ -358,7 +358,7 @@ def deliver_work(at: datetime) -> int:
     """Do the work the clocks asked for; mails of the past are never sent."""
     if not Outbox.objects.filter(lane="work", next_attempt_at__lte=at).exists():
         return 0
-    mails = Outbox.objects.filter(channel=Outbox.Channel.MAIL, next_attempt_at__isnull=False)
+    mails = Outbox.objects.filter(channel=Outbox.Channel.MAIL, next_attempt_at__lte=at)
     mails.update(state=Outbox.State.SENT, sent_at=F("due_at"), next_attempt_at=None, lease=None)
     return deliver(at)
 
