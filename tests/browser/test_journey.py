@@ -16,7 +16,7 @@ from scoring.actions.versions import activate_version, create_model
 from tests.importing.samples import ROOT
 from tests.importing.test_kill import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 FILE = """Email,First name,Last name,Job title,Company,Website,Employees,Country
 ivy.okafor@northwind-freight.example,Ivy,Okafor,Head of Logistics,Northwind Freight,northwind-freight.example,480,Netherlands
 luis.brandt@vantage-rail.example,Luis,Brandt,VP Operations,Vantage Rail,vantage-rail.example,2600,Germany

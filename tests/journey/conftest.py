@@ -1,3 +1,0 @@
-from tests.browser.conftest import chromium, complaints, live, page_as, people
-
-__all__ = ["chromium", "complaints", "live", "page_as", "people"]
