@@ -24,13 +24,17 @@ SERVICE_GOES = 421
 
 
 class Undelivered(Exception):
-    """A message was not delivered. `final`: trying again is pointless. `lane`: the destination itself is out of reach."""
+    """A message was not delivered. `final`: trying again is pointless. `lane`: the destination itself is out of reach.
 
-    def __init__(self, reason: str, *, final: bool = False, lane: bool = False) -> None:
+    `own`: the fault is the message's or ours, and says nothing about the destination.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, lane: bool = False, own: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
         self.lane = lane
+        self.own = own
 
 
 class Channel(Protocol):
@@ -72,6 +76,9 @@ class Mail:
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise Undelivered(_words(error), lane=isinstance(error, ConnectionRefusedError | ssl.SSLError)) from error
+        except Exception:  # the server may be left in the middle of a message
+            self.close()
+            raise
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from leads import clock
 from leads.models import Lane, Outbox
-from leads.notify.channels import Undelivered, open_channel
+from leads.notify.channels import Channel, Undelivered, open_channel
 from leads.notify.registry import kinds
 
 logger = logging.getLogger("accord.outbox")
@@ -183,20 +183,37 @@ def _serve(claim: Claim, now: datetime | None, started: float) -> int:
             at = now or clock.now()
             if not _renew(claim, group, at):
                 continue
-            valid = [row for row in group if _makes_sense(row, claim, at)]
+            valid = [row for row in group if _is_valid(row, claim, at)]
             if not valid:
                 continue
             tried += 1
             if kinds[valid[0].kind].handle is not None:
                 _work(valid[0], claim, now)
                 continue
-            try:
-                channel.send(valid)
-            except Undelivered as failure:
-                _failed(valid, claim, failure, now or clock.now())
-            else:
+            failure = _send(channel, valid)
+            if failure is None:
                 _sent(valid, claim, now or clock.now())
+            else:
+                _failed(valid, claim, failure, now or clock.now())
     return tried
+
+
+def _send(channel: Channel, rows: Sequence[Outbox]) -> Undelivered | None:
+    """Send rows as one message; what went wrong, if anything. A message that cannot be made is a failure of its own alone."""
+    try:
+        channel.send(rows)
+    except Undelivered as failure:
+        return failure
+    except (OperationalError, InterfaceError):  # the database, not a message
+        raise
+    except Exception as error:
+        logger.exception("message %s could not be sent", rows[0].key)
+        return _own_fault(error)
+    return None
+
+
+def _own_fault(error: Exception) -> Undelivered:
+    return Undelivered(f"{type(error).__name__}: {error}", own=True)
 
 
 def _renew(claim: Claim, group: Sequence[Outbox], at: datetime) -> bool:
@@ -211,6 +228,18 @@ def _renew(claim: Claim, group: Sequence[Outbox], at: datetime) -> bool:
     for row in group:
         row.attempts += 1
     return True
+
+
+def _is_valid(row: Outbox, claim: Claim, at: datetime) -> bool:
+    """Whether to send the row now; one of which that cannot be told has failed and lets the others pass."""
+    try:
+        return _makes_sense(row, claim, at)
+    except (OperationalError, InterfaceError):  # the database, not a message
+        raise
+    except Exception as error:
+        logger.exception("whether message %s makes sense cannot be told", row.key)
+        _failed([row], claim, _own_fault(error), at)
+        return False
 
 
 def _makes_sense(row: Outbox, claim: Claim, at: datetime) -> bool:
@@ -263,7 +292,7 @@ def _failed(rows: Sequence[Outbox], claim: Claim, failure: Undelivered, at: date
         if failure.lane:
             changes["attempts"] = F("attempts") - 1
         _mark(row, claim, **changes)
-    if rows[0].channel == Outbox.Channel.WORK:
+    if rows[0].channel == Outbox.Channel.WORK or failure.own:
         return
     if failure.final:  # a clear answer: the destination itself is well
         Lane.objects.filter(pk=claim.lane).update(fails=0, paused_until=None)

@@ -61,6 +61,8 @@ def known_kind():
     done = []
 
     def render(rows):
+        if rows[0].payload.get("unspeakable"):
+            raise ValueError("no words for it")
         words = ", ".join(row.payload["words"] for row in rows)
         return Rendered(
             f"{len(rows)} news", words, f"It is so: {words}", "/inbox/", tuple((row.payload["words"], "/x/") for row in rows[1:])
@@ -71,7 +73,10 @@ def known_kind():
             raise RuntimeError("cannot be done")
         done.append(row.key)
 
-    register("test", Kind("Test", render, lambda row: not row.payload.get("stale")))
+    def still_valid(row):
+        return not row.payload.get("stale") and "words" in row.payload and 1 / row.payload.get("divisor", 1) > 0
+
+    register("test", Kind("Test", render, still_valid))
     register("test.work", Kind("Work", handle=handle))
     yield done
     del kinds["test"], kinds["test.work"]
@@ -164,6 +169,29 @@ def test_a_refused_mail_is_dead_at_once_and_the_next_goes_out(smtp, person):
     assert (state(bad), bad.last_error) == ("dead", "550 no such person")
     assert state(good) == "sent"
     assert Lane.objects.get(name="mail").fails == 0
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"words": "hello", "unspeakable": True}, "ValueError: no words for it"),
+        ({"words": "hello", "divisor": 0}, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_message_that_cannot_be_made_stops_no_other_and_is_given_up_in_the_end(smtp, person, payload, words):
+    bad, good = mail(person, payload=payload), mail(person, key="b")
+    deliver(NOON)
+    assert (state(bad), bad.last_error, bad.next_attempt_at) == ("pending", words, NOON + MINUTE)
+    assert state(good) == "sent"
+    later = NOON
+    for _ in range(40):
+        later += timedelta(hours=1)
+        deliver(later)
+        if state(bad) == "dead":
+            break
+    assert (state(bad), bad.next_attempt_at) == ("dead", None)
+    lane = Lane.objects.get(name="mail")
+    assert (lane.fails, lane.paused_until, lane.lease) == (0, None, None)
 
 
 def test_a_server_that_hangs_up_after_the_text_gets_it_again_with_the_same_id(smtp, person):
