@@ -350,7 +350,8 @@ def get_lead(request: HttpRequest, lead_id: int) -> HttpResponse:
     summary="Read a lead by e-mail or by another system's id",
 )
 def find_lead(request: HttpRequest, email: str = "", system: str = "", external_id: str = "") -> HttpResponse:
-    if bool(email) == bool(external_id) or bool(system) != bool(external_id):
+    key, external = email_key(email), bool(system.strip() and external_id.strip())
+    if bool(key) == external or bool(system.strip()) != bool(external_id.strip()):
         raise Invalid(
             "Name the lead by email, or by system and external_id.",
             code="which_lead",
@@ -359,8 +360,8 @@ def find_lead(request: HttpRequest, email: str = "", system: str = "", external_
         )
     if not is_storable(email + system + external_id):
         raise NotFound("There is no such lead.", code="unknown_lead")
-    if email:
-        return _json(200, lead_json(_lead(email_key=email_key(email))))
+    if key:
+        return _json(200, lead_json(_lead(email_key=key)))
     return _json(200, lead_json(_lead(external_ids__system=system, external_ids__value=external_id)))
 
 
