@@ -8,11 +8,13 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
+from django.http import QueryDict
 
 from leads.choices import Consent, Department, FieldType, Seniority
 from leads.models import Campaign, Lead, LeadField, Product
 
 OWN = "x_"
+FIRST = "initial-"  # what a field was drawn with, as the page posts it back
 _DATE = {"type": "date"}
 
 
@@ -21,7 +23,7 @@ def _text(label: str, length: int, **options: Any) -> forms.CharField:
 
 
 class LeadForm(forms.Form):
-    """The facts of a lead. `changes()` are those that were changed, by registry key."""
+    """The facts of a lead. `changes()` are those changed since the page was drawn, by registry key."""
 
     first_name = _text("First name", 120)
     last_name = _text("Last name", 120)
@@ -51,13 +53,46 @@ class LeadForm(forms.Form):
 
     def __init__(self, data: Any = None, *, own_fields: Iterable[LeadField], lead: Lead | None = None) -> None:
         self.own_fields = list(own_fields)
+        if data is not None and lead:
+            data = self._as_drawn(data)
         super().__init__(data, initial=self._said(lead) if lead else {"consent": Consent.UNKNOWN})
         products = Product.objects.filter(active=True).values_list("key", "name")
         self.fields["product_interest"].choices = [("", "Not known"), *products]  # type: ignore[attr-defined]
         for field in self.own_fields:
             self.fields[f"{OWN}{field.key}"] = own_form_field(field, lead.attributes.get(field.key) if lead else None)
         self._keep_unlisted("product_interest")
+        for field in self.fields.values():
+            field.show_hidden_initial = lead is not None
         self.helper = self._helper()
+
+    def _as_drawn(self, data: QueryDict) -> QueryDict:
+        """What was posted; a list that was drawn with nothing chosen posts no first value, which must not become its new one."""
+        data = data.copy()
+        for field in self.own_fields:
+            data.setlistdefault(f"{FIRST}{OWN}{field.key}")
+        return data
+
+    def over(self, lead: Lead) -> "LeadForm":
+        """This form over the lead as it is now: what the person changed stays typed, all else is as it is now.
+
+        A field that both changed says what the other wrote, so that saving again overwrites nothing unseen.
+        """
+        now = LeadForm(own_fields=self.own_fields, lead=lead)
+        data, mine, theirs = self.data.copy(), set(self.changed_data), {}
+        for name in self.fields:
+            held = now[name].value()
+            words = [str(value) for value in (held if isinstance(held, list) else [held]) if value not in (None, "")]
+            typed = [value.strip() for value in data.getlist(name) if value.strip()]
+            if name not in mine:
+                data.setlist(name, words)
+            elif words not in (typed, [value for value in data.getlist(f"{FIRST}{name}") if value]):
+                theirs[name] = ", ".join(words)
+            data.setlist(f"{FIRST}{name}", words)
+        again = LeadForm(data, own_fields=self.own_fields, lead=lead)
+        for name, words in theirs.items():
+            said = f"wrote “{words}” here" if words else "emptied this"
+            again.add_error(name, f"Somebody else {said} meanwhile. Saving again puts yours in its place.")
+        return again
 
     def _said(self, lead: Lead) -> dict[str, Any]:
         said: dict[str, Any] = {name: getattr(lead, name) for name in ("first_name", "last_name", "email", "phone", "job_title")}

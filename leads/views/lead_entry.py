@@ -69,8 +69,11 @@ def lead_edit(request: HttpRequest, pk: int) -> HttpResponse:
             form.blame(refused.field, refused.message)
         except Conflict:
             status = 409
+            lead = lead_seen_by(user, pk)
+            form = form.over(lead)
             form.add_error(
-                None, "Somebody else changed this lead meanwhile. What you wrote is still here: look at it and save again."
+                None,
+                "Somebody else changed this lead meanwhile. What you wrote is still here, theirs is in the rest: look and save again.",
             )
         else:
             messages.success(request, "Saved.")

@@ -17,8 +17,9 @@ NEW = {
 
 
 def said(form):
-    """What a browser would post when nothing is changed."""
-    return {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
+    """What a browser would post when nothing is changed, with what the page was drawn with."""
+    now = {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
+    return now | {f"initial-{name}": value for name, value in now.items() if form.fields[name].show_hidden_initial}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,63 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten_unseen(cast, cl
     assert Lead.objects.get(pk=lead.pk).job_title == "Their word"
 
 
+@pytest.fixture
+def overtaken(cast, client_of, make):
+    """The answer to a save that somebody else's change of job title and first name overtook, and the browser."""
+    LeadField.objects.create(key="tools", label="Tools", type="multi", choices=["SAP", "R"])
+    lead = make.lead(job_title="Clerk", attributes={})
+    browser = client_of(cast.marketer)
+    page = browser.get(f"/leads/{lead.pk}/edit/")
+    theirs = {"job_title": "Their title", "first_name": "Theirs", "updated_at": lead.updated_at + timedelta(seconds=1)}
+    Lead.objects.filter(pk=lead.pk).update(**theirs)
+    mine = {"first_name": "Mine", "phone": "+49 30 1234567", "x_tools": ["SAP"], "seen": page.context["seen"]}
+    response = browser.post(f"/leads/{lead.pk}/edit/", said(page.context["form"]) | mine)
+    assert response.status_code == 409
+    return browser, lead, response
+
+
+def test_after_a_conflict_the_other_persons_words_are_on_the_page(overtaken):
+    _, _, response = overtaken
+    form, page = response.context["form"], response.content.decode()
+    assert form["job_title"].value() == "Their title"
+    assert form["first_name"].value() == "Mine"
+    assert list(form.errors) == ["first_name", "__all__"]
+    assert "Somebody else wrote “Theirs” here" in page
+    assert 'name="initial-first_name" value="Theirs"' in page
+    assert 'name="initial-x_tools"' not in page
+
+
+def test_saving_again_after_a_conflict_writes_ones_own_changes_only(overtaken):
+    browser, lead, response = overtaken
+    form = response.context["form"]
+    values = {name: form[name].value() or "" for name in form.fields}
+    drawn = {f"initial-{name}": form.data.getlist(f"initial-{name}") for name in form.fields}
+    assert browser.post(f"/leads/{lead.pk}/edit/", values | drawn | {"seen": response.context["seen"]}).status_code == 302
+    lead.refresh_from_db()
+    assert (lead.first_name, lead.job_title, lead.phone, lead.attributes) == (
+        "Mine",
+        "Their title",
+        "+49 30 1234567",
+        {"tools": ["SAP"]},
+    )
+    assert "lead.job_title" not in LeadEvent.objects.get().changes
+
+
+def test_what_was_chosen_survives_a_refusal_elsewhere(cast, client_of, make):
+    LeadField.objects.create(key="tools", label="Tools", type="multi", choices=["SAP", "R"])
+    make.lead("taken@x.test")
+    lead = make.lead()
+    browser = client_of(cast.marketer)
+    form = said(browser.get(f"/leads/{lead.pk}/edit/").context["form"]) | {"x_tools": ["SAP"]}
+    del form["initial-x_tools"]  # a browser posts nothing for an empty list
+    response = browser.post(f"/leads/{lead.pk}/edit/", form | {"email": "taken@x.test"})
+    assert response.status_code == 422
+    assert 'name="initial-x_tools"' not in response.content.decode()
+    assert browser.post(f"/leads/{lead.pk}/edit/", form).status_code == 302
+    lead.refresh_from_db()
+    assert lead.attributes == {"tools": ["SAP"]}
+
+
 def test_a_corrected_title_stays_corrected(cast, client_of, make):
     lead = make.lead(job_title="Chief happiness officer", seniority="c_level")
     response = client_of(cast.marketer).post(
@@ -185,3 +243,15 @@ def test_whatever_is_written_is_kept_or_refused_never_broken(cast, client_of, te
         assert "<script>alert" not in browser.get(response["Location"]).content.decode()
     else:
         assert "<script>alert" not in response.content.decode()
+
+
+def test_markup_in_the_words_of_an_own_field_stays_words(cast, client_of, make):
+    evil = "<img src=x onerror=alert(1)>"
+    for kind in ("text", "choice", "multi"):
+        LeadField.objects.create(key=kind, label=f"{kind} {evil}", help=f"Help {evil}", type=kind, choices=[f"Choice {evil}"])
+    lead = make.lead(attributes={"text": evil, "choice": f"Old {evil}", "multi": [f"Old {evil}"]})
+    browser = client_of(cast.marketer)
+    for address in ("/leads/add/", f"/leads/{lead.pk}/edit/", f"/leads/{lead.pk}/"):
+        page = browser.get(address).content.decode()
+        assert "&lt;img src=x" in page
+        assert "<img src=x" not in page
