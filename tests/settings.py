@@ -6,9 +6,12 @@ from pathlib import Path
 from config import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
-EMBEDDED_FOLDER = ROOT / "var" / "test" if "DATABASE_URL" not in os.environ else None
+# Test processes inherit the address the first one worked out; the mark tells it from one that a person gave.
+MARK = "ACCORD_TESTS_ON_EMBEDDED"
+EMBEDDED_FOLDER = ROOT / "var" / "test" if "DATABASE_URL" not in os.environ or MARK in os.environ else None
 if EMBEDDED_FOLDER:
     os.environ["DATABASE_URL"] = embedded.url(EMBEDDED_FOLDER)
+    os.environ[MARK] = "1"
 os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "test"))
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("EMAIL_URL", "memorymail://")

@@ -1,7 +1,7 @@
 """Pictures of every page on demo data, wide and narrow, light and dark: `python -m tests.browser.shots`.
 
 Fills a database of its own, so no portal has to run and none is touched; the clock stands in the morning of the last
-working day, so that clocks run. Options: `--leads N` (default 500), `--only PART` (pages whose name holds it),
+working day, so that clocks run. Options: `--leads N` (default 500), `--only PART,PART` (pages whose names hold one),
 `--into FOLDER` (default var/shots).
 """
 
@@ -167,9 +167,14 @@ def viewer_of(address: str, cast: dict[str, User]) -> User | None:
     return None
 
 
+def is_wanted(name: str, only: str) -> bool:
+    """Whether a page is among those asked for; nothing asked for is all."""
+    return any(part in name for part in only.split(","))
+
+
 def take(browser: Browser, base: str, only: str, into: Path) -> int:
     cast = people()
-    eyes: dict[str, Any] = {name: viewer_of(address, cast) for name, address in addresses().items() if only in name}
+    eyes: dict[str, Any] = {name: viewer_of(address, cast) for name, address in addresses().items() if is_wanted(name, only)}
     doors = {"login": "/login/", "password-reset": "/password_reset/"}
     count = 0
     for theme in THEMES:
@@ -177,7 +182,7 @@ def take(browser: Browser, base: str, only: str, into: Path) -> int:
             pages: dict[int | None, Page] = {}
             for name, address in {**addresses(), **doors}.items():
                 user = None if name in doors else eyes.get(name)
-                if only not in name or (user is None and name not in doors):
+                if not is_wanted(name, only) or (user is None and name not in doors):
                     continue
                 key = user.pk if user else None
                 page = pages.setdefault(key, None) or signed_in(browser, base, user, size, theme)
