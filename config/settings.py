@@ -134,6 +134,7 @@ STORAGES = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
         else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+        "OPTIONS": {"file_permissions_mode": 0o644},  # for every account; uploads are for ours alone
     },
 }
 MEDIA_ROOT = VAR_DIR / "uploads"

@@ -70,3 +70,13 @@ def test_the_example_file_names_settings_that_exist():
     named = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
     assert named
     assert named <= names_read()
+
+
+@pytest.mark.slow
+def test_collected_files_can_be_read_by_whoever_serves_them(tmp_path):
+    """They are often collected by another account than the one the service runs as."""
+    done = run("collectstatic", "--noinput", VAR_DIR=str(tmp_path), **PRODUCTION)
+    assert done.returncode == 0, done.stdout + done.stderr
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "static").rglob("*") if path.is_file()}
+    assert modes["staticfiles.json"] == 0o644
+    assert {name for name, mode in modes.items() if mode & 0o444 != 0o444} == set()
