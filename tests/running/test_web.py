@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from config import logs
+from config.management.commands.portal import host_to_ask
 from config.middleware import DomainErrors, PersonsZone
 from leads import clock, heartbeats
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
@@ -148,3 +149,10 @@ def test_a_pulse_beats_at_most_once_a_moment(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         pulse()
     assert Heartbeat.objects.filter(name="sweeper").count() == 1
+
+
+@pytest.mark.parametrize("allowed", [["portal.lan"], [".example.com"], ["portal.lan", "localhost"], ["*"], ["127.0.0.1"]])
+def test_the_start_asks_for_the_health_under_a_name_the_portal_answers_to(allowed, client, db, settings):
+    settings.ALLOWED_HOSTS = allowed
+    assert client.get("/healthz", headers={"host": host_to_ask(allowed)}).status_code in (200, 503)
+    assert client.get("/healthz", headers={"host": host_to_ask(allowed).upper() + ":8000"}).status_code in (200, 503)
