@@ -253,6 +253,13 @@ def close_by_outcome(lead: Lead, case: Case, actor: User | None) -> None:
             reason=case.reason,
             amount=case.amount,
         )
+    elif case.outcome == Outcome.REJECTED and lead.stage == Stage.REJECTED:
+        # Without a review: the verdict is the other system's, and nobody here may owe an answer to it.
+        ended = end_open(
+            lead, "withdraw", actor=actor, detail={"case": case.pk, "from": "outcome"}, closed_as=case.outcome, reason=case.reason
+        )
+        if ended is not None and ended.owner_id is not None:
+            set_owner(lead, None, actor=None, at=clock.now(), reason="Rejected elsewhere")
 
 
 def end_open(lead: Lead, verb: str, *, actor: User | None, detail: dict[str, Any], **changes: Any) -> Handoff | None:

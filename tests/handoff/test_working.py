@@ -11,7 +11,9 @@ from handoff.states import ClockKind, HandoffState
 from handoff.sweep import sweep
 from leads.actions.outcome import record_outcome
 from leads.errors import Conflict, Invalid, NotAllowed
-from leads.models import Case, Outbox
+from leads.intake.batch import take_in_outcomes
+from leads.intake.incoming import AboutLead, IncomingOutcome, Who
+from leads.models import Case, Outbox, Reason
 from tests.handoff.conftest import HOUR, MONDAY
 
 
@@ -163,6 +165,39 @@ def test_an_outcome_told_while_queued_ends_the_hand_off_too(work, cast):
     record_outcome(handoff.lead, "lost", actor=None, at=MONDAY)
     fresh = work.fresh(handoff)
     assert (fresh.state, fresh.closed_as, fresh.queue_reason) == (HandoffState.CLOSED, "lost", "")
+
+
+def told_by_hand(lead):
+    record_outcome(lead, "rejected", actor=None, at=MONDAY, reason=Reason.objects.get(code="bad_timing"))
+
+
+def told_by(channel):
+    def tell(lead):
+        outcome = IncomingOutcome("rejected", at=MONDAY, reason="bad_timing")
+        (taken,) = take_in_outcomes([AboutLead(Who(email=lead.email), outcome=outcome)], actor=None, channel=channel)
+        assert taken.status in ("created", "updated"), taken
+
+    return tell
+
+
+@pytest.mark.parametrize("tell", [told_by_hand, told_by("api"), told_by("import")], ids=["by hand", "api", "import"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_rejection_told_elsewhere_ends_the_open_hand_off_and_frees_the_owner(work, cast, tell, answered):
+    handoff = work.offered()
+    if answered:
+        accept_handoff(handoff, actor=cast.rep)
+    tell(handoff.lead)
+    fresh = work.fresh(handoff)
+    assert (fresh.state, fresh.closed_as, fresh.reason.code, fresh.due_at) == (
+        HandoffState.CLOSED,
+        "rejected",
+        "bad_timing",
+        None,
+    )
+    assert (fresh.lead.stage, fresh.lead.owner) == ("rejected", None)
+    assert fresh.qualification.closed_as == "answered"
+    assert not fresh.timers.filter(state__in=("running", "paused")).exists()
+    assert fresh.events.order_by("pk").last().detail["from"] == "outcome"
 
 
 def test_giving_up_early_needs_words_and_recycles(work, cast, accepted):
