@@ -27,6 +27,7 @@ STATUS: tuple[tuple[type[AccordError], int, str], ...] = (
     (AccordError, 422, "That was refused"),
 )
 HEALTH = "/healthz"
+_OPENS_AN_ACCOUNT = re.compile(r"(/password_reset/)[^/]+/.+")
 logger = logging.getLogger("accord.web")
 
 
@@ -60,7 +61,7 @@ class RequestLog:
         user = getattr(request, "_cached_user", None)  # only when the request needed it anyway
         logger.log(
             logging.ERROR if status >= 500 else logging.INFO,
-            "%s %s %d", request.method, request.path, status,
+            "%s %s %d", request.method, _OPENS_AN_ACCOUNT.sub(r"\1…", request.path), status,
             extra={"ms": round(milliseconds, 1), "user": getattr(user, "pk", None)},
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Div, Fieldset, Layout
@@ -61,8 +61,8 @@ class LeadForm(forms.Form):
         for field in self.own_fields:
             self.fields[f"{OWN}{field.key}"] = own_form_field(field, lead.attributes.get(field.key) if lead else None)
         self._keep_unlisted("product_interest")
-        for field in self.fields.values():
-            field.show_hidden_initial = lead is not None
+        for drawn in self.fields.values():
+            drawn.show_hidden_initial = lead is not None
         self.helper = self._helper()
 
     def _as_drawn(self, data: QueryDict) -> QueryDict:
@@ -78,7 +78,8 @@ class LeadForm(forms.Form):
         A field that both changed says what the other wrote, so that saving again overwrites nothing unseen.
         """
         now = LeadForm(own_fields=self.own_fields, lead=lead)
-        data, mine, theirs = self.data.copy(), set(self.changed_data), {}
+        data, mine = cast("QueryDict", self.data).copy(), set(self.changed_data)
+        theirs: dict[str, str] = {}
         for name in self.fields:
             held = now[name].value()
             words = [str(value) for value in (held if isinstance(held, list) else [held]) if value not in (None, "")]
@@ -89,8 +90,8 @@ class LeadForm(forms.Form):
                 theirs[name] = ", ".join(words)
             data.setlist(f"{FIRST}{name}", words)
         again = LeadForm(data, own_fields=self.own_fields, lead=lead)
-        for name, words in theirs.items():
-            said = f"wrote “{words}” here" if words else "emptied this"
+        for name, written in theirs.items():
+            said = f"wrote “{written}” here" if written else "emptied this"
             again.add_error(name, f"Somebody else {said} meanwhile. Saving again puts yours in its place.")
         return again
 

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from leads.choices import FieldType
 from leads.errors import Invalid
+from leads.lib.numbers import whole
 from scoring.operators import OPERATORS
 from scoring.registry import Field, Registry, spelled
 from scoring.spec import DIMENSIONS
@@ -205,8 +206,8 @@ class Rows:
         self.forms: list[ClauseForm] = []
         if posted is not None:
             self.mode = "any" if posted.get(f"{prefix}-mode") == "any" else "all"
-            typed = posted.get(f"{prefix}-rows", "1")
-            for number in range(min(int(typed) if typed.isdigit() else 1, MOST_CLAUSES)):
+            typed = whole(posted.get(f"{prefix}-rows"))
+            for number in range(min(1 if typed is None else typed, MOST_CLAUSES)):
                 name = f"{prefix}-{number}"
                 if redraw:
                     self.forms.append(ClauseForm(registry, kinds, initial=_typed(posted, name), prefix=name))

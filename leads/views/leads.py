@@ -14,6 +14,7 @@ from django.utils import timezone
 from leads import clock
 from leads.errors import Invalid
 from leads.export import MOST_XLSX_ROWS, csv_lines, readings, write_xlsx
+from leads.lib.numbers import whole
 from leads.listing import PAGE_SIZE, LeadListing
 from leads.models import Lead
 from leads.pages import page, reader, render
@@ -51,7 +52,7 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
     listing = LeadListing(request.GET, user)
     form = request.POST.get("format") or request.GET.get("format") or "csv"
     if request.method == "POST":
-        chosen = [int(value) for value in request.POST.getlist("ids") if value.isdigit()][:PAGE_SIZE]
+        chosen = [pk for pk in map(whole, request.POST.getlist("ids")) if pk is not None][:PAGE_SIZE]
         if not chosen:
             messages.warning(request, "Choose leads to export first.")
             return redirect("admin:lead-list")
@@ -62,7 +63,7 @@ def lead_export(request: HttpRequest) -> HttpResponseBase:
         leads = listing.ordered
     columns = readings(listing.columns, listing.filter.own_fields)
     name = f"leads-{timezone.localdate(clock.now()).isoformat()}"
-    logger.info("leads exported as %s", form, extra={"user": user.pk, "query": listing.query})
+    logger.info("leads exported as %s", form, extra={"user": user.pk, "narrowed_by": sorted(request.GET)})
     rows: Iterator[Lead] = listing.complete(leads).iterator(chunk_size=1000)
     if form == "csv":
         return StreamingHttpResponse(

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from leads.errors import AccordError, Conflict
+from leads.lib.numbers import whole
 from leads.models import Lead, User
 from leads.pages import page, reader, render
 from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion
@@ -36,8 +37,7 @@ def draft_of(pk: int) -> ModelVersion:
 
 def seen_rev(request: HttpRequest) -> int:
     """The revision the form was drawn from."""
-    typed = request.POST.get("rev", "")
-    return int(typed) if typed.isdigit() else 0
+    return whole(request.POST.get("rev")) or 0
 
 
 VERBS = {
@@ -120,9 +120,9 @@ def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Another number of points, everything else as it is."""
     version = draft_of(pk)
     criterion = get_object_or_404(version.criteria.select_related("group"), key=key)
-    typed = request.POST.get("points", "").strip()
-    points: Any = int(typed) if typed.lstrip("-").isdigit() else typed
-    data = criterion_data(criterion) | {"points": points}
+    typed = request.POST.get("points", "")
+    points = whole(typed)
+    data = criterion_data(criterion) | {"points": typed if points is None else points}
     return edited(request, version, lambda: edit_criterion(criterion, data, actor=reader(request), rev=seen_rev(request)))
 
 

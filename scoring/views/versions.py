@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from leads.errors import NotFound
+from leads.lib.numbers import whole
 from leads.pages import page, reader, render
 from scoring.actions.versions import create_draft, create_model
 from scoring.describe import describe
@@ -76,6 +77,7 @@ def criteria_draft_begin(request: HttpRequest, key: str) -> HttpResponse:
     """A new draft: a copy of the version in force, of an earlier one, or a model to start from."""
     model = get_object_or_404(ScoringModel, key=key)
     start = request.POST.get("start") or None
-    source = get_object_or_404(model.versions, pk=request.POST["source"]) if request.POST.get("source", "").isdigit() else None
+    wanted = whole(request.POST.get("source"))
+    source = get_object_or_404(model.versions, pk=wanted) if wanted is not None else None
     draft = create_draft(model, actor=reader(request), start=start, source=source)
     return redirect("admin:criteria-draft", draft.pk)

@@ -100,6 +100,20 @@ def test_export_of_chosen_leads_holds_those_and_only_visible_ones(cast, client_o
     assert [row[0] for row in rows_of(response)[1:]] == [str(mine.pk)]
 
 
+@pytest.mark.parametrize("typed", ["²", "١", "--1", "9" * 19, "9" * 5000])
+def test_what_is_no_number_chooses_nothing(cast, client_of, leads, typed):
+    response = client_of(cast.marketer).post("/leads/export/", {"ids": [typed], "format": "csv"})
+    assert (response.status_code, response["Location"]) == (302, "/leads/")
+
+
+def test_the_log_of_an_export_holds_no_personal_data(cast, client_of, leads, caplog):
+    caplog.set_level("INFO", logger="accord")
+    client_of(cast.marketer).get("/leads/export/?q=secret@person.test&format=csv")
+    (said,) = [record for record in caplog.records if record.name == "accord.export"]
+    assert said.narrowed_by == ["format", "q"]
+    assert not any("person.test" in str(record.__dict__) for record in caplog.records if record.name.startswith("accord"))
+
+
 def test_nothing_chosen_leads_back_to_the_list(cast, client_of, leads):
     response = client_of(cast.marketer).post("/leads/export/", {"format": "csv"})
     assert (response.status_code, response["Location"]) == (302, "/leads/")

@@ -92,6 +92,20 @@ def test_a_draft_begins_as_a_copy_and_an_earlier_version_can_be_taken_up(browser
     assert ModelVersion.objects.get(no=3).copied_from == draft
 
 
+@pytest.mark.parametrize("typed", ["--5", "²", "5-", "9" * 5000, "9" * 18, "", "１２"])
+def test_what_is_no_number_of_points_is_told_not_broken(browser: Client, draft: ModelVersion, typed: str) -> None:
+    answer = browser.post(url("criterion-points", draft.pk, "size"), {"points": typed, "rev": draft.rev})
+    assert answer.status_code == 422
+    assert Criterion.objects.get(version=draft, key="size").points == 15
+
+
+@pytest.mark.parametrize("typed", ["²", "9" * 5000])
+def test_numbers_a_page_hides_may_be_anything(browser: Client, draft: ModelVersion, typed: str) -> None:
+    assert browser.post(url("criterion-points", draft.pk, "size"), {"points": "5", "rev": typed}).status_code == 409
+    assert browser.post(url("criterion-add", draft.pk) + "?shape=test", {"rev": 2, "when-rows": typed}).status_code == 422
+    assert browser.post(url("criteria-draft-begin", "enterprise"), {"source": typed}).status_code == 409
+
+
 def test_a_criterion_of_what_they_are_is_added_through_the_form(browser: Client, draft: ModelVersion) -> None:
     data = {
         "rev": 2, "label": "Decides", "dimension": "fit", "points": 20, "group": "", "why": "They sign.",

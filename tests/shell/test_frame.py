@@ -1,5 +1,7 @@
 """The frame of every page: landing, preferences, theme, the way in."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -122,7 +124,9 @@ def test_password_is_changed_by_who_knows_the_old_one(cast, client_of):
     cast.rep.set_password("the old password")
     cast.rep.save()
     client = client_of(cast.rep)
-    assert b"other devices have to sign in again" in client.get("/password_change/").content
+    page = client.get("/password_change/").content
+    assert b"other devices have to sign in again" in page
+    assert b"<ul><li>" in page
     new = {"new_password1": "horse battery staple", "new_password2": "horse battery staple"}
     wrong = client.post("/password_change/", {"old_password": "not it"} | new)
     assert b'role="alert"' in wrong.content
@@ -145,6 +149,17 @@ def test_unknown_address_is_told_nothing(cast, client, mailoutbox):
     response = client.post("/password_reset/", {"email": "nobody@accord.test"})
     assert response.status_code == 302
     assert mailoutbox == []
+
+
+def test_link_of_the_way_back_in_is_not_in_the_log(cast, client, mailoutbox, caplog):
+    caplog.set_level("INFO")
+    client.post("/password_reset/", {"email": cast.rep.email})
+    link = re.search(r"/password_reset/(\S+)/(\S+)/", mailoutbox[0].body)
+    for address in (link[0], link[0].rstrip("/")):
+        assert client.get(address).status_code in (301, 302)
+    lines = [record.getMessage() for record in caplog.records if record.name == "accord.web"]
+    assert lines[-2:] == ["GET /password_reset/… 302", "GET /password_reset/… 301"]
+    assert not any(link[2] in str(vars(record)) for record in caplog.records if record.name == "accord.web")
 
 
 def test_signing_out_is_said(cast, client_of):
