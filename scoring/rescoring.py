@@ -4,9 +4,9 @@ Work is pulled: a lead waits when its revision is newer than the one its score w
 which time alone may move it, or when a version came into force. Every batch is one transaction; a crash loses nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from django.db import transaction
@@ -28,11 +28,13 @@ from scoring.waiting import Pending
 BATCH = 1000
 
 
-def score_dirty(limit: int = BATCH) -> int:
+def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], None] | None = None) -> int:
     """Score up to `limit` leads that wait for it; answers how many. One process at a time does this, others get 0.
 
     Changed leads come first, then those whose day has come, then the rest a new version has not judged yet.
+    `score` scores a batch inside the transaction, in place of `score_batch`.
     """
+    score = score or score_batch
     with transaction.atomic():
         if not try_lock("scoring"):
             return 0
@@ -41,17 +43,28 @@ def score_dirty(limit: int = BATCH) -> int:
         ids += waiting.due_leads(now, limit - len(ids))
         done = len(set(ids))
         if ids:
-            score_batch(ids)
+            score(ids)
         for pending in waiting.pending_activations()[:1]:
-            done += _work_off(pending, limit - done)
+            done += _work_off(pending, limit - done, score)
         promote_released(clock.now())
     return done
 
 
-def _work_off(pending: Pending, limit: int) -> int:
+def put_off(lead_id: int) -> None:
+    """Let a lead that cannot be scored wait until its facts change, at most until tomorrow; its score stays as it is."""
+    with transaction.atomic():
+        now = clock.now()
+        states = store.lock_states([lead_id], now)
+        revisions = store.read_revisions([lead_id])
+        tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
+        for state in states.values():
+            store.write_states({lead_id: (revisions.get(lead_id, 0), tomorrow)}, state.scored_at)
+
+
+def _work_off(pending: Pending, limit: int, score: Callable[[Sequence[int]], None]) -> int:
     ids = waiting.backlog(pending, limit)
     if ids:
-        score_batch(ids)
+        score(ids)
         pending.activation.refresh_from_db(fields=["counts"])
         pending.note(cursor=ids[-1], scored=int(pending.activation.counts.get("scored", 0)) + len(ids))
     elif limit > 0:
