@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
 
 from leads.roles import sync_roles
 
@@ -16,8 +18,8 @@ def scratch_database(*, keep: bool = False) -> Iterator[str]:
     settings = connection.settings_dict
     original = settings["NAME"]
     name = f"accord_bench_{secrets.token_hex(4)}"
-    _administer(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    connections["default"].close()
+    with _outside() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     settings["NAME"] = name
     try:
         call_command("migrate", verbosity=0, interactive=False)
@@ -27,19 +29,20 @@ def scratch_database(*, keep: bool = False) -> Iterator[str]:
         connections["default"].close()
         settings["NAME"] = original
         if not keep:
-            _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            connections["default"].close()
+            with _outside() as cursor:
+                cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _administer(statement: str) -> None:
-    """Run a statement that names only what this module made up itself, outside any transaction."""
+@contextmanager
+def _outside() -> Iterator[CursorWrapper]:
+    """A cursor on the server's own database, outside any transaction."""
     settings = connection.settings_dict
     name = settings["NAME"]
     connections["default"].close()
     settings["NAME"] = "postgres"
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement)
+            yield cursor
     finally:
         connections["default"].close()
         settings["NAME"] = name
