@@ -14,14 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 PIPE = "ACCORD_PARENT"  # the environment variable that names the pipe's end in a child
 LONGEST_PAUSE = 60.0
 STEADY = 120.0  # seconds a child has to live for its next pause to start from nothing
-SHAKY = 5  # ends in ten minutes before a child counts as shaky
 
 logger = logging.getLogger("accord.supervisor")
 
@@ -58,7 +56,6 @@ class Child:
         self._pause = 0.0
         self._started = 0.0
         self._next_start = 0.0
-        self._ends: deque[float] = deque(maxlen=SHAKY + 1)
 
     def start(self) -> None:
         theirs, self._pipe = os.pipe()
@@ -110,18 +107,12 @@ class Child:
             if now - self._started > STEADY:
                 self._pause = 0.0
             self._next_start = now + self._pause
-            self._ends.append(now)
             logger.error("%s ended with code %s, starting it again in %.0f s", self.name, code, self._pause)
             self._pause = min(LONGEST_PAUSE, self._pause * 2 or 1.0)
         if self.pid is None and time.monotonic() >= self._next_start:
             if self.before_restart is not None:
                 self.before_restart()
             self.start()
-
-    @property
-    def is_shaky(self) -> bool:
-        """Ended more than five times within ten minutes."""
-        return len(self._ends) > SHAKY and time.monotonic() - self._ends[0] < 600
 
     @staticmethod
     def _has_ended(pid: int) -> bool:

@@ -69,7 +69,6 @@ def test_a_child_that_ends_is_started_again_after_longer_and_longer_pauses(child
     assert one.pid is None
     assert 0.5 < one._next_start - time.monotonic() <= 1.0
     assert called == [1]
-    assert not one.is_shaky
 
 
 def test_what_is_left_of_a_dead_childs_group_is_killed(child, tmp_path):
