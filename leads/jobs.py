@@ -8,7 +8,7 @@ import logging
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
@@ -26,10 +26,16 @@ MAX_RETRIES = 4
 
 
 class Work(ABC):
-    """How one kind of job is done. Made anew from the job's row whenever a worker takes it: what must last is in the database."""
+    """How one kind of job is done. Made anew from the job's row whenever a worker takes it: what must last is in the database.
+
+    To make one reads nothing and cannot fail: also a job that cannot begin is stopped, failed and resumed through it.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
+
+    def begin(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """Load and open what the steps need. AccordError ends the job with its message."""
 
     @abstractmethod
     def step(self) -> bool:
@@ -42,10 +48,17 @@ class Work(ABC):
         """In the transaction that marks the job done."""
 
     def stopped(self) -> None:  # noqa: B027 - a hook that may stay empty
-        """In the transaction that marks the job stopped because somebody asked."""
+        """In the transaction that marks the job stopped because somebody asked, perhaps before it began."""
 
     def failed(self, error: AccordError) -> None:  # noqa: B027 - a hook that may stay empty
-        """In the transaction that marks the job failed."""
+        """In the transaction that marks the job failed, perhaps because it could not begin."""
+
+    def resumed(self) -> None:  # noqa: B027 - a hook that may stay empty
+        """In the transaction that puts a stopped or failed job back into the queue; Conflict where it may not go on."""
+
+    def gives_way(self) -> bool:
+        """Whether the job may be interrupted here for others: only where nothing of its turn has to be done again."""
+        return True
 
     def close(self) -> None:  # noqa: B027 - a hook that may stay empty
         """Let go of files and the like."""
@@ -69,21 +82,30 @@ def hold(job: Job) -> Job:
 
 def ask_stop(job: Job) -> Job:
     """The job stops after the step it is in; one that waits stops at once. Conflict when it has ended already."""
-    waiting = Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(state=Job.State.STOPPED, stop_asked=True)
-    if not waiting and not Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(stop_asked=True):
-        raise Conflict("It has ended already.", code="job_ended")
-    job.refresh_from_db()
+    with transaction.atomic():
+        waiting = Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(state=Job.State.STOPPED, stop_asked=True)
+        if not waiting and not Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(stop_asked=True):
+            raise Conflict("It has ended already.", code="job_ended")
+        job.refresh_from_db()
+        if waiting and job.kind in works:
+            works[job.kind](job).stopped()
     return job
 
 
 def resume(job: Job) -> Job:
-    """A stopped or failed job goes on where it was. Conflict when it is neither."""
-    hit = Job.objects.filter(pk=job.pk, state__in=(Job.State.STOPPED, Job.State.FAILED)).update(
-        state=Job.State.QUEUED, stop_asked=False, error="", attempts=0, finished_at=None
-    )
-    if hit != 1:
-        raise Conflict("It is not stopped.", code="job_not_stopped")
-    job.refresh_from_db()
+    """A stopped or failed job goes on where it was. Conflict when it is neither, or what it worked on has moved on."""
+    with transaction.atomic():
+        hit = Job.objects.filter(pk=job.pk, state__in=(Job.State.STOPPED, Job.State.FAILED)).update(
+            state=Job.State.QUEUED, stop_asked=False, error="", attempts=0, finished_at=None
+        )
+        if hit != 1:
+            raise Conflict("It is not stopped.", code="job_not_stopped")
+        job.refresh_from_db()
+        job.payload.pop("crashes", None)
+        job.result.pop("code", None)
+        job.save(update_fields=("payload", "result"))
+        if job.kind in works:
+            works[job.kind](job).resumed()
     return job
 
 
@@ -116,24 +138,28 @@ def take() -> Job | None:
     return job
 
 
-def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Callable[[], bool] | None = None) -> int:
-    """Work a job one holds the lease of; see `run_once`."""
+def work_on(
+    job: Job,
+    *,
+    beat: Callable[[], None] | None = None,
+    stopping: Callable[[], bool] | None = None,
+    give_way: bool = True,
+) -> int:
+    """Work a job one holds the lease of; see `run_once`. Without `give_way` others wait until it has ended."""
     if job.payload.get("crashes", 0) >= MAX_CRASHES:
-        _end(
-            job,
-            works[job.kind](job),
-            AccordError("The worker died several times at this place. It was given up.", code="job_crashes"),
-        )
+        _end(job, None, AccordError("The worker died several times at this place. It was given up.", code="job_crashes"))
         return 1
     steps = retries = 0
-    turn_ends = clock.now() + TURN
+    turn_ends: datetime | None = None
     work: Work | None = None
     try:
         while True:
             if beat:
                 beat()
             try:
-                work = work or works[job.kind](job)
+                if work is None:
+                    work = works[job.kind](job)
+                    work.begin()
                 more = _step(job, work)
             except Conflict as conflict:
                 if conflict.code == "lease_lost":
@@ -176,7 +202,10 @@ def work_on(job: Job, *, beat: Callable[[], None] | None = None, stopping: Calla
             retries = 0
             if not more:
                 return steps
-            if (stopping and stopping()) or (clock.now() > turn_ends and _others_wait()):
+            # The turn begins after the first step: to open the file and find the place again is not part of it.
+            turn_ends = turn_ends or clock.now() + TURN
+            over = give_way and clock.now() > turn_ends and work.gives_way() and _others_wait()
+            if over or (stopping and stopping()):
                 _give_back(job)
                 return steps
     finally:
@@ -211,15 +240,24 @@ def _step(job: Job, work: Work) -> bool:
 
 
 def _end(job: Job, work: Work | None, error: AccordError) -> None:
-    """Mark the job failed with what went wrong, unless another worker has it by now."""
+    """Mark the job failed with what went wrong, unless another worker has it by now. What it counted so far stays.
+
+    That it fails does not depend on what its kind does about it: a job that could not even fail would be taken for ever.
+    """
     with transaction.atomic():
-        hit = Job.objects.filter(pk=job.pk, lease=job.lease, state=Job.State.RUNNING).update(
-            state=Job.State.FAILED, error=error.message, lease=None, lease_until=None, finished_at=clock.now(),
-            result={"code": error.code},
-        )  # fmt: skip
-        if hit:
-            job.refresh_from_db()
-            (work or works[job.kind](job)).failed(error)
+        held = Job.objects.select_for_update().filter(pk=job.pk, lease=job.lease, state=Job.State.RUNNING).first()
+        if held is None:
+            return
+        held.state, held.error, held.finished_at = Job.State.FAILED, error.message, clock.now()
+        held.lease = held.lease_until = None
+        held.result = {**held.result, "code": error.code}
+        held.save(update_fields=("state", "error", "finished_at", "lease", "lease_until", "result"))
+        job.refresh_from_db()
+        try:
+            with transaction.atomic():
+                (work or works[job.kind](job)).failed(error)
+        except Exception:
+            log.exception("job %s failed, and what belongs to it was not told", job.pk)
 
 
 def _give_back(job: Job) -> None:

@@ -16,7 +16,7 @@ from django.core.files import File
 from django.db import transaction
 
 from leads import clock, jobs
-from leads.errors import Conflict, Invalid, NotAllowed
+from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.importing import columns, mapping, reader
 from leads.importing.columns import Profile
 from leads.importing.mapping import FileMapping, KnownField
@@ -42,9 +42,41 @@ def allow(actor: User | None) -> None:
 
 @contextmanager
 def opened(run: ImportRun) -> Iterator[BinaryIO]:
-    """The uploaded file as plain bytes."""
-    with run.file.storage.open(str(run.file.name), "rb") as file:
+    """The uploaded file as plain bytes. Conflict when it is not there any more."""
+    try:
+        file = run.file.storage.open(str(run.file.name), "rb")
+    except FileNotFoundError as missing:
+        raise Conflict(f"The uploaded file is missing: {run.file_name}. Upload it again.", code="file_missing") from missing
+    with file:
         yield cast("BinaryIO", file.file)
+
+
+def run_of(job: Job) -> ImportRun:
+    """The import a job works on. NotFound when it was discarded."""
+    run = ImportRun.objects.select_related("created_by", "campaign").filter(pk=job.payload["run"]).first()
+    if run is None:
+        raise NotFound("This import is gone.", code="import_gone")
+    return run
+
+
+def running(job: Job) -> ImportRun:
+    """The import a job works on, while it is this job that runs it; Conflict when it has moved on."""
+    run = run_of(job)
+    if run.job_id != job.pk or run.state != State.RUNNING:
+        raise _moved_on(run)
+    return run
+
+
+def move(job: Job, seen: Sequence[str], to: str, **values: Any) -> bool:
+    """Change the state of the import together with its job, in one transaction; False when it is another job's by now."""
+    found = ImportRun.objects.filter(pk=job.payload["run"], job=job, state__in=seen)
+    return found.update(state=to, **values) == 1
+
+
+def go_on(job: Job, seen: Sequence[str], to: str) -> None:
+    """The import goes on with its job; Conflict when it has moved on."""
+    if not move(job, seen, to, error=""):
+        raise _moved_on(run_of(job))
 
 
 def upload(
@@ -158,21 +190,19 @@ def stop(run: ImportRun, *, actor: User | None) -> ImportRun:
     allow(actor)
     if run.job is None:
         raise Conflict("Nothing is running.", code="job_ended")
-    with transaction.atomic():
-        job = jobs.ask_stop(run.job)
-        if job.state == Job.State.STOPPED and job.kind == RUN:
-            _save(run, (State.RUNNING,), State.STOPPED)
+    jobs.ask_stop(run.job)
+    run.refresh_from_db()
     return run
 
 
 def resume(run: ImportRun, *, actor: User | None) -> ImportRun:
-    """A stopped or failed run goes on after the last row it took."""
+    """A stopped or failed run, or its undo, goes on after the last row it took."""
     allow(actor)
-    if run.job is None or run.job.kind != RUN:
+    if run.job is None or run.job.kind not in (RUN, UNDO):
         raise Conflict("There is nothing to resume.", code="job_not_stopped")
-    with transaction.atomic():
-        jobs.resume(run.job)
-        return _save(run, (State.STOPPED, State.FAILED), State.RUNNING, error="")
+    jobs.resume(run.job)
+    run.refresh_from_db()
+    return run
 
 
 def undo(run: ImportRun, *, actor: User | None) -> ImportRun:
@@ -180,6 +210,8 @@ def undo(run: ImportRun, *, actor: User | None) -> ImportRun:
     allow(actor)
     if not may_undo(run):
         raise Conflict("An import can be undone within 24 hours of its end, and once.", code="undo_over")
+    if run.job is not None and run.job.kind == UNDO:
+        return resume(run, actor=actor)  # it knows what it has removed already
     with transaction.atomic():
         job = jobs.enqueue(UNDO, actor=actor, payload={"run": run.pk})
         return _save(run, (State.DONE, State.STOPPED, State.FAILED), State.RUNNING, job=job)
@@ -192,18 +224,30 @@ def may_undo(run: ImportRun) -> bool:
 
 
 def retry(run: ImportRun, *, actor: User | None) -> ImportRun:
-    """The worker tries all refused rows again, with the choices, fields and corrections there are by now."""
+    """The worker tries all refused rows again, with the choices, fields and corrections there are by now.
+
+    Conflict for an import that has rows left to take: it would never get to them.
+    """
     allow(actor)
+    if run.state in (State.STOPPED, State.FAILED):
+        raise Conflict("This import is not at its end. Let it go on, then try the refused rows.", code="import_not_ended")
     with transaction.atomic():
         job = jobs.enqueue(RETRY, actor=actor, payload={"run": run.pk})
-        return _save(run, (State.DONE, State.STOPPED), State.RUNNING, job=job)
+        return _save(run, (State.DONE,), State.RUNNING, job=job)
 
 
 def discard(run: ImportRun, *, actor: User | None) -> None:
-    """Forget an upload that was never run."""
+    """Forget an upload that was never run, and end the check of it."""
     allow(actor)
-    if not ImportRun.objects.filter(pk=run.pk, state__in=EDITABLE).delete()[0]:
-        raise Conflict("It has run already; undo it instead.", code="import_ran")
+    with transaction.atomic():
+        held = ImportRun.objects.select_for_update().filter(pk=run.pk, state__in=EDITABLE).first()
+        if held is None:
+            raise Conflict("It has run already; undo it instead.", code="import_ran")
+        if held.job_id is not None:
+            Job.objects.filter(pk=held.job_id, state__in=(Job.State.QUEUED, Job.State.RUNNING)).update(
+                state=Job.State.STOPPED, stop_asked=True, lease=None, lease_until=None, finished_at=clock.now()
+            )
+        held.delete()
     run.file.storage.delete(str(run.file.name))
 
 
@@ -295,10 +339,11 @@ def _save(run: ImportRun, seen: Sequence[str], to: str, **values: Any) -> Import
     """Change the run only from a state in which that may be done; Conflict names the state it is in."""
     with transaction.atomic():
         if ImportRun.objects.filter(pk=run.pk, state__in=seen).update(state=to, **values) != 1:
-            now = ImportRun.objects.filter(pk=run.pk).first()
-            raise Conflict(
-                f"This import is {now.get_state_display().lower()} by now." if now else "This import is gone.",
-                code="import_moved_on",
-            )
+            raise _moved_on(ImportRun.objects.filter(pk=run.pk).first())
     run.refresh_from_db()
     return run
+
+
+def _moved_on(run: ImportRun | None) -> Conflict:
+    words = f"This import is {run.get_state_display().lower()} by now." if run else "This import is gone."
+    return Conflict(words, code="import_moved_on")

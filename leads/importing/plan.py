@@ -19,7 +19,7 @@ from leads.importing.survey import Survey
 from leads.intake.incoming import Taken
 from leads.jobs import Work
 from leads.lib.folding import fold
-from leads.models import ImportRefusal, ImportRun, Job
+from leads.models import ImportRefusal, ImportRun
 from leads.slots import slots
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ NOTES = 20
 class CheckWork(Work):
     """Counts what an import would do. Begins anew when it was interrupted: it writes nothing but its counts."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.run = ImportRun.objects.select_related("campaign").get(pk=job.payload["run"])
-        job.position, job.total = 0, None
-        self._survey: Survey | None = Survey(self.run)
+    run: ImportRun
+    _survey: Survey | None = None
+
+    def begin(self) -> None:
+        self.run = actions.run_of(self.job)
+        self.job.position, self.job.total = 0, None
+        self._survey = Survey(self.run)
         self._found: dict[str, Any] = {}
         self._counts = Counts()
         self._notes: dict[tuple[str, str], list[Any]] = {}  # count and an example by code and field
@@ -156,7 +158,14 @@ class CheckWork(Work):
         return [line for forecast in slots.import_forecasts for line in forecast(self._facts, total)]
 
     def failed(self, error: AccordError) -> None:
-        self._mine().update(error=error.message, check_result={})
+        actions.move(self.job, (ImportRun.State.MAPPED,), ImportRun.State.MAPPED, error=error.message, check_result={})
+
+    def resumed(self) -> None:
+        actions.go_on(self.job, (ImportRun.State.MAPPED,), ImportRun.State.MAPPED)
+
+    def gives_way(self) -> bool:
+        """It would begin anew, and two of them would never end."""
+        return False
 
     def close(self) -> None:
         if self._survey is not None:

@@ -26,12 +26,18 @@ State = ImportRun.State
 class RunWork(Work):
     """Takes in a file from the row after the job's position."""
 
+    run: ImportRun
+
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self.run = ImportRun.objects.select_related("created_by").get(pk=job.payload["run"])
-        self._mapping = FileMapping.from_json(self.run.mapping)
-        self._survey = None if "choices" in self.run.check_result else Survey(self.run)
+        self._survey: Survey | None = None
         self._feeder: Feeder | None = None
+
+    def begin(self) -> None:
+        self.run = actions.running(self.job)
+        self._mapping = FileMapping.from_json(self.run.mapping)
+        if "choices" not in self.run.check_result:
+            self._survey = Survey(self.run)
 
     def step(self) -> bool:
         if self._survey is not None:
@@ -86,14 +92,24 @@ class RunWork(Work):
         self._feeder = feeder_of(self.run, self._mapping)
         return self._feeder
 
+    def gives_way(self) -> bool:
+        """A workbook, and a survey, would be read from the beginning again."""
+        return self._survey is None and actions.layout_of(self.run).format != "xlsx"
+
     def done(self) -> None:
-        end(self.run, State.DONE)
+        self._end(State.DONE)
 
     def stopped(self) -> None:
-        end(self.run, State.STOPPED)
+        self._end(State.STOPPED)
 
     def failed(self, error: AccordError) -> None:
-        end(self.run, State.FAILED, error=error.message)
+        self._end(State.FAILED, error.message)
+
+    def resumed(self) -> None:
+        actions.go_on(self.job, (State.STOPPED, State.FAILED), State.RUNNING)
+
+    def _end(self, state: str, error: str = "") -> None:
+        actions.move(self.job, (State.RUNNING,), state, error=error, finished_at=clock.now())
 
     def close(self) -> None:
         if self._survey is not None:
@@ -105,9 +121,10 @@ class RunWork(Work):
 class RetryWork(Work):
     """Tries the refused rows of a run again; those taken now leave the list and change sides in the totals."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.run = ImportRun.objects.select_related("created_by").get(pk=job.payload["run"])
+    run: ImportRun
+
+    def begin(self) -> None:
+        self.run = actions.running(self.job)
         self._feeder = feeder_of(self.run, FileMapping.from_json(self.run.mapping))
 
     def step(self) -> bool:
@@ -133,7 +150,10 @@ class RetryWork(Work):
 
     def _back(self, error: str = "") -> None:
         """The run is as it was before; the 24 hours of its undo go on."""
-        ImportRun.objects.filter(pk=self.run.pk, state=State.RUNNING).update(state=State.DONE, error=error)
+        actions.move(self.job, (State.RUNNING,), State.DONE, error=error)
+
+    def resumed(self) -> None:
+        actions.go_on(self.job, (State.DONE,), State.RUNNING)
 
 
 def feeder_of(run: ImportRun, mapping: FileMapping) -> Feeder:
@@ -196,10 +216,6 @@ def refusals_of(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: S
         for row, taken in zip(batch, answers, strict=True)
         if taken.status == "refused"
     ]
-
-
-def end(run: ImportRun, state: str, *, error: str = "") -> None:
-    ImportRun.objects.filter(pk=run.pk, state=State.RUNNING).update(state=state, error=error, finished_at=clock.now())
 
 
 def _plain(problem: Problem) -> dict[str, Any]:

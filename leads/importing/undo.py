@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from leads import clock, hooks
 from leads.choices import CaseKind
 from leads.errors import AccordError
-from leads.importing import targets
+from leads.importing import actions, targets
 from leads.jobs import Work
-from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Job, Lead, LeadEvent, LeadField, LeadNote, Submission
+from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Lead, LeadEvent, LeadField, LeadNote, Submission
 from leads.revisions import touch_revisions
 
 if TYPE_CHECKING:
@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 BATCH = 500
 LISTED = 500
 Status = Submission.Status
+State = ImportRun.State
 
 
 class UndoWork(Work):
     """Goes through what the run's submissions say it created, in the order of their ids."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-        self.run = ImportRun.objects.get(pk=job.payload["run"])
-        self._moments = {datetime.fromisoformat(moment) for moment in job.payload.get("moments", ())}
+    run: ImportRun
+
+    def begin(self) -> None:
+        self.run = actions.running(self.job)
+        self._moments = {datetime.fromisoformat(moment) for moment in self.job.payload.get("moments", ())}
 
     def step(self) -> bool:
         created = Submission.objects.filter(import_run=self.run).exclude(status=Status.REFUSED)
@@ -60,14 +62,16 @@ class UndoWork(Work):
             if count and self.run.kind == targets.LEADS:
                 self._leave(f"{count:,} leads that were there before", f"{words} by the import; they keep what it said", count)
         ImportRefusal.objects.filter(run=self.run).delete()
-        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.RUNNING).update(
-            state=ImportRun.State.UNDONE, undone_at=clock.now(), undo_result=self.job.result
-        )
+        actions.move(self.job, (State.RUNNING,), State.UNDONE, undone_at=clock.now(), undo_result=self.job.result)
+
+    def stopped(self) -> None:
+        actions.move(self.job, (State.RUNNING,), State.STOPPED)
 
     def failed(self, error: AccordError) -> None:
-        ImportRun.objects.filter(pk=self.run.pk, state=ImportRun.State.RUNNING).update(
-            state=ImportRun.State.FAILED, error=f"Undo: {error.message}"
-        )
+        actions.move(self.job, (State.RUNNING,), State.FAILED, error=f"Undo: {error.message}")
+
+    def resumed(self) -> None:
+        actions.go_on(self.job, (State.STOPPED, State.FAILED), State.RUNNING)
 
     def _leave(self, name: str, why: str, count: int = 1) -> None:
         self.job.result["left_count"] += count

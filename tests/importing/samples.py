@@ -13,6 +13,8 @@ needs_data = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"the folder of sample files is missing ({DATA}); set ACCORD_DATA_DIR to where it is"
 )
 
+LEADS = "Email,First Name,Last Name,Company,Employees,City\n"
+
 
 def text(content: str | bytes, encoding: str = "utf-8") -> io.BytesIO:
     return io.BytesIO(content if isinstance(content, bytes) else content.encode(encoding))
@@ -28,3 +30,7 @@ def workbook(*rows: list[object], title: str = "Leads") -> io.BytesIO:
     book.save(file)
     file.seek(0)
     return file
+
+
+def lines(count, first=0):
+    return "".join(f"lead{n}@company{n % 7}.io,Ivy{n},Okafor,Company {n % 7},{n},Oslo\n" for n in range(first, first + count))

@@ -1,6 +1,5 @@
 """An import from upload to undo: totals add up, nothing is doubled, nothing is half written."""
 
-import io
 import threading
 
 import pytest
@@ -14,41 +13,7 @@ from leads.importing import actions, batches, mapping
 from leads.importing.limits import FileRefused
 from leads.importing.refused import correct
 from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Job, Lead, LeadEvent, LeadField, LeadNote, Submission
-from tests.importing.samples import text, workbook
-
-LEADS = "Email,First Name,Last Name,Company,Employees,City\n"
-
-
-def lines(count, first=0):
-    return "".join(f"lead{n}@company{n % 7}.io,Ivy{n},Okafor,Company {n % 7},{n},Oslo\n" for n in range(first, first + count))
-
-
-@pytest.fixture
-def ops(cast):
-    return cast.marketing_ops
-
-
-@pytest.fixture
-def upload(ops):
-    def up(content, kind="leads", name="leads.csv", **more):
-        file = content if isinstance(content, io.BytesIO) else text(content)
-        return actions.upload(file, name=name, kind=kind, actor=ops, **more)
-
-    return up
-
-
-@pytest.fixture
-def imported(upload, ops, work):
-    """Upload, take the guess, import."""
-
-    def run(content, kind="leads", **more):
-        given = upload(content, kind, **more)
-        actions.start(given, actor=ops)
-        work()
-        given.refresh_from_db()
-        return given
-
-    return run
+from tests.importing.samples import LEADS, lines, text, workbook
 
 
 def totals(run):

@@ -58,7 +58,7 @@ class Command(BaseCommand):
             else:
                 run = actions.start(run, actor=None, options={"score_after": not options["no_score"]}, here=True)
             assert run.job is not None
-            jobs.work_on(run.job, beat=self._progress(run) if sys.stderr.isatty() else None)
+            jobs.work_on(run.job, beat=self._progress(run) if sys.stderr.isatty() else None, give_way=False)
             run.refresh_from_db()
             job = Job.objects.get(pk=run.job.pk)
             if job.state != Job.State.DONE:
