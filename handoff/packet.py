@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
 
 from handoff.models import Handoff, Packet
@@ -39,7 +40,10 @@ WANTED_OF_COMPANY = (("industry", "Industry"), ("employees", "Number of employee
 
 
 def build(handoffs: Sequence[Handoff], *, at: datetime) -> list[Packet]:
-    """Build or rebuild the packets of these hand-offs; a frozen one is left as it is. A fixed number of queries for any number."""
+    """Build or rebuild the packets of these hand-offs; a frozen one is left as it is. A fixed number of queries for any number.
+
+    The caller holds the hand-offs, so that none is offered, and its packet frozen, meanwhile.
+    """
     frozen = set(Packet.objects.filter(handoff__in=handoffs, frozen_at__isnull=False).values_list("handoff_id", flat=True))
     waiting = [handoff for handoff in handoffs if handoff.pk not in frozen]
     if not waiting:
@@ -72,11 +76,13 @@ def lacks(content: dict[str, Any]) -> list[str]:
     return lacking
 
 
+@transaction.atomic
 def refresh_stale(*, at: datetime, limit: int = 500) -> int:
-    """Rebuild packets of queued hand-offs whose lead changed since; returns how many."""
+    """Rebuild packets of queued hand-offs whose lead changed since; returns how many. Those another process holds come later."""
     newer = Activity.objects.filter(lead_id=OuterRef("lead_id"), recorded_at__gt=OuterRef("packet__built_at"))
     stale = (
-        Handoff.objects.filter(state=HandoffState.QUEUED, packet__frozen_at=None)
+        Handoff.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        .filter(state=HandoffState.QUEUED, packet__frozen_at=None)
         .filter(Q(packet=None) | Q(lead__updated_at__gt=F("packet__built_at")) | Exists(newer))
         .select_related("qualification__model", "qualification__version")
         .order_by("opened_at", "id")[:limit]

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
+from handoff import packet
 from handoff.actions import accept_handoff, open_handoffs, reassign, reject_handoff
 from handoff.defaults import install_defaults
-from handoff.models import Handoff, HandoffEvent, Rep, SlaEvent, SlaTimer
-from handoff.routing import route_waiting
+from handoff.models import Handoff, HandoffEvent, Packet, Rep, SlaEvent, SlaTimer
+from handoff.routing import offer, route_waiting
 from handoff.states import ClockKind, HandoffState
 from handoff.sweep import sweep, sweep_batch
 from leads import clock
@@ -225,3 +226,25 @@ def test_a_rep_is_never_over_the_cap_however_many_route(work, cast):
     open_handoffs()
     together(route_waiting, route_waiting, route_waiting, route_waiting)
     assert Handoff.objects.filter(owner=cast.rep).count() == 7
+
+
+def test_a_packet_is_not_rebuilt_while_its_hand_off_is_offered(work):
+    handoff = work.queued()
+    later = clock.now() + timedelta(hours=1)
+    Packet.objects.filter(handoff=handoff).update(built_at=clock.now() - timedelta(days=1))
+    offered, rebuilt = holding(lambda: offer([handoff.pk]), lambda: packet.refresh_stale(at=later))
+    assert (offered, rebuilt) == (1, 0)
+    kept = Packet.objects.get(handoff=handoff)
+    assert kept.frozen_at is not None
+    assert kept.built_at < later
+
+
+def test_a_packet_being_rebuilt_is_offered_whole(work):
+    handoff = work.queued()
+    at = clock.now()
+    Packet.objects.filter(handoff=handoff).update(built_at=at - timedelta(days=1))
+    rebuilt, offered = holding(lambda: packet.refresh_stale(at=at), lambda: offer([handoff.pk]))
+    assert rebuilt == 1
+    assert offered == 0
+    assert route_waiting() == 1
+    assert Packet.objects.get(handoff=handoff).built_at == at
