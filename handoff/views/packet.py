@@ -25,7 +25,7 @@ from handoff.states import ANSWER, ANSWERED, ASSIGN, REVIEW, WORK, verbs_from
 from handoff.views.asking import handoff_or_404
 from handoff.views.attempting import ATTEMPT_CHOICES
 from leads import clock
-from leads.models import User
+from leads.models import Lead, User
 from leads.pages import page, reader, render
 
 READERS = (ANSWER, WORK, ASSIGN, REVIEW)
@@ -134,7 +134,7 @@ def _place(user: User, handoff: Handoff, now: datetime) -> dict[str, Any] | None
 
 
 def _sees_lead(user: User, handoff: Handoff) -> bool:
-    return user.has_perm("leads.see_all_leads") or handoff.lead.owner_id == user.pk or user.has_perm("leads.see_team_leads")
+    return Lead.objects.visible_to(user).filter(pk=handoff.lead_id).exists()
 
 
 def _review(handoff: Handoff) -> RejectionReview | None:

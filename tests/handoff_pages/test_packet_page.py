@@ -56,6 +56,23 @@ def test_the_packet_stays_what_it_was_when_the_lead_changes(work, cast, client_o
     assert "Logistics" in html
 
 
+def test_the_lead_page_is_offered_to_who_may_open_it_and_to_nobody_else(work, cast, client_of):
+    handoff = work.offered()
+    lead_page = f"/leads/{handoff.lead_id}/"
+    people = (cast.rep, cast.manager, cast.marketer, cast.head_of_sales)
+    for person in people:
+        assert f'href="{lead_page}"' in packet_of(client_of(person), handoff), person
+    reject_handoff(handoff, actor=cast.rep, reason="bad_timing")
+    work.hands.advance(HOUR)
+    review_rejection(handoff, actor=cast.marketer, verdict="recycle")
+    for person in people:
+        shown = client_of(person).get(f"/handoffs/{handoff.pk}/")
+        opens = client_of(person).get(lead_page).status_code == 200
+        assert shown.status_code == 200
+        assert (f'href="{lead_page}"' in shown.content.decode()) == opens, person
+    assert client_of(cast.manager).get(lead_page).status_code == 404
+
+
 def test_a_long_timeline_is_folded(work, cast, make, client_of):
     lead = make.lead(company=make.company())
     for day in range(30):
