@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
-from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
 
 from handoff.clocks import faces_of
-from handoff.models import Handoff, Rep
+from handoff.models import Handoff
 from handoff.routewords import routed
 from handoff.states import ASSIGN, OPEN, HandoffState
 from leads import clock
 from leads.filters import choice_filter
 from leads.pages import reader
 from leads.slots import LeadColumn, LeadPanel, slots
-from scoring.slots import slots as scoring_slots
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -133,15 +132,8 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
     }
 
 
-def weekly_capacity() -> int | None:
-    """How many hand-offs the reps who take leads can take a week, in all; None without reps."""
-    total = Rep.objects.filter(takes_leads=True, user__is_active=True).aggregate(total=Sum("weekly_capacity"))["total"]
-    return int(total) if total is not None else None
-
-
 def connect() -> None:
     """Called once, when the app is ready."""
-    scoring_slots.weekly_capacity = weekly_capacity
     slots.lead_panels.append(LeadPanel(key="handoffs", order=30, template="handoff/_lead_panel.html", context=lead_panel))
     slots.lead_columns.append(
         LeadColumn(

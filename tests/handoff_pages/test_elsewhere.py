@@ -4,7 +4,8 @@ import pytest
 
 from handoff.actions import accept_handoff, reject_handoff
 from handoff.models import Handoff, Rep
-from handoff.panels import api_section, handoff_words, home_card, weekly_capacity, with_handoff
+from handoff.panels import api_section, handoff_words, home_card, with_handoff
+from handoff.routing import weekly_capacity
 from leads.models import Lead, Outbox
 from leads.notify.outbox import deliver
 from leads.slots import slots
