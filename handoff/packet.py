@@ -18,12 +18,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from handoff.models import Handoff, Packet
 from handoff.states import OPEN, HandoffState
@@ -32,6 +33,7 @@ from leads.models import Activity, Asset, Lead, LeadField
 from scoring.models import Qualification
 
 TIMELINE = 100
+SPEAKING = 10  # so many latest assets say where the buyer is
 STAGES = [BuyingStage.AWARENESS.value, BuyingStage.CONSIDERATION.value, BuyingStage.DECISION.value]
 WANTED = (
     ("job_title", "Job title"), ("phone", "Phone number"), ("company_id", "Company"), ("country", "Country"),
@@ -48,7 +50,7 @@ def build(handoffs: Sequence[Handoff], *, at: datetime) -> list[Packet]:
     waiting = [handoff for handoff in handoffs if handoff.pk not in frozen]
     if not waiting:
         return []
-    library = _Library([handoff.lead_id for handoff in waiting])
+    library = _Library([handoff.lead_id for handoff in waiting], [handoff.qualification for handoff in waiting])
     packets = []
     for handoff in waiting:
         content = library.packet_of(handoff)
@@ -91,22 +93,19 @@ def refresh_stale(*, at: datetime, limit: int = 500) -> int:
 
 
 class _Library:
-    """Everything the packets of a batch are made of, read in a fixed number of queries."""
+    """Everything the packets of a batch are made of, read in a fixed number of queries; of long histories only what is told."""
 
-    def __init__(self, lead_ids: Iterable[int]) -> None:
+    def __init__(self, lead_ids: Iterable[int], qualifications: Iterable[Qualification | None] = ()) -> None:
         ids = list(lead_ids)
         self.leads = {
             lead.pk: lead
             for lead in Lead.objects.filter(pk__in=ids).select_related("company", "first_campaign", "product_interest")
         }
         self.activities: dict[int, list[Activity]] = defaultdict(list)
-        rows = (
-            Activity.objects.filter(lead_id__in=ids)
-            .select_related("asset", "campaign")
-            .order_by("lead_id", "-occurred_at", "-id")
-        )
-        for activity in rows.iterator(chunk_size=2000):
+        self.totals: dict[int, int] = {}
+        for activity in _told(ids).iterator(chunk_size=2000):
             self.activities[activity.lead_id].append(activity)
+            self.totals[activity.lead_id] = activity.total
         # A hand-off made again after a dispute rests on the evidence of the one before.
         self.evidence = {
             one.lead_id: one
@@ -114,6 +113,9 @@ class _Library:
             .select_related("model", "version")
             .order_by("lead_id", "at", "pk")
         }
+        known = [*self.evidence.values(), *(one for one in qualifications if one is not None)]
+        events = {pk for one in known for line in one.lines for pk in line.get("events", ())}
+        self.when = dict(Activity.objects.filter(pk__in=events).values_list("pk", "occurred_at"))
         self.assets = list(Asset.objects.order_by("name"))
         self.questions = list(LeadField.objects.filter(active=True).exclude(known=Known.INTAKE))
         self.fields = list(LeadField.objects.filter(active=True, known=Known.INTAKE))
@@ -142,11 +144,11 @@ class _Library:
         taken = {activity.asset_id for activity in activities}
         return {
             "score": _score(handoff, evidence),
-            "lines": _lines(evidence, activities),
+            "lines": _lines(evidence, self.when),
             "came": _came(lead, activities),
             "downloads": _downloads(activities),
             "timeline": [_entry(activity) for activity in activities[:TIMELINE]],
-            "timeline_total": len(activities),
+            "timeline_total": self.totals.get(lead.pk, 0),
             "person": {
                 "name": lead.name, "job_title": lead.job_title, "seniority": lead.get_seniority_display(),
                 "department": lead.get_department_display(), "country": lead.country, "language": lead.language,
@@ -184,6 +186,25 @@ class _Library:
         return missing + [field.label for field in self.fields if lead.attributes.get(field.key) in (None, "")]
 
 
+def _told(lead_ids: Sequence[int]) -> QuerySet[Any]:
+    """What a packet tells of its lead's activities, newest first: the newest, the first, the latest of each asset.
+
+    Each carries `total`, how many its lead has in all.
+    """
+    newest = (F("occurred_at").desc(), F("id").desc())
+    bare = ExpressionWrapper(Q(asset=None), output_field=BooleanField())
+    placed = Activity.objects.filter(lead_id__in=lead_ids).annotate(
+        total=Window(Count("pk"), partition_by=["lead_id"]),
+        place=Window(RowNumber(), partition_by=["lead_id"], order_by=newest),
+        place_from_first=Window(RowNumber(), partition_by=["lead_id"], order_by=("occurred_at", "id")),
+        place_of_asset=Window(RowNumber(), partition_by=["lead_id", "asset_id"], order_by=newest),
+        place_with_asset=Window(RowNumber(), partition_by=[F("lead_id"), bare], order_by=newest),
+    )
+    wanted = Q(place__lte=TIMELINE) | Q(place_from_first=1)
+    speaking = Q(asset__isnull=False) & (Q(place_of_asset=1) | Q(place_with_asset__lte=SPEAKING))
+    return placed.filter(wanted | speaking).select_related("asset", "campaign").order_by("lead_id", "-occurred_at", "-id")
+
+
 def _score(handoff: Handoff, qualification: Qualification | None) -> dict[str, Any]:
     if qualification is None:
         return {"total": handoff.score, "tier": handoff.tier}
@@ -194,11 +215,10 @@ def _score(handoff: Handoff, qualification: Qualification | None) -> dict[str, A
     }  # fmt: skip
 
 
-def _lines(qualification: Qualification | None, activities: Sequence[Activity]) -> list[dict[str, Any]]:
+def _lines(qualification: Qualification | None, when: Mapping[int, datetime]) -> list[dict[str, Any]]:
     """The lines as the qualification keeps them, with the days of the events behind each."""
     if qualification is None:
         return []
-    when = {activity.pk: activity.occurred_at for activity in activities}
     lines = []
     for line in qualification.lines:
         days = sorted({when[pk].date() for pk in line.get("events", ()) if pk in when}, reverse=True)
@@ -241,7 +261,7 @@ def _downloads(activities: Sequence[Activity]) -> list[dict[str, Any]]:
 
 def _journey(activities: Sequence[Activity]) -> dict[str, Any]:
     """The stage most of the ten latest assets speak to; of equals the later one."""
-    stages = [activity.asset for activity in activities if activity.asset is not None][:10]
+    stages = [activity.asset for activity in activities if activity.asset is not None][:SPEAKING]
     if not stages:
         return {"stage": "", "evidence": []}
     counts = Counter(asset.buying_stage for asset in stages)

@@ -177,3 +177,31 @@ def test_many_packets_cost_as_many_queries_as_few(work, django_assert_num_querie
     with django_assert_num_queries(len(few)):
         packet.build(list(Handoff.objects.select_related("qualification__model", "qualification__version")), at=MONDAY)
     assert Packet.objects.count() == 12
+
+
+def test_a_long_history_is_read_only_as_far_as_it_is_shown(work, make):
+    """Of each lead the newest hundred, the first, the ones behind the score and the latest of each asset are read."""
+    paper = Asset.objects.create(key="paper", name="Cost paper", kind="whitepaper", buying_stage="consideration")
+    old = Asset.objects.create(key="old", name="Old study", kind="case_study", buying_stage="decision")
+    lead, other = make.lead(), make.lead()
+    first = make.activity(lead, "webinar_attended", MONDAY - 900 * HOUR)
+    make.activity(lead, "case_study", MONDAY - 800 * HOUR, asset=old)
+    demo = make.activity(lead, "demo_request", MONDAY - 700 * HOUR)
+    for hours in range(300, 0, -1):
+        make.activity(lead, "whitepaper", MONDAY - hours * HOUR, asset=paper)
+    make.activity(other, "webinar_attended", MONDAY - HOUR)
+    lines = [{"kind": "criterion", "dimension": "engagement", "key": "demo", "label": "Demo", "points": 50, "events": [demo.pk]}]
+    handoff = work.queued(lead=lead, lines=lines)
+    content = content_of(handoff)
+    assert (len(content["timeline"]), content["timeline_total"]) == (100, 303)
+    assert content["timeline"][0]["at"] == (MONDAY - HOUR).isoformat()
+    assert content["came"]["first"]["at"] == first.occurred_at.isoformat()
+    assert [(one["name"], one["at"]) for one in content["downloads"]] == [
+        ("Cost paper", (MONDAY - HOUR).isoformat()), ("Old study", (MONDAY - 800 * HOUR).isoformat()),
+    ]  # fmt: skip
+    assert content["lines"][0]["sub"] == f"{demo.occurred_at:%-d %b %Y}"
+    assert content["material"] == []
+    assert content["journey"] == {"stage": "consideration", "evidence": ["Cost paper"]}
+    library = packet._Library([lead.pk, other.pk])
+    assert len(library.activities[lead.pk]) <= 104
+    assert len(library.activities[other.pk]) == 1
