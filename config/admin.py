@@ -4,14 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
 from django.contrib.auth.views import (
     PasswordResetCompleteView,
     PasswordResetConfirmView,
     PasswordResetDoneView,
     PasswordResetView,
 )
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
@@ -20,7 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 import handoff.urls
 import leads.urls
 import scoring.urls
-from config import views
+from config import door, views
 from leads.models import User
 from leads.slots import NavItem, slots
 
@@ -37,10 +38,43 @@ class SignInForm(AuthenticationForm):
         "inactive": "This account is switched off. Ask your administrator.",
     }
 
+    def clean(self) -> dict[str, Any]:
+        """Looks at the password only while the account and the address may still try; a try that succeeds is not counted."""
+        address, account = door.address_of(self.request) if self.request else "", self.cleaned_data.get("username") or ""
+        if not door.may_try(door.SIGN_IN, address, account):
+            raise ValidationError(door.TOO_MANY, code="too_many")
+        cleaned = super().clean()
+        door.give_back(door.SIGN_IN, address, account)
+        return cleaned
+
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
         if not user.has_portal_role:
             raise ValidationError("This account has no role in the portal yet. Ask your administrator.", code="no_role")
+
+
+class ResetForm(PasswordResetForm):
+    """Asks for the mail that lets people back in; `address` is where the request comes from."""
+
+    def __init__(self, *args: Any, address: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.address = address
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "email" in cleaned and not door.may_try(door.RESET, self.address, cleaned["email"]):
+            raise ValidationError(door.TOO_MANY, code="too_many")
+        return cleaned
+
+
+class ResetView(PasswordResetView):
+    form_class = ResetForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "address": door.address_of(self.request)}
+
+    def form_invalid(self, form: PasswordResetForm) -> HttpResponse:
+        return _with_status(super().form_invalid(form), form)
 
 
 class AccordAdminSite(admin.AdminSite):
@@ -80,26 +114,25 @@ class AccordAdminSite(admin.AdminSite):
         return [
             path(
                 "password_reset/",
-                PasswordResetView.as_view(success_url=reverse_lazy("admin:password_reset_done"), extra_context=extra),
+                ResetView.as_view(success_url=reverse_lazy("admin:password_reset_done"), extra_context=extra),
                 name="password_reset",
             ),
             path("password_reset/sent/", PasswordResetDoneView.as_view(extra_context=extra), name="password_reset_done"),
             path(
                 "password_reset/<uidb64>/<token>/",
-                PasswordResetConfirmView.as_view(
-                    success_url=reverse_lazy("admin:password_reset_complete"), extra_context=extra
-                ),
+                PasswordResetConfirmView.as_view(success_url=reverse_lazy("admin:password_reset_complete"), extra_context=extra),
                 name="password_reset_confirm",
             ),
-            path(
-                "password_reset/done/", PasswordResetCompleteView.as_view(extra_context=extra), name="password_reset_complete"
-            ),
+            path("password_reset/done/", PasswordResetCompleteView.as_view(extra_context=extra), name="password_reset_complete"),
         ]
 
     @method_decorator(sensitive_post_parameters())
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The sign-in page; who comes without a destination lands on the home page."""
-        return super().login(request, {"next": request.GET.get("next") or reverse("admin:home"), **(extra_context or {})})
+        context = {"next": request.GET.get("next") or reverse("admin:home"), **(extra_context or {})}
+        response = super().login(request, context)
+        form = (getattr(response, "context_data", None) or {}).get("form")
+        return _with_status(response, form) if form is not None else response
 
     # What every page needs
 
@@ -154,6 +187,13 @@ def navigation(path: str, user: User) -> list[dict[str, Any]]:
     fitting = [link for link in shown if path == link["url"] or (link["url"] != "/" and path.startswith(link["url"]))]
     current = max(fitting, key=lambda link: len(link["url"]), default=None)
     return [{**link, "is_current": link is current} for link in shown]
+
+
+def _with_status(response: HttpResponse, form: BaseForm) -> HttpResponse:
+    """429 for a form that was refused because of too many tries."""
+    if form.is_bound and form.has_error(NON_FIELD_ERRORS, "too_many"):
+        response.status_code = 429
+    return response
 
 
 HOME = NavItem(key="home", label="Home", icon="home", url_name="admin:home", order=0, shortcut="h", tab=True)

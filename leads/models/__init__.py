@@ -3,6 +3,7 @@ from leads.models.api import ApiKey, IdempotentAnswer, RateBucket
 from leads.models.case import Case, Reason, ValueList, ValueListRevision
 from leads.models.catalogue import Asset, Campaign, Product
 from leads.models.company import Company
+from leads.models.door import DoorBucket
 from leads.models.event import LeadEvent
 from leads.models.field import LeadField
 from leads.models.importing import ImportRefusal, ImportRun
@@ -19,6 +20,7 @@ __all__ = [
     "Campaign",
     "Case",
     "Company",
+    "DoorBucket",
     "ExternalId",
     "Heartbeat",
     "IdempotentAnswer",
