@@ -4,21 +4,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('leads', '0002_database_rules'),
+        ("leads", "0002_database_rules"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DoorBucket',
+            name="DoorBucket",
             fields=[
-                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('tokens', models.FloatField()),
-                ('at', models.DateTimeField()),
+                ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("tokens", models.FloatField()),
+                ("at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['at'], name='doorbucket_age')],
+                "indexes": [models.Index(fields=["at"], name="doorbucket_age")],
             },
         ),
     ]
