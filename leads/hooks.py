@@ -19,6 +19,8 @@ lead_merged: list[Callable[["Lead", "Lead", "User | None"], None]] = []
 lead_erased: list[Callable[["Lead", "User | None"], None]] = []
 # Asked before an import is undone: which of these leads somebody works with, and why they stay.
 leads_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
+# The same for custom fields an import made, by key.
+fields_in_use: list[Callable[[Sequence[str]], dict[str, str]]] = []
 
 
 def nudge_facts_changed(lead_ids: Sequence[int]) -> None:

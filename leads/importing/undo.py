@@ -9,7 +9,19 @@ from leads.choices import CaseKind
 from leads.errors import AccordError
 from leads.importing import actions, targets
 from leads.jobs import Work
-from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Lead, LeadEvent, LeadField, LeadNote, Submission
+from leads.models import (
+    Activity,
+    Case,
+    Company,
+    ImportRefusal,
+    ImportRun,
+    Lead,
+    LeadEvent,
+    LeadField,
+    LeadNote,
+    Reason,
+    Submission,
+)
 from leads.revisions import touch_revisions
 
 if TYPE_CHECKING:
@@ -35,10 +47,14 @@ class UndoWork(Work):
         if self.job.total is None:
             self.job.total = created.count()
             self.job.result = {"removed": 0, "left_count": 0, "left": []}
+        if "company" in self.job.payload:
+            return self._remove_next_companies()
         after = self.job.payload.get("after", 0)
-        batch = list(created.filter(pk__gt=after).order_by("pk").only("lead_id", "line", "raw", "status", "received_at")[:BATCH])
+        batch = list(
+            created.filter(pk__gt=after).order_by("pk").only("lead_id", "line", "raw", "source", "status", "received_at")[:BATCH]
+        )
         if not batch:
-            return False
+            return self._then_companies()
         # Submissions go with their leads, so when this run wrote is kept with the job.
         self._moments |= {one.received_at for one in batch}
         if self.run.kind == targets.ACTIVITIES:
@@ -51,11 +67,16 @@ class UndoWork(Work):
         moments = sorted(moment.isoformat() for moment in self._moments)
         self.job.payload = {**self.job.payload, "after": batch[-1].pk, "moments": moments}
         self.job.position += len(batch)
-        return len(batch) == BATCH
+        return len(batch) == BATCH or self._then_companies()
+
+    def _then_companies(self) -> bool:
+        """A run of companies goes on with what its submissions do not name: the companies it made."""
+        if self.run.kind != targets.COMPANIES:
+            return False
+        self.job.payload = {**self.job.payload, "company": 0}
+        return True
 
     def done(self) -> None:
-        if self.run.kind == targets.COMPANIES:
-            self._remove_companies(Company.objects.all())
         self._remove_fields()
         for status, words in ((Status.UPDATED, "updated"), (Status.ATTACHED, "known before")):
             count = Submission.objects.filter(import_run=self.run, status=status).count()
@@ -143,24 +164,63 @@ class UndoWork(Work):
             "",
         )
         ids = [str(one.raw.get(named, "")).strip() or f"{self.run.file_hash[:20]}:{one.line}" for one in batch]
-        mine = Activity.objects.filter(source_id__in=ids, lead__in={one.lead_id for one in batch})
-        touch_revisions(list(mine.values_list("lead_id", flat=True)))
-        self.job.result["removed"] += mine.delete()[0]
+        by_source: dict[str, list[str]] = {}
+        for one, source_id in zip(batch, ids, strict=True):
+            by_source.setdefault(one.source or "import", []).append(source_id)
+        for source, named_here in by_source.items():
+            mine = Activity.objects.filter(source=source, source_id__in=named_here, lead__in={one.lead_id for one in batch})
+            touch_revisions(list(mine.values_list("lead_id", flat=True)))
+            self.job.result["removed"] += mine.delete()[0]
 
     def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
         """Companies this run made, stamped with the moment of one of its batches, while nobody works there or owns them."""
         mine = candidates.filter(created_at__in=self._moments, leads__isnull=True, account_owner__isnull=True)
-        removed = Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()[0]
-        if self.run.kind == targets.COMPANIES:
-            self.job.result["removed"] += removed
-            for company in candidates.filter(created_at__in=self._moments):
-                self._leave(company.name, "leads work there by now" if company.leads.exists() else "it has an account owner")
+        Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()
+
+    def _remove_next_companies(self) -> bool:
+        """The next of the companies this run made, in the order of their ids; those in use are listed."""
+        found = Company.objects.select_for_update(of=("self",)).filter(
+            created_at__in=self._moments, pk__gt=self.job.payload["company"]
+        )
+        batch = list(found.order_by("pk")[:BATCH])
+        if not batch:
+            return False
+        worked_at = set(Lead.objects.filter(company__in=batch).values_list("company_id", flat=True))
+        free = [company.pk for company in batch if company.pk not in worked_at and company.account_owner_id is None]
+        Company.objects.filter(pk__in=free).delete()
+        self.job.result["removed"] += len(free)
+        for company in batch:
+            if company.pk in worked_at:
+                self._leave(company.name, "leads work there by now")
+            elif company.account_owner_id is not None:
+                self._leave(company.name, "it has an account owner")
+        self.job.payload = {**self.job.payload, "company": batch[-1].pk}
+        return len(batch) == BATCH
 
     def _remove_fields(self) -> None:
-        """Custom fields this run made and no lead has a value in."""
-        for field in LeadField.objects.filter(key__in=self.run.options.get("fields_made", [])):
-            if not Lead.objects.filter(attributes__has_key=field.key).exists():
+        """Custom fields this run made, no lead has a value in and nothing speaks of."""
+        fields = LeadField.objects.filter(key__in=self.run.options.get("fields_made", []))
+        free = [field for field in fields if not Lead.objects.filter(attributes__has_key=field.key).exists()]
+        why = fields_used([field.key for field in free])
+        for field in free:
+            if field.key in why:
+                self._leave(field.label, why[field.key])
+            else:
                 field.delete()
+
+
+def fields_used(keys: Sequence[str]) -> dict[str, str]:
+    """Which of these custom fields something speaks of, and what."""
+    why: dict[str, str] = {}
+    for ask in hooks.fields_in_use:
+        why = {**ask(keys), **why}
+    for key in keys:
+        name = f"custom.{key}"
+        if key not in why and Case.objects.filter(facts__has_key=name).exists():
+            why[key] = "past cases know it"
+        elif key not in why and Reason.objects.filter(field_keys__contains=[name]).exists():
+            why[key] = "a reason speaks of it"
+    return why
 
 
 def touched_since(run: ImportRun, ids: Sequence[int]) -> dict[int, str]:

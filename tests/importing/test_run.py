@@ -12,7 +12,20 @@ from leads.errors import Conflict, Invalid, NotAllowed
 from leads.importing import actions, batches, mapping
 from leads.importing.limits import FileRefused
 from leads.importing.refused import correct
-from leads.models import Activity, Case, Company, ImportRefusal, ImportRun, Job, Lead, LeadEvent, LeadField, LeadNote, Submission
+from leads.models import (
+    Activity,
+    Case,
+    Company,
+    ImportRefusal,
+    ImportRun,
+    Job,
+    Lead,
+    LeadEvent,
+    LeadField,
+    LeadNote,
+    Reason,
+    Submission,
+)
 from tests.importing.samples import LEADS, lines, text, workbook
 
 
@@ -274,6 +287,66 @@ class TestUndo:
         work()
         assert list(Activity.objects.all()) == [kept]
         assert Company.objects.count() == 0
+
+    def test_an_activity_of_another_source_with_the_same_id_stays(self, imported, ops, work, make):
+        lead = make.lead("ivy@fern.test")
+        kept = make.activity(lead, source="website", source_id="e-1")
+        run = imported("Email,Activity type,Date,Event ID\nivy@fern.test,chat,2026-01-05,e-1\n", "activities", source="crm")
+        assert set(Activity.objects.values_list("source", "source_id")) == {("website", "e-1"), ("crm", "e-1")}
+        actions.undo(run, actor=ops)
+        work()
+        assert list(Activity.objects.all()) == [kept]
+
+    def test_companies_go_batch_by_batch_and_those_in_use_stay(self, imported, ops, monkeypatch, make, cast):
+        rows = "".join(f"Fern {n},fern{n}.test\n" for n in range(7))
+        run = imported("Company Name,Website\n" + rows, "companies")
+        first, second = Company.objects.order_by("pk")[:2]
+        make.lead("ivy@fern0.test", company=first)
+        Company.objects.filter(pk=second.pk).update(account_owner=cast.rep)
+        monkeypatch.setattr("leads.importing.undo.BATCH", 2)
+        actions.undo(run, actor=ops)
+        seen = []
+        jobs.work_on(jobs.take(), beat=lambda: seen.append(Company.objects.count()))
+        run.refresh_from_db()
+        assert set(Company.objects.all()) == {first, second}
+        assert len(set(seen)) >= 3
+        assert run.undo_result == {
+            "removed": 5, "left_count": 2,
+            "left": [
+                {"name": "Fern 0", "why": "leads work there by now"}, {"name": "Fern 1", "why": "it has an account owner"},
+            ],
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("where", ["criterion", "gate", "scope", "spec", "case", "reason"])
+    def test_a_custom_field_in_use_stays_and_is_listed(self, imported, ops, work, make, where):
+        from scoring.actions.versions import create_model
+        from scoring.models import Criterion, Gate, ModelVersion
+
+        run = imported(LEADS + lines(3))
+        condition = {"op": "is", "field": "custom.city", "value": "Oslo"}
+        version = create_model("Main", actor=None)
+        match where:
+            case "criterion":
+                Criterion.objects.create(
+                    version=version, key="c", label="C", dimension="fit", shape="test", points=1, condition=condition
+                )
+            case "gate":
+                Gate.objects.create(version=version, key="g", label="G", condition=condition)
+            case "scope":
+                ModelVersion.objects.filter(pk=version.pk).update(scope=condition)
+            case "spec":
+                ModelVersion.objects.filter(pk=version.pk).update(spec={"gates": [condition]})
+            case "case":
+                other = make.lead("other@fern.test")
+                Case.objects.create(lead=other, kind=CaseKind.IMPORTED, decided_at=run.finished_at, facts={"custom.city": "Oslo"})
+            case "reason":
+                Reason.objects.create(code="far", label="Too far", field_keys=["custom.city"])
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert LeadField.objects.filter(key="city").exists()
+        assert run.state == "undone"
+        assert [item["name"] for item in run.undo_result["left"]] == ["City"]
 
     def test_what_the_layers_above_use_stays(self, imported, ops, work, monkeypatch):
         run = imported(LEADS + lines(2))

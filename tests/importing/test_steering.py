@@ -1,6 +1,7 @@
 """Jobs of imports that are stopped, resumed, orphaned or cannot even begin: the run and its job never part."""
 
 import pytest
+from django.core.management import call_command
 
 from leads import jobs
 from leads.actions.machine import resume_job, stop_job
@@ -125,6 +126,14 @@ class TestTurns:
         jobs.work_on(run.job, give_way=False)
         run.refresh_from_db()
         assert (run.state, run.received) == ("done", 35)
+
+    def test_the_command_imports_to_the_end_while_others_wait(self, upload, ops, small, hurried, tmp_path, capsys):
+        actions.start(upload(LEADS + lines(3)), actor=ops)
+        file = tmp_path / "leads.csv"
+        file.write_text(LEADS + lines(35, first=100))
+        call_command("import_leads", str(file), "--create-fields", "--no-score")
+        assert "35 received" in capsys.readouterr().out
+        assert Lead.objects.count() == 35
 
 
 class TestSteeringByAnAdministrator:
