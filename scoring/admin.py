@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from leads.admin.base import AccordModelAdmin, ReadOnlyAdmin
-from leads.models import User
+from leads.admin.base import AccordModelAdmin, BoundedAdmin, ReadOnlyAdmin
+from leads.models import Lead, User
+from leads.wordsearch import matching
 from scoring.models import Activation, Criterion, ModelVersion, Qualification, ScoringModel
 
 
@@ -84,13 +86,14 @@ class CriterionAdmin(ReadOnlyAdmin[Criterion]):
 
 
 @admin.register(Qualification)
-class QualificationAdmin(ReadOnlyAdmin[Qualification]):
+class QualificationAdmin(BoundedAdmin[Qualification], ReadOnlyAdmin[Qualification]):
     setup_group = "Scoring"
     setup_intro = "Every time a lead met a model, with the score it had then."
     list_display = ("lead", "kind", "nth", "model", "total", "cause", "at", "release_at", "closed_as")
     list_filter = ("kind", "cause", "closed_as", "model")
     list_select_related = ("lead", "model")
-    search_fields = ("lead__sort_name", "lead__email_key")
+    search_fields = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
+    search_help_text = "Name, company or e-mail of the lead"
     fields = (
         "lead",
         "model",
@@ -107,7 +110,6 @@ class QualificationAdmin(ReadOnlyAdmin[Qualification]):
         "closed_as",
     )
     readonly_fields = fields
-    show_full_result_count = False
 
     @admin.display(description="Score")
     def total(self, qualification: Qualification) -> int:
@@ -115,11 +117,16 @@ class QualificationAdmin(ReadOnlyAdmin[Qualification]):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Of leads the reader may see."""
-        from leads.models import Lead
-
         rows = super().get_queryset(request)
         user = request.user
         return rows.filter(lead__in=Lead.objects.visible_to(user)) if isinstance(user, User) else rows.none()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Qualification], search_term: str
+    ) -> tuple[QuerySet[Qualification], bool]:
+        if search_term.strip():
+            queryset = queryset.filter(lead__in=matching(Lead.objects.all(), search_term))
+        return queryset, False
 
 
 @admin.register(Activation)

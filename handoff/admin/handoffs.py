@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handoff.models import Handoff, HandoffEvent, RejectionReview
-from leads.admin.base import ReadOnlyAdmin
-from leads.lib.folding import fold
+from leads.admin.base import BoundedAdmin, ReadOnlyAdmin
+from leads.models import Lead
 from leads.pages import reader
+from leads.wordsearch import matching
 
 
 class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
@@ -39,17 +40,16 @@ class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
 
 
 @admin.register(Handoff)
-class HandoffAdmin(ReadOnlyAdmin[Handoff]):
+class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
     setup_group = "Hand-off"
     setup_intro = "Every time a lead was handed to sales. To answer, reassign or close one, open its packet."
     empty_hint = "They are made by themselves when a lead meets the criteria in force."
     inlines = (EventInline,)
     list_display = ("lead", "state", "owner", "score", "is_mqo", "due_at", "opened_at", "packet_link")
-    list_filter = ("state", "is_mqo", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("state", "is_mqo", "owner")
     list_select_related = ("lead", "owner")
-    search_fields = ("lead__search",)
+    search_fields = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
     search_help_text = "Name, company or e-mail of the lead"
-    show_full_result_count = False
     date_hierarchy = None
     fieldsets = (
         ("Which lead", {"fields": ("lead", "nth", "is_mqo", "score", "headline")}),
@@ -65,8 +65,8 @@ class HandoffAdmin(ReadOnlyAdmin[Handoff]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Handoff], search_term: str
     ) -> tuple[QuerySet[Handoff], bool]:
-        for word in fold(search_term).split():
-            queryset = queryset.filter(lead__search__contains=word)
+        if search_term.strip():
+            queryset = queryset.filter(lead__in=matching(Lead.objects.all(), search_term))
         return queryset, False
 
     @admin.display(description="packet")
@@ -75,20 +75,27 @@ class HandoffAdmin(ReadOnlyAdmin[Handoff]):
 
 
 @admin.register(RejectionReview)
-class RejectionReviewAdmin(ReadOnlyAdmin[RejectionReview]):
+class RejectionReviewAdmin(BoundedAdmin[RejectionReview], ReadOnlyAdmin[RejectionReview]):
     setup_group = "Hand-off"
     setup_intro = "Marketing's verdicts on rejections. They are given on the page Rejections."
     empty_hint = "A verdict appears here as soon as marketing reviews a rejection."
     list_display = ("handoff", "verdict", "by", "at", "return_on", "is_settled")
-    list_filter = ("verdict", ("by", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("verdict", "by")
     list_select_related = ("handoff__lead", "by")
-    search_fields = ("handoff__lead__search", "note")
-    ordering = ("-at", "-pk")
+    search_fields = ("handoff",)  # so that there is a search box; `get_search_results` says what it finds
+    search_help_text = "Name, company or e-mail of the lead"
     fieldsets = (
         ("Which rejection", {"fields": ("handoff",)}),
         ("The verdict", {"fields": ("verdict", "note", "return_on", "by", "at")}),
         ("How a dispute ended", {"fields": ("settled_at", "settled_note")}),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[RejectionReview], search_term: str
+    ) -> tuple[QuerySet[RejectionReview], bool]:
+        if search_term.strip():
+            queryset = queryset.filter(handoff__lead__in=matching(Lead.objects.all(), search_term))
+        return queryset, False
 
     @admin.display(description="settled", boolean=True)
     def is_settled(self, review: RejectionReview) -> bool | None:

@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelForm, BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from leads.paging import BoundedPaginator
 
 M = TypeVar("M", bound=Model)
 Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
@@ -98,6 +101,19 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+
+class BoundedAdmin(AccordModelAdmin[M]):
+    """A list that may be very long: newest first by key and by nothing else, counted up to a limit."""
+
+    ordering = ("-pk",)
+    sortable_by = ()
+    show_full_result_count = False
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[M], per_page: int, orphans: int = 0, allow_empty_first_page: bool = True
+    ) -> Paginator[M]:
+        return BoundedPaginator(queryset, per_page)
 
 
 class ReadOnlyAdmin(AccordModelAdmin[M]):

@@ -4,14 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from leads.actions.company import save_company
-from leads.admin.base import AccordModelAdmin
+from leads.admin.base import AccordModelAdmin, BoundedAdmin
 from leads.lib.folding import fold
-from leads.models import Asset, Campaign, Company, Product
+from leads.models import Asset, Campaign, Company, Lead, Product, User
 from leads.pages import reader
+from leads.roles import BY_KEY, SALES
 
 
 @admin.register(Product)
@@ -52,11 +53,13 @@ class CampaignAdmin(AccordModelAdmin[Campaign]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
-        return super().get_queryset(request).annotate(leads_in=Count("first_leads"))
+        """With the number of leads, which is counted for the campaigns of the page only."""
+        theirs = Lead.objects.filter(first_campaign=OuterRef("pk")).order_by().values("first_campaign")
+        return super().get_queryset(request).annotate(leads_in=Subquery(theirs.annotate(number=Count("pk")).values("number")))
 
-    @admin.display(description="leads", ordering="leads_in")
+    @admin.display(description="leads")
     def lead_count(self, campaign: Any) -> int:
-        return int(campaign.leads_in)
+        return int(campaign.leads_in or 0)
 
 
 @admin.register(Asset)
@@ -111,18 +114,16 @@ class CompanyForm(forms.ModelForm[Company]):
 
 
 @admin.register(Company)
-class CompanyAdmin(AccordModelAdmin[Company]):
+class CompanyAdmin(BoundedAdmin[Company]):
     setup_group = "Facts"
     setup_intro = "The companies leads work for, one for each domain."
     empty_hint = "Companies come in with leads, or by an import of their own."
     form = CompanyForm
     list_display = ("name", "domain", "industry", "employees", "country", "account_owner", "is_customer", "is_competitor")
-    list_filter = ("is_customer", "is_competitor", "country")
+    list_filter = ("is_customer", "is_competitor")
     list_select_related = ("account_owner",)
-    search_fields = ("name_key__startswith", "domain__startswith")
-    search_help_text = "Beginning of the name or domain"
-    show_full_result_count = False
-    autocomplete_fields = ("account_owner",)
+    search_fields = ("name_key",)  # so that there is a search box; `get_search_results` says what it finds
+    search_help_text = "Beginning of the name, or the whole domain"
     fieldsets = (
         ("Which company it is", {"fields": ("name", "domain", "country")}),
         ("What it is like", {"fields": ("industry", ("employees", "revenue"))}),
@@ -138,5 +139,22 @@ class CompanyAdmin(AccordModelAdmin[Company]):
     def save_model(self, request: HttpRequest, obj: Company, form: Any, change: bool) -> None:
         save_company(obj, form.changed_data, actor=reader(request))
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Company], search_term: str) -> Any:
-        return super().get_search_results(request, queryset, fold(search_term).strip())
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Company], search_term: str
+    ) -> tuple[QuerySet[Company], bool]:
+        if domain := search_term.strip().lower():
+            wanted = Q(domain=domain)
+            if beginning := fold(search_term).strip():
+                wanted |= Q(name_key__startswith=beginning)
+            queryset = queryset.filter(wanted)
+        return queryset, False
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Who may look after a company: the active people of sales, and whoever does so now."""
+        if db_field.name == "account_owner":
+            match = request.resolver_match
+            now = Company.objects.filter(pk=match.kwargs["object_id"]) if match and "object_id" in match.kwargs else None
+            sales = Q(is_active=True, groups__name__in=[BY_KEY[key].label for key in SALES])
+            held = Q(pk__in=now.values("account_owner")) if now is not None else Q(pk=None)
+            kwargs["queryset"] = User.objects.filter(pk__in=User.objects.filter(sales | held).values("pk"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from leads.admin.base import AccordModelAdmin, ReadOnlyAdmin, confirmed_action
+from leads.admin.base import AccordModelAdmin, BoundedAdmin, ReadOnlyAdmin, confirmed_action
 from leads.intake.keys import create_key, revoke_key, rotate_key
 from leads.models import ApiKey, Submission, User
 
@@ -110,15 +110,13 @@ def _person(request: HttpRequest) -> User:
 
 
 @admin.register(Submission)
-class SubmissionAdmin(ReadOnlyAdmin[Submission]):
+class SubmissionAdmin(BoundedAdmin[Submission], ReadOnlyAdmin[Submission]):
     setup_group = "System"
     setup_intro = "What came in, raw, before it was understood. Refused items are nowhere else."
     empty_text = "Nothing came in yet."
     list_display = ("received_at", "channel", "kind", "source", "status", "reasons", "lead")
-    list_filter = ("status", "channel", "kind")
+    list_filter = ("status",)
     list_select_related = ("lead",)
-    show_full_result_count = False
-    ordering = ("-pk",)
     raw_id_fields = ("lead", "campaign", "import_run", "api_key")
 
     @admin.display(description="reasons")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -12,29 +11,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from leads.actions.machine import resume_job, send_again, stop_job
-from leads.admin.base import ReadOnlyAdmin, confirmed_action
+from leads.admin.base import BoundedAdmin, ReadOnlyAdmin, confirmed_action
 from leads.errors import Conflict
 from leads.lib.folding import email_key
 from leads.models import Activity, Job, Lead, LeadEvent, Outbox, User
 from leads.pages import reader
-from leads.paging import BoundedPaginator
 
 M = TypeVar("M", bound=Model)
 
 
-class BoundedAdmin(ReadOnlyAdmin[M]):
-    """A list that may be very long: newest first by key, counted up to a limit."""
-
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-    def get_paginator(
-        self, request: HttpRequest, queryset: QuerySet[M], per_page: int, orphans: int = 0, allow_empty_first_page: bool = True
-    ) -> Paginator[M]:
-        return BoundedPaginator(queryset, per_page)
-
-
-class OfLeadsAdmin(BoundedAdmin[M]):
+class OfLeadsAdmin(BoundedAdmin[M], ReadOnlyAdmin[M]):
     """Records of leads, searched by the lead's address only."""
 
     search_help_text = "The whole e-mail address of a lead."
@@ -80,7 +66,7 @@ class LeadEventAdmin(OfLeadsAdmin[LeadEvent]):
 
 
 @admin.register(Job)
-class JobAdmin(BoundedAdmin[Job]):
+class JobAdmin(BoundedAdmin[Job], ReadOnlyAdmin[Job]):
     setup_group = "System"
     setup_intro = "Long work of the worker: imports, re-scoring. A stopped job keeps what it did and goes on where it was."
     empty_text = "No jobs yet."
@@ -111,7 +97,7 @@ class JobAdmin(BoundedAdmin[Job]):
 
 
 @admin.register(Outbox)
-class OutboxAdmin(BoundedAdmin[Outbox]):
+class OutboxAdmin(BoundedAdmin[Outbox], ReadOnlyAdmin[Outbox]):
     setup_group = "System"
     setup_intro = "Messages on their way: in the portal, by mail and to other systems. What could not be sent says why."
     empty_text = "No messages yet."

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from leads import clock
 from leads.actions.authority import demand
 from leads.errors import Conflict, Invalid
-from leads.models import Lead, User
+from leads.models import User
 from scoring.actions.criteria import criterion_row
 from scoring.actions.drafting import EDIT
 from scoring.compiler import compile_version
@@ -166,7 +166,7 @@ def activate_version(
             wave=wave,
             step=SCORING,
             at=at,
-            counts={"replaces": _replaced(model, before), "cursor": 0, "scored": 0, "entered": 0, "total": Lead.objects.count()},
+            counts={"replaces": _replaced(model, before), "cursor": 0, "scored": 0, "entered": 0},
         )
     version.refresh_from_db()
     return activation

@@ -16,6 +16,7 @@ from leads.errors import AccordError, Conflict
 from leads.lib.numbers import whole
 from leads.models import Lead, User
 from leads.pages import page, reader, render
+from leads.paging import MOST_ROWS
 from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
 from scoring.actions.versions import activate_version, withdraw_draft
@@ -84,7 +85,7 @@ def draft_page(request: HttpRequest, version: ModelVersion, *, error: str = "", 
         "bounds_form": BoundsForm(initial=BoundsForm.initial_of(version.dimensions)),
         "edits": _edits(version),
         "waves": Activation.Wave.choices,
-        "leads": Lead.objects.count() if request.user.has_perm(ACTIVATE) else 0,
+        "leads": Lead.objects.order_by().values("pk")[: MOST_ROWS + 1].count() if request.user.has_perm(ACTIVATE) else 0,
         "may_activate": request.user.has_perm(ACTIVATE),
         "error": error,
     }
