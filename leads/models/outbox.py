@@ -68,6 +68,8 @@ class Outbox(models.Model):
             models.Index(
                 fields=("recipient", "id"), condition=models.Q(channel="inapp", seen_at__isnull=True), name="outbox_unseen"
             ),
+            # The bell: a person's newest messages, seen or not.
+            models.Index(fields=("recipient", "-id"), condition=models.Q(channel="inapp"), name="outbox_bell"),
             # The messages about a hand-off, on its page.
             models.Index(fields=("handoff_id",), condition=models.Q(handoff_id__isnull=False), name="outbox_handoff"),
         )

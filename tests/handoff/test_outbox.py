@@ -511,3 +511,13 @@ def test_a_mail_without_a_recipient_is_dead(db):
     assert row.state == "dead"
     with pytest.raises(Undelivered):
         compose([row])
+
+
+def test_the_newest_messages_of_a_person_are_found_by_an_index_seen_or_not(person):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        plan = bell._mine(person).order_by("-id")[:20].explain()
+    assert "outbox_bell" in plan
+    assert "Sort" not in plan
