@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from django.db import connection, transaction
 from django_q.models import Schedule
 
+from handoff.housekeeping import purge_hourly
 from handoff.sweep import sweep
 from leads import clock
 from leads.models import Heartbeat
@@ -50,9 +51,10 @@ def _stamp(*, busy_for: int, name: str = "") -> None:
 
 @task(BACKSTOP_LIMIT)
 def backstop() -> int:
-    """Once a minute, whatever became of the loops: fire what is due and deliver what waits."""
+    """Once a minute, whatever became of the loops: fire what is due and deliver what waits. Once an hour, tidy up."""
     done = sweep() + deliver()
     _stamp(busy_for=0, name=BACKSTOP)
+    purge_hourly()
     return done
 
 
