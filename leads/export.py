@@ -70,7 +70,7 @@ def _own(field: LeadField) -> Callable[[Lead], object]:
     return read
 
 
-class _Echo:
+class Echo:
     """A file that hands back what is written to it, so that rows leave as they are made."""
 
     def write(self, text: str) -> str:
@@ -79,7 +79,7 @@ class _Echo:
 
 def csv_lines(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo) -> Iterator[str]:
     """The lines of a CSV file in UTF-8 with a mark that spreadsheets know it by."""
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield BOM + str(writer.writerow([safe_text(label) for label, _ in columns]))
     for lead in leads:
         cells = (cell_of(read(lead), zone) for _, read in columns)

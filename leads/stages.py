@@ -65,8 +65,3 @@ FINAL_OUTCOMES = frozenset(Outcome(stage.value) for stage in OUTCOME_STAGES)
 def sources_of(target: Stage) -> frozenset[Stage]:
     """The stages from which a lead may move to `target`."""
     return frozenset(move.source for move in MOVES if move.target == target)
-
-
-def targets_of(source: Stage) -> frozenset[Stage]:
-    """The stages to which a lead may move from `source`."""
-    return frozenset(move.target for move in MOVES if move.source == source)

@@ -22,7 +22,7 @@ from handoff.states import REVIEW
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
 from leads.errors import AccordError
-from leads.export import BOM, cell_of, safe_text
+from leads.export import BOM, Echo, cell_of, safe_text
 from leads.pages import page, reader, render
 from leads.paging import BoundedPaginator
 
@@ -131,15 +131,8 @@ HEADERS = (
 )
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _csv_lines(rows: Iterator[Handoff], zone: tzinfo) -> Iterator[str]:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield BOM + str(writer.writerow([safe_text(label) for label in HEADERS]))
     for row in rows:
         cells = (cell_of(value, zone) for value in _cells(row))

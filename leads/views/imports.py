@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from leads import clock
 from leads.errors import Invalid
-from leads.export import BOM, safe_text
+from leads.export import BOM, Echo, safe_text
 from leads.importing import actions, encoding
 from leads.importing.dialect import DELIMITERS, NAMES
 from leads.importing.limits import MAX_BYTES, MAX_ROWS, FileRefused
@@ -339,7 +339,7 @@ def import_refused_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     names = [column["name"] for column in run.columns]
 
     def lines() -> Iterator[str]:
-        writer = csv.writer(_Echo())
+        writer = csv.writer(Echo())
         yield BOM + str(writer.writerow([actions.LINE_COLUMN, actions.WHY_COLUMN, *map(safe_text, names)]))
         for refusal in ImportRefusal.objects.filter(run=run, corrected_at=None).order_by("line").iterator(chunk_size=1000):
             why = " ".join(problem["message"] for problem in refusal.problems)
@@ -350,13 +350,6 @@ def import_refused_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     stem = slugify(run.file_name.rpartition(".")[0]) or "import"
     response["Content-Disposition"] = f'attachment; filename="{stem}-refused.csv"'
     return response
-
-
-class _Echo:
-    """Hands the csv module's lines straight on."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def _run(pk: int) -> ImportRun:

@@ -14,7 +14,9 @@ class LeadScore(models.Model):
     """A lead's score by one version. Partitioned by version in the database; no foreign keys there."""
 
     pk = models.CompositePrimaryKey("version_id", "lead_id")
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="scores")
+    version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="scores"
+    )
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="scores")
     fit = models.IntegerField()
     engagement = models.IntegerField()
@@ -34,24 +36,14 @@ class LeadScore(models.Model):
         return self.fit + self.engagement
 
     @property
-    def is_mql(self) -> bool:
-        return bool(self.flags & FLAG_MQL)
-
-    @property
     def is_mqo(self) -> bool:
         return bool(self.flags & FLAG_MQO)
-
-    @property
-    def is_gated(self) -> bool:
-        return bool(self.flags & FLAG_GATED)
 
 
 class LeadState(models.Model):
     """The revision of a lead's facts its scores were made from, and the first day they may change by themselves."""
 
-    lead = models.OneToOneField(
-        Lead, primary_key=True, on_delete=models.CASCADE, db_constraint=False, related_name="score_state"
-    )
+    lead = models.OneToOneField(Lead, primary_key=True, on_delete=models.CASCADE, db_constraint=False, related_name="score_state")
     rev = models.BigIntegerField()
     due_on = models.DateField(null=True, blank=True)
     scored_at = models.DateTimeField()
