@@ -6,8 +6,8 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils import timezone
 
+from leads import clock
 from leads.roles import BY_LABEL, Role, Side
 
 
@@ -44,7 +44,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField("e-mail address", unique=True, help_text="The person signs in with it.")
     full_name = models.CharField("name", max_length=150)
     is_active = models.BooleanField(
-        "may sign in", default=True, help_text="Switch off instead of deleting: history keeps the name. Nobody inactive gets a lead."
+        "may sign in",
+        default=True,
+        help_text="Switch off instead of deleting: history keeps the name. Nobody inactive gets a lead.",
     )
     time_zone = models.CharField(
         max_length=64, default="Europe/Berlin", validators=[check_time_zone], help_text="Times are shown in this zone."
@@ -56,7 +58,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         "urgent mail at any hour", default=False, help_text="Otherwise mail waits for working hours."
     )
     single_key_shortcuts = models.BooleanField("single-key shortcuts", default=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = UserManager()
 
@@ -68,9 +70,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = "person"
         verbose_name_plural = "people"
         ordering = ("full_name", "pk")
-        constraints = (
-            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower"),
-        )
+        constraints = (models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower"),)
 
     def __str__(self) -> str:
         return self.full_name or self.email

@@ -79,6 +79,16 @@ def test_times_are_set_by_the_one_clock():
     assert wrong == []
 
 
+def test_defaults_are_told_by_the_one_clock():
+    wrong = [
+        place
+        for place, node in nodes(ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "default" and dotted(keyword.value).endswith(("timezone.now", "datetime.now", "datetime.utcnow"))
+    ]
+    assert [place for place in wrong if "/migrations/" not in place] == []
+
+
 def test_no_naive_datetimes():
     wrong = [
         f"{place} {ast.unparse(node)[:60]}"
