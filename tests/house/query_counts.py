@@ -9,7 +9,7 @@ COUNTS: dict[str, tuple[str, int]] = {
     "admin:import-list": ("marketer", 9),
     "admin:notification-list": ("rep", 9),
     "admin:criteria": ("marketer", 9),
-    "admin:leads_company_changelist": ("admin", 9),
+    "admin:leads_company_changelist": ("admin", 8),
     "admin:leads_campaign_changelist": ("marketer", 13),
     "admin:leads_user_changelist": ("admin", 12),
     "admin:handoff_handoff_changelist": ("admin", 9),
