@@ -14,6 +14,7 @@ from django.contrib.auth.views import (
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
@@ -128,7 +129,9 @@ class AccordAdminSite(admin.AdminSite):
 
     @method_decorator(sensitive_post_parameters())
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The sign-in page; who comes without a destination lands on the home page."""
+        """The sign-in page; who comes without a destination, or is signed in already, lands on the home page."""
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:home")
         context = {"next": request.GET.get("next") or reverse("admin:home"), **(extra_context or {})}
         response = super().login(request, context)
         form = (getattr(response, "context_data", None) or {}).get("form")

@@ -278,4 +278,7 @@ def _next_stage(stage: str) -> str:
 
 def _question(field: LeadField, value: object) -> dict[str, Any]:
     answer = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return {"label": field.help or field.label, "answer": None if answer in (None, "") else answer}
+    return {
+        "label": f"{field.label}: {field.help}" if field.help else field.label,
+        "answer": None if answer in (None, "") else answer,
+    }

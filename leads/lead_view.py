@@ -69,11 +69,10 @@ class LeadView:
 
     @cached_property
     def times_qualified(self) -> int:
-        """How often the lead became an MQL; at least once for one that is."""
-        stages = LeadEvent.objects.filter(
-            lead=self.lead, kind=LeadEvent.Kind.STAGE, **{"changes__lead.stage__1": Stage.MQL.value}
-        )
-        return max(1, stages.count())
+        """How often the lead became an MQL; at least once for one that is. An answer taken back or another try is no new time."""
+        into = LeadEvent.objects.filter(lead=self.lead, kind=LeadEvent.Kind.STAGE, **{"changes__lead.stage__1": Stage.MQL.value})
+        again = [Stage.SAL.value, Stage.SQL.value, Stage.REJECTED.value]
+        return max(1, into.exclude(**{"changes__lead.stage__0__in": again}).count())
 
     @cached_property
     def own_fields(self) -> list[LeadField]:

@@ -86,7 +86,8 @@ def take_in_activities(
     for item in items:
         refused = list(item.problems)
         if item.activity is None:
-            refused.append(Problem("no_activity", "activity", None, "Nothing is said to have happened."))
+            if not refused:  # else what could not be read is named already
+                refused.append(Problem("no_activity", "activity", None, "Nothing is said to have happened."))
         else:
             check_activity(item.activity, context.at, "", refused)
             if item.activity.asset and item.activity.asset not in assets:
@@ -112,7 +113,8 @@ def take_in_outcomes(
     for item in items:
         refused = list(item.problems)
         if item.outcome is None:
-            refused.append(Problem("no_outcome", "outcome", None, "No outcome is given."))
+            if not refused:  # else what could not be read is named already
+                refused.append(Problem("no_outcome", "outcome", None, "No outcome is given."))
         else:
             check_outcome(item.outcome, context.at, refused)
         check_label(item.source, "source", 80, refused)

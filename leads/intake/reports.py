@@ -59,13 +59,16 @@ def _who(items: Sequence[AboutLead]) -> Callable[[Who], int | None]:
     return find
 
 
+NOBODY = Who()  # an item that could not be read names nobody
+
+
 def _find_all(items: Sequence[AboutLead], refusals: Sequence[list[Problem]]) -> tuple[list[int | None], list[list[Problem]]]:
     find = _who(items)
     ids: list[int | None] = []
     problems: list[list[Problem]] = []
     for item, refused in zip(items, refusals, strict=True):
         lead_id = find(item.who)
-        if lead_id is None:
+        if lead_id is None and not (refused and item.who == NOBODY):
             given = item.who.lead_id or item.who.email or next(iter(item.who.external.values()), None)
             refused = [*refused, Problem("unknown_lead", "lead", shown(given), "There is no such lead.")]
         ids.append(None if refused else lead_id)

@@ -40,6 +40,7 @@ def test_a_criterion_moves_down_and_goes_away(people, page_as, draft):
     expect(page.get_by_text("revision 2")).to_be_visible()
     rows = page.locator("tr[id^=criterion-]")
     expect(rows.nth(0)).to_contain_text("Decides")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove Company of the right size").click()
     expect(page.locator("#criterion-size")).to_have_count(0)
 
