@@ -278,7 +278,8 @@ def _next_stage(stage: str) -> str:
 
 def _question(field: LeadField, value: object) -> dict[str, Any]:
     answer = ", ".join(map(str, value)) if isinstance(value, list) else value
+    # A help text that is a question is how to ask it.
     return {
-        "label": f"{field.label}: {field.help}" if field.help else field.label,
+        "label": field.help if field.help.endswith("?") else field.label,
         "answer": None if answer in (None, "") else answer,
     }

@@ -67,5 +67,3 @@ def sync_roles() -> dict[str, int]:
         group.permissions.set([known[name] for name in _grants[role.key]])
         counts[role.label] = len(_grants[role.key])
     return counts
-
-

@@ -75,7 +75,9 @@ class Leave(models.Model):
     class Meta:
         verbose_name_plural = "leave"
         ordering = ("starts_at",)
-        constraints = (models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="leave_ends_after_start"),)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="leave_ends_after_start"),
+        )
         indexes = (
             # Routing: who is away now.
             models.Index(fields=("ends_at", "starts_at"), name="leave_now"),

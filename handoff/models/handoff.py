@@ -91,7 +91,9 @@ class Handoff(models.Model):
                 condition=~models.Q(state="queued") | (models.Q(owner__isnull=True) & ~models.Q(queue_reason="")),
                 name="handoff_queued_says_why",
             ),
-            models.CheckConstraint(condition=~models.Q(state="rejected") | models.Q(reason__isnull=False), name="handoff_reject_has_reason"),
+            models.CheckConstraint(
+                condition=~models.Q(state="rejected") | models.Q(reason__isnull=False), name="handoff_reject_has_reason"
+            ),
         )
         indexes = (
             # The inbox: a rep's hand-offs by deadline.
@@ -99,7 +101,9 @@ class Handoff(models.Model):
             # Routing: what waits, oldest first.
             models.Index(fields=("opened_at", "id"), condition=models.Q(state="queued"), name="handoff_queue"),
             # Rejections, newest first.
-            models.Index(fields=("-answered_at", "-id"), condition=models.Q(state__in=("rejected", "recycled")), name="handoff_rejections"),
+            models.Index(
+                fields=("-answered_at", "-id"), condition=models.Q(state__in=("rejected", "recycled")), name="handoff_rejections"
+            ),
         )
 
     def __str__(self) -> str:

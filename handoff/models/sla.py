@@ -20,7 +20,13 @@ class SlaTimer(models.Model):
     kind = models.CharField(max_length=14, choices=ClockKind.choices)
     target = models.ForeignKey(SlaTarget, on_delete=models.PROTECT, related_name="timers", db_index=False)
     calendar = models.ForeignKey(
-        WorkCalendar, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False, help_text="Empty: elapsed time."
+        WorkCalendar,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="Empty: elapsed time.",
     )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -55,11 +61,13 @@ class SlaTimer(models.Model):
                 name="slatimer_met_at",
             ),
             models.CheckConstraint(
-                condition=models.Q(plan=[], next_fire_at__isnull=True) | (~models.Q(plan=[]) & models.Q(next_fire_at__isnull=False)),
+                condition=models.Q(plan=[], next_fire_at__isnull=True)
+                | (~models.Q(plan=[]) & models.Q(next_fire_at__isnull=False)),
                 name="slatimer_armed_by_plan",
             ),
             models.CheckConstraint(
-                condition=models.Q(next_fire_at__isnull=True) | models.Q(state__in=("running", "paused")), name="slatimer_armed_while_open"
+                condition=models.Q(next_fire_at__isnull=True) | models.Q(state__in=("running", "paused")),
+                name="slatimer_armed_while_open",
             ),
         )
         indexes = (

@@ -27,7 +27,9 @@ class Activity(models.Model):
         ordering = ("-occurred_at", "-pk")
         constraints = (
             # The same event sent twice is one activity.
-            models.UniqueConstraint(fields=("source", "source_id"), condition=~models.Q(source_id=""), name="activity_source_once"),
+            models.UniqueConstraint(
+                fields=("source", "source_id"), condition=~models.Q(source_id=""), name="activity_source_once"
+            ),
             models.CheckConstraint(condition=models.Q(kind__regex=r"^[a-z][a-z0-9_]{0,39}$"), name="activity_kind_shape"),
         )
         indexes = (

@@ -15,7 +15,10 @@ class Reason(models.Model):
     label = models.CharField(max_length=80)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
     field_keys = ArrayField(
-        models.CharField(max_length=60), default=list, blank=True, help_text="Facts this reason speaks about, such as company.employees."
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="Facts this reason speaks about, such as company.employees.",
     )
     for_reject = models.BooleanField("offered when rejecting", default=True)
     for_lost = models.BooleanField("offered when lost", default=False)
@@ -94,4 +97,3 @@ class ValueListRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.list} r{self.no}"
-

@@ -38,7 +38,9 @@ class Campaign(models.Model):
 
     name = models.CharField(max_length=120, unique=True)
     channel = models.CharField(max_length=12, choices=Channel.choices, default=Channel.OTHER)
-    cost = models.DecimalField(max_digits=12, decimal_places=2, default=0, help_text="What it cost in all, in the company's currency.")
+    cost = models.DecimalField(
+        max_digits=12, decimal_places=2, default=0, help_text="What it cost in all, in the company's currency."
+    )
     starts_on = models.DateField(null=True, blank=True)
     ends_on = models.DateField(null=True, blank=True)
     product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns")

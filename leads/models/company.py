@@ -7,7 +7,9 @@ class Company(models.Model):
 
     name = models.CharField(max_length=200)
     name_key = models.CharField(max_length=200, blank=True, default="", editable=False, help_text="The folded name.")
-    domain = models.CharField(max_length=253, blank=True, default="", help_text="Such as example.com: what its people's addresses end in.")
+    domain = models.CharField(
+        max_length=253, blank=True, default="", help_text="Such as example.com: what its people's addresses end in."
+    )
     industry = models.CharField(max_length=120, blank=True, default="")
     employees = models.PositiveIntegerField(null=True, blank=True)
     revenue = models.DecimalField("yearly revenue", max_digits=15, decimal_places=0, null=True, blank=True)
@@ -25,11 +27,15 @@ class Company(models.Model):
         ordering = ("name_key", "pk")
         constraints = (
             models.UniqueConstraint(
-                fields=("domain",), condition=~models.Q(domain=""), name="company_domain_unique",
+                fields=("domain",),
+                condition=~models.Q(domain=""),
+                name="company_domain_unique",
                 violation_error_message="There is a company with this domain already.",
             ),
             models.UniqueConstraint(
-                fields=("name_key",), condition=models.Q(domain="") & ~models.Q(name_key=""), name="company_name_unique_without_domain"
+                fields=("name_key",),
+                condition=models.Q(domain="") & ~models.Q(name_key=""),
+                name="company_name_unique_without_domain",
             ),
         )
         indexes = (

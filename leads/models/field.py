@@ -22,9 +22,15 @@ class LeadField(models.Model):
     type = models.CharField(max_length=8, choices=FieldType.choices)
     choices = ArrayField(models.CharField(max_length=120), default=list, blank=True, help_text="For lists: the values, in order.")
     known = models.CharField(
-        "when known", max_length=8, choices=Known.choices, default=Known.INTAKE, help_text="What is learnt only after contact cannot be scored."
+        "when known",
+        max_length=8,
+        choices=Known.choices,
+        default=Known.INTAKE,
+        help_text="What is learnt only after contact cannot be scored.",
     )
-    personal = models.BooleanField("personal data", default=False, help_text="Never enters the preview's files; erased with the person.")
+    personal = models.BooleanField(
+        "personal data", default=False, help_text="Never enters the preview's files; erased with the person."
+    )
     active = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=0)
 

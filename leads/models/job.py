@@ -36,7 +36,9 @@ class Job(models.Model):
             models.Index(fields=("id",), condition=models.Q(state__in=("queued", "running")), name="job_open"),
         )
         constraints = (
-            models.CheckConstraint(condition=models.Q(state="running") | models.Q(lease__isnull=True), name="job_lease_when_running"),
+            models.CheckConstraint(
+                condition=models.Q(state="running") | models.Q(lease__isnull=True), name="job_lease_when_running"
+            ),
         )
 
     def __str__(self) -> str:

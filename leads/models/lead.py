@@ -40,14 +40,20 @@ class Lead(models.Model):
     contactable = models.BooleanField(default=False)
     contact_problem = models.CharField(max_length=16, choices=ContactProblem.choices, blank=True, default="")
     attributes = models.JSONField(default=dict, blank=True, help_text="The company's own fields by key.")
-    field_times = models.JSONField(default=dict, blank=True, editable=False, help_text="When a fact was last said, by registry key.")
+    field_times = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="When a fact was last said, by registry key."
+    )
 
     stage = models.CharField(max_length=12, choices=Stage.choices, default=Stage.INQUIRY)
     stage_since = models.DateTimeField()
     stage_reason = models.CharField(max_length=200, blank=True, default="")
     return_on = models.DateField(null=True, blank=True, help_text="When a recycled lead comes back.")
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_leads",
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="owned_leads",
         help_text="The person responsible now.",
     )
     engagement_from = models.DateTimeField(null=True, blank=True, help_text="Activity before this no longer counts.")

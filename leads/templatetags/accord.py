@@ -148,9 +148,7 @@ def avatar(user: Any, *, size: str = "") -> SafeString:
 def person(user: Any, *, nobody: str = "nobody") -> SafeString:
     if user is None:
         return format_html('<span class="p-muted">{}</span>', nobody)
-    return format_html(
-        '<span class="p-person">{}<bdi class="p-clip">{}</bdi></span>', avatar(user, size="small"), str(user)
-    )
+    return format_html('<span class="p-person">{}<bdi class="p-clip">{}</bdi></span>', avatar(user, size="small"), str(user))
 
 
 # Frame

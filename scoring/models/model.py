@@ -22,7 +22,9 @@ class ScoringModel(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     sales_owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    signers = models.JSONField(default=dict, blank=True, help_text="Doers and leaders needed a side; one leader each unless said.")
+    signers = models.JSONField(
+        default=dict, blank=True, help_text="Doers and leaders needed a side; one leader each unless said."
+    )
 
     class Meta:
         ordering = ("position", "pk")
@@ -87,7 +89,8 @@ class ModelVersion(models.Model):
             models.UniqueConstraint(fields=("model",), condition=models.Q(status="active"), name="modelversion_one_active"),
             models.UniqueConstraint(fields=("model",), condition=models.Q(status="proposed"), name="modelversion_one_proposed"),
             models.CheckConstraint(
-                condition=models.Q(status__in=("draft", "withdrawn")) | ~models.Q(spec_hash=""), name="modelversion_spec_when_frozen"
+                condition=models.Q(status__in=("draft", "withdrawn")) | ~models.Q(spec_hash=""),
+                name="modelversion_spec_when_frozen",
             ),
         )
 
@@ -279,4 +282,3 @@ class DraftEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.target}"
-
