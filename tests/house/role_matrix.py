@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-PEOPLE = ("rep", "other_rep", "manager", "marketer", "admin")
+PEOPLE = ("rep", "other_rep", "manager", "marketer", "marketing_ops", "head_of_marketing", "head_of_sales", "admin")
 ALL = " ".join(PEOPLE)
 STRANGERS = ("anonymous", "outsider")
 
@@ -49,9 +49,11 @@ def criterion(world: Any) -> list[Any]:
     return [world.draft.pk, world.criterion]
 
 
-SEERS = "rep manager marketer admin"  # of a lead that belongs to the rep
-IMPORTERS = "marketer admin"
-EDITORS = "manager marketer admin"
+HEADS = "head_of_marketing head_of_sales"
+MARKETING = "marketer marketing_ops head_of_marketing"
+SEERS = f"rep manager {MARKETING} head_of_sales admin"  # of a lead that belongs to the rep
+IMPORTERS = f"{MARKETING} admin"
+EDITORS = f"manager {MARKETING} head_of_sales admin"
 
 ROWS: dict[str, Row] = {
     "healthz": Row(public=True),
@@ -70,11 +72,11 @@ ROWS: dict[str, Row] = {
     "admin:jsi18n": Row(),
     # leads
     "admin:lead-list": Row(),
-    "admin:lead-export": Row("manager marketer admin"),
-    "admin:lead-add": Row("marketer admin"),
+    "admin:lead-export": Row(EDITORS),
+    "admin:lead-add": Row(IMPORTERS),
     "admin:lead-detail": Row(SEERS, of=lead),
-    "admin:lead-edit": Row("marketer admin", of=lead),
-    "admin:title-correct": Row("marketer admin", of=lead, post={}),
+    "admin:lead-edit": Row(IMPORTERS, of=lead),
+    "admin:title-correct": Row(IMPORTERS, of=lead, post={}),
     "admin:lead-timeline": Row(SEERS, of=lead),
     "admin:lead-changes": Row(SEERS, of=lead),
     "admin:note-add": Row(SEERS, of=lead, post={}),
@@ -101,7 +103,7 @@ ROWS: dict[str, Row] = {
     "admin:criteria-draft-begin": Row(EDITORS, of=lambda world: [world.draft.model.key], post={}),
     "admin:criteria-conversion": Row(EDITORS),
     "admin:criteria-draft": Row(EDITORS, of=draft),
-    "admin:criteria-activate": Row("admin", of=draft, post={}),
+    "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, post={}),
     "admin:criteria-withdraw": Row(EDITORS, of=draft, post={}),
     "admin:criteria-bounds": Row(EDITORS, of=draft, post={}),
     "admin:criteria-scope": Row(EDITORS, of=draft),
@@ -124,17 +126,17 @@ ROWS: dict[str, Row] = {
     "admin:handoff-accept": Row("rep", of=handoff, post={}),
     "admin:handoff-reject": Row("rep manager", of=handoff),
     "admin:handoff-undo": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-attempt": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-convert": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-win": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-lose": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-give-up": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-reassign": Row("manager admin", of=handoff, post={}),
-    "admin:handoff-settle": Row("marketer", of=rejected, post={}),
-    "admin:rejection-list": Row("marketer"),
-    "admin:rejection-export": Row("marketer"),
-    "admin:rejection-review": Row("marketer", post={}),
-    "admin:rejection-lines": Row("marketer", of=rejected),
+    "admin:handoff-attempt": Row("rep manager head_of_sales", of=handoff, post={}),
+    "admin:handoff-convert": Row("rep manager head_of_sales", of=handoff, post={}),
+    "admin:handoff-win": Row("rep manager head_of_sales", of=handoff, post={}),
+    "admin:handoff-lose": Row("rep manager head_of_sales", of=handoff, post={}),
+    "admin:handoff-give-up": Row("rep manager head_of_sales", of=handoff, post={}),
+    "admin:handoff-reassign": Row("manager head_of_sales admin", of=handoff, post={}),
+    "admin:handoff-settle": Row(MARKETING, of=rejected, post={}),
+    "admin:rejection-list": Row(MARKETING),
+    "admin:rejection-export": Row(MARKETING),
+    "admin:rejection-review": Row(MARKETING, post={}),
+    "admin:rejection-lines": Row(MARKETING, of=rejected),
     "admin:notification-list": Row(),
     "admin:notification-seen": Row(post={}),
     # the API asks for a key, not for a person; tests/intake holds what each key may do
@@ -142,29 +144,32 @@ ROWS: dict[str, Row] = {
     "api-1:openapi-json": Row(public=True),
     # the stock admin's own
     "admin:index": Row(),
-    "admin:autocomplete": Row("manager marketer admin", query={"term": "", "app_label": "leads", "model_name": "campaign", "field_name": "product"}),
-    "admin:app_list": Row("manager marketer admin", of=lambda world: ["leads"]),
+    "admin:autocomplete": Row(
+        EDITORS, query={"term": "", "app_label": "leads", "model_name": "campaign", "field_name": "product"}
+    ),
+    "admin:app_list": Row(EDITORS, of=lambda world: ["leads"]),
     "admin:view_on_site": Row("", of=lambda world: ["0", "0"]),
 }
 
 # Set-up pages of a model: who may see the list and an entry, add, change and delete. What is not named is open to nobody.
 ADMIN = "admin"
 KEPT = {"view": ADMIN, "add": ADMIN, "change": ADMIN}
-CATALOGUE = dict.fromkeys(("view", "add", "change"), "marketer admin")
+FACTS = dict.fromkeys(("view", "add", "change"), "marketing_ops head_of_marketing admin")
+CATALOGUE = dict.fromkeys(("view", "add", "change"), f"{MARKETING} admin")
 READ = {"view": ADMIN}
 EDITED = {"view": ADMIN, "change": ADMIN}
 SETUP: dict[str, dict[str, str]] = {
-    "leads_product": {"view": "manager marketer admin", "add": "marketer admin", "change": "manager marketer admin"},
+    "leads_product": {"view": EDITORS, "add": IMPORTERS, "change": EDITORS},
     "leads_campaign": CATALOGUE,
     "leads_asset": CATALOGUE,
-    "leads_company": KEPT,
+    "leads_company": FACTS,
     "leads_user": KEPT,
     "leads_team": KEPT,
-    "leads_leadfield": KEPT,
-    "leads_reason": KEPT,
-    "leads_valuelist": KEPT,
-    "leads_apikey": KEPT,
-    "leads_submission": READ,
+    "leads_leadfield": FACTS,
+    "leads_reason": FACTS,
+    "leads_valuelist": FACTS,
+    "leads_apikey": dict.fromkeys(("view", "add", "change"), "marketing_ops admin"),
+    "leads_submission": {"view": "marketing_ops admin"},
     "leads_activity": READ,
     "leads_leadevent": READ,
     "leads_job": READ,
@@ -173,10 +178,10 @@ SETUP: dict[str, dict[str, str]] = {
     "handoff_calendarday": EDITED,
     "handoff_slapolicy": KEPT,
     "handoff_slatarget": EDITED,
-    "handoff_handoff": {"view": "manager admin"},
-    "handoff_rejectionreview": READ,
-    "handoff_rep": dict.fromkeys(("view", "add", "change"), "manager admin"),
-    "handoff_leave": dict.fromkeys(("view", "add", "change", "delete"), "manager admin"),
+    "handoff_handoff": {"view": "manager head_of_sales admin"},
+    "handoff_rejectionreview": {"view": "marketing_ops head_of_marketing admin"},
+    "handoff_rep": dict.fromkeys(("view", "add", "change"), "manager head_of_sales admin"),
+    "handoff_leave": dict.fromkeys(("view", "add", "change", "delete"), "manager head_of_sales admin"),
     "scoring_scoringmodel": EDITED,
     "scoring_modelversion": READ,
     "scoring_criterion": READ,

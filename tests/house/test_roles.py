@@ -1,4 +1,4 @@
-"""Every address of the portal, asked by everybody: two reps, a sales manager, marketing, an administrator, and strangers."""
+"""Every address of the portal, asked by everybody: two reps, a sales manager, marketing, both heads, an administrator, and strangers."""
 
 from __future__ import annotations
 
