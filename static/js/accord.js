@@ -81,7 +81,8 @@
     toast({ text: said || words[status] || "The server could not do this. Nothing was changed; try again.", kind: "bad" });
   });
   let lastSync = new Date();
-  const clockTime = (at) => at.toLocaleTimeString("en-GB");
+  // People read times in the zone they chose, not in their device's.
+  const clockTime = (at) => at.toLocaleTimeString("en-GB", { timeZone: document.documentElement.dataset.zone || undefined });
   const offline = (is) => {
     let banner = $("#offline");
     if (is && !banner) {
