@@ -46,7 +46,7 @@ def never_rendered(rendered: set[str]) -> list[str]:
 def _watch_templates() -> Iterator[None]:
     def note(sender, template, **more):
         if template.name:
-            RENDERED.add(str(template.name))
+            RENDERED.add("".join(template.name))  # a plain text: a safe one cannot be sent to the first process
 
     template_rendered.connect(note, weak=False)
     yield

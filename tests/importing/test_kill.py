@@ -14,6 +14,7 @@ from leads import clock, jobs
 from leads.importing import actions
 from leads.models import ImportRun, Job, Lead, LeadField, Submission
 from tests.importing.samples import ROOT, text
+from tests.settings import MARK
 
 ROWS = 12_000
 NAME = "accord-worker-to-be-killed"
@@ -29,7 +30,8 @@ def address():
 
 def start_worker(media):
     code = WORKER.replace("from leads", f"from django.conf import settings; settings.MEDIA_ROOT = {str(media)!r}; from leads", 1)
-    environment = {**os.environ, "DATABASE_URL": address(), "DJANGO_SETTINGS_MODULE": "tests.settings", "PGAPPNAME": NAME}
+    environment = {name: value for name, value in os.environ.items() if name != MARK}  # else it would look for the server itself
+    environment |= {"DATABASE_URL": address(), "DJANGO_SETTINGS_MODULE": "tests.settings", "PGAPPNAME": NAME}
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
 
 
