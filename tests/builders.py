@@ -10,7 +10,7 @@ from django.db import connection
 from leads.choices import Stage
 from leads.lib.folding import email_key, fold, search_text
 from leads.models import Activity, Company, Lead, LeadRevision, User
-from leads.roles import BY_KEY
+from leads.roles import BY_KEY, sync_roles
 
 _number = count(1)
 LONG_AGO = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -21,6 +21,8 @@ class Builders:
 
     def user(self, email: str = "", name: str = "", *roles: str, **fields: Any) -> User:
         n = next(_number)
+        if roles and not Group.objects.filter(name=BY_KEY[roles[0]].label).exists():
+            sync_roles()  # a test with real transactions before this one has emptied the tables
         user = User.objects.create(email=email or f"person{n}@accord.test", full_name=name or f"Person {n}", **fields)
         user.groups.set(Group.objects.filter(name__in=[BY_KEY[role].label for role in roles]))
         return user
