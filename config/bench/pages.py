@@ -13,6 +13,7 @@ from config.bench.data import grow
 from config.bench.measure import Result, check, median_ms, p95_ms
 from config.bench.scratch import database_url, scratch_database
 from config.bench.server import Browser, serving
+from config.bench.settings import STORAGES
 from config.bench.worth import prepare_model, score_all
 from handoff.actions.opening import open_handoffs
 from handoff.defaults import install_defaults
@@ -125,7 +126,7 @@ def _timed(browser: Browser, path: str) -> float:
 
 
 def _queries(client: Client, path: str) -> int:
-    with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
+    with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False, STORAGES=STORAGES):
         client.get(path)
         with CaptureQueriesContext(connection) as captured:
             response = client.get(path)
