@@ -28,6 +28,12 @@ HOT_SCORE = 70
 TIMED = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED})
 ANSWER_DAYS = 30
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
+_DRAWN = (
+    "state", "tier", "score", "is_mqo", "headline", "answered_at", "undo_until", "reason__label",
+    "lead__first_name", "lead__last_name", "lead__email", "lead__phone", "lead__job_title", "lead__country", "lead__first_source",
+    "lead__company__name", "lead__company__domain", "lead__company__industry", "lead__company__employees", "lead__company__country",
+    "lead__first_campaign__name",
+)  # fmt: skip
 TABS = (
     ("all", "All"),
     ("overdue", "Overdue"),
@@ -197,10 +203,15 @@ def waiting_count(user: User) -> int:
 
 
 def shown() -> QuerySet[Handoff]:
-    """Hand-offs with all that a row draws, in one query."""
+    """Hand-offs with their lead, company, reason and the tiers' names, in one query."""
     return Handoff.objects.select_related("lead__company", "lead__first_campaign", "reason").annotate(
         tier_names=F("qualification__version__decision__tiers")
     )
+
+
+def drawn() -> QuerySet[Handoff]:
+    """The same, with no more than a row draws of them: leads and companies are wide, and a page has fifty."""
+    return shown().only(*_DRAWN)
 
 
 def tier_name(handoff: Handoff) -> str:
@@ -214,11 +225,11 @@ def tier_name(handoff: Handoff) -> str:
 def rows_of(ids: Iterable[int], faces: dict[int, ClockFace]) -> list[Row]:
     """Rows for these hand-offs in this order; ids that are gone are left out."""
     order = list(ids)
-    found = {handoff.pk: handoff for handoff in shown().filter(pk__in=order)}
+    found = {handoff.pk: handoff for handoff in drawn().filter(pk__in=order)}
     return [Row(found[pk], faces[pk], tier_name(found[pk])) for pk in order if pk in found and pk in faces]
 
 
 def row_of(handoff_id: int, now: datetime) -> Row:
     """One row, drawn anew."""
-    handoff = shown().get(pk=handoff_id)
+    handoff = drawn().get(pk=handoff_id)
     return Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))

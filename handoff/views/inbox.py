@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 from django_htmx.http import trigger_client_event
 
-from handoff.desk import TABS, Desk, rows_of, shown
+from handoff.desk import TABS, Desk, drawn, rows_of
 from handoff.models import Handoff
 from handoff.rejecting import branches
 from handoff.states import ANSWER, ANSWERED
@@ -101,4 +101,4 @@ def parse_since(text: str) -> datetime | None:
 
 def just_answered(user_id: int, now: datetime) -> list[Handoff]:
     """Answers that can still be taken back, also after the page was loaded anew."""
-    return list(shown().filter(owner_id=user_id, state__in=ANSWERED, undo_until__gt=now).order_by("answered_at"))
+    return list(drawn().filter(owner_id=user_id, state__in=ANSWERED, undo_until__gt=now).order_by("answered_at"))

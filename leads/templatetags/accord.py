@@ -13,28 +13,23 @@ from django.template.defaultfilters import floatformat
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from leads import clock
 from leads.clockface import spoken
-from leads.templatetags import charts, work
+from leads.templatetags import charts, icons, work
+from leads.templatetags.icons import icon
 
 register = template.Library()
 register.tags.update(charts.register.tags)
+register.tags.update(icons.register.tags)
 register.tags.update(work.register.tags)
 register.filters.update(work.register.filters)
 
 THEMES = frozenset(("auto", "light", "dark"))
 
 
-# Icons and numbers
-
-
-@register.simple_tag
-def icon(name: str, *, size: int = 16, label: str = "") -> SafeString:
-    """An icon of the sprite: decorative, or with `label` an image that says so."""
-    role = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
-    return format_html('<svg class="p-icon" width="{0}" height="{0}" {1}><use href="#i-{2}"/></svg>', size, role, name)
+# Numbers
 
 
 @register.filter

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from leads.clockface import ClockFace
+from leads.templatetags.icons import icon
 
 register = template.Library()
 
@@ -57,26 +60,52 @@ def meter(value: float, maximum: float, *, tone: str = "won", label: str = "") -
     )
 
 
-def _clock_data(face: ClockFace) -> SafeString:
+def _clock(face: ClockFace, *, with_bar: bool) -> SafeString:
+    # Written in one go, as a list draws fifty of them.
+    words: str | SafeString = face.text
+    if face.state == "paused" and face.resumes_at:
+        words = format_html(
+            'Resumes <time datetime="{}">{}</time>',
+            face.resumes_at.isoformat(),
+            date_format(timezone.localtime(face.resumes_at), "D H:i"),
+        )
+    left: str | SafeString = ""
+    if face.is_running:
+        due = (
+            format_html(
+                ' datetime="{}" title="Due {}"',
+                face.due_at.isoformat(),
+                date_format(timezone.localtime(face.due_at), "j M, H:i"),
+            )
+            if face.due_at
+            else ""
+        )
+        left = format_html('<time class="p-clock-left" data-countdown{}>{}</time>', due, face.countdown)
     return format_html(
-        'data-clock data-state="{}" data-left="{}" data-total="{}" data-until="{}"',
-        face.state,
-        face.left,
-        face.total,
-        face.runs_until.isoformat() if face.runs_until else "",
+        '<div class="p-clock" data-clock data-state="{state}" data-left="{seconds}" data-total="{total}" data-until="{until}">'
+        '<div class="p-clock-line"><span class="p-pill p-pill-{state}" data-pill>{icon}<span data-word>{words}</span></span>{left}</div>'
+        "{bar}</div>",
+        state=face.state,
+        seconds=face.left,
+        total=face.total,
+        until=face.runs_until.isoformat() if face.runs_until else "",
+        icon=icon(face.icon, size=14),
+        words=words,
+        left=left,
+        bar=sla_bar(face) if with_bar and face.total else "",
     )
 
 
-@register.inclusion_tag("partials/clock.html")
-def sla(face: ClockFace) -> dict[str, Any]:
+@register.simple_tag
+def sla(face: ClockFace) -> SafeString:
     """State, time left and bar of one clock, as rows of the inbox show it."""
-    return {"face": face, "data": _clock_data(face), "with_bar": True}
+    return _clock(face, with_bar=True)
 
 
-@register.inclusion_tag("partials/clock.html")
-def sla_pill(face: ClockFace) -> dict[str, Any]:
+@register.simple_tag
+def sla_pill(face: ClockFace) -> SafeString:
     """State and time left without the bar."""
-    return {"face": face, "data": _clock_data(face), "with_bar": False}
+    return _clock(face, with_bar=False)
 
 
 @register.simple_tag
@@ -90,9 +119,18 @@ def sla_bar(face: ClockFace) -> SafeString:
     )
 
 
-@register.inclusion_tag("partials/score_badge.html")
-def score_badge(score: int | None, *, tier: str = "", word: str = "score") -> dict[str, Any]:
-    return {"score": score, "tier": tier, "word": word}
+@register.simple_tag
+def score_badge(score: int | None, *, tier: str = "", word: str = "score") -> SafeString:
+    """The score as a large number with its tier."""
+    if score is None:
+        return mark_safe('<div class="p-score"><span class="p-score-none">–</span><span class="p-score-word">not scored</span></div>')  # noqa: S308
+    return format_html(
+        '<div class="p-score"><span class="p-score-line"><strong class="p-score-number">{}</strong>{}</span>'
+        '<span class="p-score-word">{}</span></div>',
+        score,
+        tier_badge(tier),
+        word,
+    )
 
 
 @register.inclusion_tag("partials/score_lines.html")

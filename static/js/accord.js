@@ -109,6 +109,11 @@
   let focusBefore = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const target = event.detail.target;
+    const menu = event.detail.requestConfig?.elt?.closest(".p-menu:popover-open");
+    if (menu && event.detail.shouldSwap) {
+      menu.hidePopover();
+      if (menu.opener?.isConnected) menu.opener.focus({ preventScroll: true });
+    }
     const active = document.activeElement;
     if (!active || !target?.contains(active) || active === document.body) return (focusBefore = null);
     const row = active.closest("[data-row]");
@@ -214,9 +219,43 @@
     const menu = opener && document.getElementById(opener.getAttribute("popovertarget"));
     if (menu) menu.opener = opener;
   }, true);
+  /* A menu that the rows of a list share: the link of a row (a page of its own without script) says whom its form is about. */
+  const sharedMenu = (opener) => opener && document.getElementById(opener.dataset.menu);
+  document.addEventListener("pointerdown", (event) => {
+    const opener = event.target.closest("[data-menu]");
+    // By the time of the click the browser has closed the menu: a second click on its opener shall not open it again.
+    if (opener) opener.closes = sharedMenu(opener)?.matches(":popover-open") && sharedMenu(opener).opener === opener;
+  }, true);
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-menu]");
+    const menu = sharedMenu(opener);
+    if (!menu?.showPopover || !window.htmx || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    if (menu.matches(":popover-open")) menu.hidePopover();
+    const closes = opener.closes;
+    opener.closes = false;
+    if (closes) return;
+    const row = opener.closest("[data-row]");
+    const form = $("form", menu);
+    form.reset();
+    form.setAttribute("action", opener.dataset.action);
+    form.setAttribute("hx-post", opener.dataset.action);
+    form.setAttribute("hx-target", `#${row.id}`);
+    window.htmx.process(form);
+    menu.words ??= menu.getAttribute("aria-label");
+    menu.setAttribute("aria-label", `${menu.words}: ${row.getAttribute("aria-label")}`);
+    menu.opener = opener;
+    menu.showPopover();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches("a[role=button]")) return;
+    event.preventDefault();
+    event.target.click();
+  });
   document.addEventListener("toggle", (event) => {
     const menu = event.target;
     if (!(menu instanceof HTMLElement) || !menu.matches(".p-menu[popover]")) return;
+    if (menu.opener?.dataset.menu) menu.opener.setAttribute("aria-expanded", String(event.newState === "open"));
     if (event.newState === "open") {
       place(menu);
       const first = $("[autofocus], a, button:not([disabled]), input:not([type=hidden])", menu);

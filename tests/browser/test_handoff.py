@@ -94,9 +94,42 @@ def test_a_note_written_first_goes_with_the_reason(desk, people, page_as):
     page.keyboard.press("r")
     page.keyboard.press("n")
     page.keyboard.type("Next spring")
-    row(page, "Quillon Foods").get_by_role("button", name="Not now").click()
+    page.locator(".p-menu:popover-open").get_by_role("button", name="Not now").click()
     expect(page.get_by_text("rejected: Not now")).to_be_visible()
     assert Handoff.objects.get(lead__company__name="Quillon Foods").note == "Next spring"
+
+
+def test_the_menu_of_reasons_speaks_of_the_row_it_was_opened_from(desk, people, page_as, complaints):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    menu = page.locator("#reasons")
+    row(page, "Vantage Rail").get_by_role("button", name="Reject…").click()
+    expect(menu).to_have_attribute("aria-label", "Reject: Vantage Rail")
+    menu.locator("[name=note]").fill("Meant for nobody")
+    row(page, "Vantage Rail").get_by_role("button", name="Reject…").click()
+    expect(menu).to_be_hidden()
+    row(page, "Quillon Foods").get_by_role("button", name="Reject…").click()
+    expect(menu).to_have_attribute("aria-label", "Reject: Quillon Foods")
+    expect(menu.locator("[name=note]")).to_have_value("")
+    menu.get_by_role("button", name="Not now").click()
+    expect(page.get_by_text("rejected: Not now")).to_be_visible()
+    expect(menu).to_be_hidden()
+    assert (state_of("Quillon Foods"), state_of("Vantage Rail")) == ("rejected", "offered")
+
+
+def test_an_accepted_row_logs_an_attempt_from_the_menu_of_all(desk, people, page_as, complaints):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    row(page, "Vantage Rail").get_by_role("button", name="Accept").click()
+    expect(page.get_by_text("Vantage Rail accepted.")).to_be_visible()
+    page.goto("/inbox/?tab=accepted")
+    row(page, "Vantage Rail").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#attempts")).to_be_visible()
+    page.keyboard.press("1")
+    expect(page.locator("#attempts")).to_be_hidden()
+    expect(row(page, "Vantage Rail")).to_contain_text("Contacted")
+    assert state_of("Vantage Rail") == "contacted"
 
 
 def test_new_work_announces_itself_and_moves_nothing(desk, people, make, page_as):
