@@ -1,6 +1,7 @@
 """The one site of the portal: the apps' pages at the root and the model pages of Setup below setup/."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -17,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, include, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.debug import sensitive_post_parameters
 
 import handoff.urls
@@ -149,6 +151,7 @@ class AccordAdminSite(admin.AdminSite):
         return {
             **context,
             "in_setup": in_setup,
+            "has_setup": self.has_setup(request),
             "is_setup_index": request.path == reverse("admin:index"),
             "nav_items": nav,
             "tab_items": sorted(nav, key=lambda item: not item["tab"])[:4],
@@ -158,11 +161,18 @@ class AccordAdminSite(admin.AdminSite):
             "search_url": next((item["url"] for item in nav if item["key"] == "leads"), ""),
         }
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Setup's models by what they are for, in words, instead of by Django app."""
-        apps = super().get_app_list(request, app_label)
+    def has_setup(self, request: HttpRequest) -> bool:
+        """Whether this person may see any model of Setup."""
+        return any(any(one.get_model_perms(request).values()) for one in self._registry.values())
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Setup's models by what they are for, in words, instead of by Django app; worked out when a page shows them, as few do."""
         if app_label:
-            return apps
+            return super().get_app_list(request, app_label)
+        return SimpleLazyObject(partial(self._setup_groups, request))
+
+    def _setup_groups(self, request: HttpRequest) -> list[dict[str, Any]]:
+        apps = super().get_app_list(request)
         groups: dict[str, list[Any]] = {name: [] for name in SETUP_GROUPS}
         for app in apps:
             for entry in app["models"]:
