@@ -206,6 +206,8 @@
   function place(menu) {
     const opener = menu.opener?.isConnected ? menu.opener : $(`[popovertarget="${menu.id}"]`);
     if (!opener) return;
+    menu.style.top = menu.style.left = "";
+    if (getComputedStyle(menu).bottom === "0px") return; // on a phone a sheet at its foot
     const at = opener.getBoundingClientRect();
     const { offsetWidth: wide, offsetHeight: tall } = menu;
     const below = innerHeight - at.bottom - 12;
@@ -244,6 +246,7 @@
     window.htmx.process(form);
     menu.words ??= menu.getAttribute("aria-label");
     menu.setAttribute("aria-label", `${menu.words}: ${row.getAttribute("aria-label")}`);
+    $("[data-menu-whom]", menu).textContent = row.getAttribute("aria-label");
     menu.opener = opener;
     menu.showPopover();
   });

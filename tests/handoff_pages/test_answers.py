@@ -125,7 +125,7 @@ def test_a_rejection_that_is_not_right_comes_back_with_what_was_typed(work, cast
 def test_the_reasons_are_a_tree_with_a_digit_each(work, cast, client_of):
     work.offered()
     html = client_of(cast.rep).get("/inbox/").content.decode()
-    menu = html[html.index('class="p-menu p-menu-reasons"') :]
+    menu = html[html.index('class="p-menu p-menu-sheet p-menu-reasons"') :]
     assert re.findall(r"<kbd>(\d)</kbd>", menu)[:10] == list("1234567890")
     assert menu.index("Does not fit") < menu.index("Too small") < menu.index("No need or project")
     Reason.objects.filter(code="too_small").update(active=False)
