@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
@@ -43,6 +44,9 @@ if TRUST_PROXY:
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=24 * 14) * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Cookies know hosts and no ports: two portals on one machine must not sign each other's people out.
+if _port := urlsplit(SITE_URL).port:
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"sessionid_{_port}", f"csrftoken_{_port}"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [

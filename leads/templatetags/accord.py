@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.core.paginator import Page
 from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
@@ -158,6 +159,12 @@ def theme(context: template.Context) -> str:
     user = getattr(request, "user", None)
     chosen = getattr(user, "theme", "") or request.COOKIES.get("theme", "auto")
     return chosen if chosen in THEMES else "auto"
+
+
+@register.simple_tag
+def csrf_cookie() -> str:
+    """The name of the cookie from which scripts read the token they post with."""
+    return settings.CSRF_COOKIE_NAME
 
 
 @register.inclusion_tag("partials/back_link.html")

@@ -6,7 +6,9 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const iconOf = (name, size = 16) =>
     `<svg class="p-icon" width="${size}" height="${size}" aria-hidden="true"><use href="#i-${name}"/></svg>`;
-  const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? $("[name=csrfmiddlewaretoken]")?.value ?? "";
+  const csrfCookie = `${document.documentElement.dataset.csrfCookie}=`;
+  const csrfToken = () =>
+    document.cookie.split("; ").find((pair) => pair.startsWith(csrfCookie))?.slice(csrfCookie.length) ?? $("[name=csrfmiddlewaretoken]")?.value ?? "";
 
   /* Toasts: they go after a while, those about a failure stay; Undo posts where the server said. */
   function toast({ text, kind = "info", undo = "", seconds = undo ? 15 : 6 }) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -94,8 +95,10 @@ def wait_until(true, seconds):
 
 def test_a_day_in_the_life_of_a_portal(folder):
     """Start, a second start, Ctrl-C; the data and the secret are there again; kill -9; and the next start is as good as ever."""
-    portal = Portal(folder).until("is ready")
+    portal = Portal(folder).until("Data and logs")
     assert f"http://localhost:{portal.port}" in portal.said
+    assert re.search(r"Nobody can sign in yet.*\n  cd .* VAR_DIR=.* manage\.py createsuperuser\n", portal.said)
+    assert {log.stat().st_mode & 0o777 for log in (folder / "web.log", folder / "worker.log")} == {0o600}
     assert portal.health() == (200, {"ok": True, "web": "up", "database": "up", "worker": "up", "down": []})
     assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
     secret = (folder / "secret_key").read_text()

@@ -49,6 +49,19 @@ def test_a_missing_secret_in_production_stops_with_words_that_help():
     assert "token_urlsafe" in done.stderr
 
 
+@pytest.mark.slow
+def test_two_portals_on_one_machine_do_not_share_cookies():
+    """A browser keeps cookies by host, whatever the port."""
+    asked = "from django.conf import settings; print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)"
+    names = [
+        run("shell", "--no-imports", "-c", asked, **PRODUCTION | {"SITE_URL": url}).stdout.split()
+        for url in ("http://localhost:8000", "http://localhost:9000", "https://accord.example.com")
+    ]
+    assert [len(pair) for pair in names] == [2, 2, 2]
+    assert len({name for pair in names for name in pair}) == 6
+    assert names[2] == ["sessionid", "csrftoken"]
+
+
 def names_read():
     found = set()
     for path in (ROOT / "config").rglob("*.py"):

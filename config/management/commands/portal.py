@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -135,7 +136,7 @@ class Portal:
             if "demo" in get_commands():
                 self.say("Filling the empty database with a demonstration year ...")
                 call_command("demo", verbosity=0)
-        logins = demo_logins()
+        logins = demo_logins() or self._first_login()
         connections.close_all()
         command = [sys.executable, "-m", "gunicorn", "-c", str(settings.BASE_DIR / "config" / "gunicorn.py"), "config.wsgi"]
         bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -152,6 +153,17 @@ class Portal:
         for line in logins:
             self.say(line)
         self.say(f"Data and logs: {self.folder} (mail without EMAIL_URL is written to web.log and worker.log). Ctrl-C stops everything.")
+
+    def _first_login(self) -> list[str]:
+        """How to make the first account where nobody can sign in yet."""
+        if get_user_model().objects.filter(is_active=True).exists():
+            return []
+        place = f"VAR_DIR={shlex.quote(str(self.folder))} " if os.environ.get("VAR_DIR") else ""
+        python = os.path.relpath(sys.executable, settings.BASE_DIR)
+        return [
+            "Nobody can sign in yet. Make the first administrator in another window:",
+            f"  cd {shlex.quote(str(settings.BASE_DIR))} && {place}{shlex.quote(python)} manage.py createsuperuser",
+        ]
 
     def _prepare(self) -> None:
         """Schema, roles and static files as the code wants them; each only when something changed."""
@@ -170,6 +182,8 @@ class Portal:
         path = self.folder / f"{name}.log"
         if path.exists() and path.stat().st_size > LOG_KEPT:
             path.replace(path.with_suffix(".log.1"))
+        path.touch(mode=0o600)
+        path.chmod(0o600)  # without EMAIL_URL mail is written here, and with it links that set a password
         return str(path)
 
     def _wait_until_healthy(self) -> None:
