@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 
 from django.db import connection
 
@@ -10,19 +11,24 @@ from config.bench.data import grow
 from config.bench.measure import Probe, Result, check, interleave, median_ms, p95_ms
 from config.bench.scratch import scratch_database
 from handoff.defaults import install_defaults
-from handoff.models import Handoff, SlaEvent, SlaTarget, SlaTimer
+from handoff.ladder import to_us
+from handoff.models import Handoff, Rep, SlaEvent, SlaTarget, SlaTimer
 from handoff.states import ClockKind, HandoffState
 from handoff.sweep import sweep
 from leads import clock
-from leads.models import Lead, User
+from leads.models import Lead, Outbox, Team, TeamMember, User
 
 IDLE_ROUNDS = 50
 IDLE_TARGET_MS = 5.0
 DRAIN_SHARE = 1 / 12
 DUE = 10_000
+TEAMS, REPS = 3, 8  # teams, each with a manager, and reps in each
+# Rep and manager, each in the portal and by mail.
+TOLD = 4
+# From a breach a day ahead to one of an hour ago; the step after it stays ahead.
 _MOVE_BACK = """
-UPDATE handoff_slatimer SET next_fire_at = next_fire_at - interval '2 days', due_at = due_at - interval '2 days',
-       plan = jsonb_build_array(jsonb_build_array((plan->0->>0)::bigint - 172800000000, plan->0->>1))
+UPDATE handoff_slatimer SET next_fire_at = next_fire_at - interval '25 hours', due_at = due_at - interval '25 hours',
+       plan = jsonb_build_array(jsonb_build_array((plan->0->>0)::bigint - 90000000000, plan->0->>1), plan->1)
  WHERE id = ANY(%s) RETURNING id
 """
 
@@ -31,51 +37,59 @@ def run(sizes: list[int]) -> Iterator[Result]:
     """Yields idle sweep and drain at each size of open clocks."""
     with scratch_database():
         install_defaults()
-        owner = User.objects.create_user("rep@accord.example", full_name="Rep")
+        reps = _sales()
         have = 0
         for size in sorted(sizes):
             have = grow(have, size, clock.now(), each=0)
-            _clocks(size, owner)
+            _clocks(size, reps)
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")
             yield from _idle(size)
             yield from _drain(size)
 
 
-def _clocks(size: int, owner: User) -> None:
-    """Each lead an offered hand-off with a running clock whose breach lies a day ahead."""
+def _sales() -> list[User]:
+    """The reps of teams that each have a manager, who hears of every breach as well."""
+    reps = []
+    for number in range(TEAMS):
+        team = Team.objects.create(name=f"Sales {number}")
+        manager = User.objects.create_user(f"manager{number}@accord.example", full_name=f"Manager {number}")
+        TeamMember.objects.create(team=team, user=manager, is_manager=True)
+        for place in range(REPS):
+            rep = User.objects.create_user(f"rep{number}.{place}@accord.example", full_name=f"Rep {number}.{place}")
+            Rep.objects.create(user=rep)
+            TeamMember.objects.create(team=team, user=rep)
+            reps.append(rep)
+    return reps
+
+
+def _clocks(size: int, reps: list[User]) -> None:
+    """Each lead an offered hand-off with a running clock whose breach lies a day ahead and whose reassignment another."""
     now = clock.now()
     target = SlaTarget.objects.get(kind=ClockKind.ACCEPT)
     leads = Lead.objects.exclude(handoffs__isnull=False).values_list("pk", flat=True)[:size]
+    due = now + timedelta(days=1)
     made = Handoff.objects.bulk_create(
         [
             Handoff(
-                lead_id=pk, state=HandoffState.OFFERED, owner=owner, opened_at=now, offered_at=now, policy_id=target.policy_id
+                lead_id=pk, state=HandoffState.OFFERED, owner=rep, opened_at=now, offered_at=now, due_at=due, policy_id=target.policy_id,
+                score=72, headline="Requested a demo, Read the pricing page",
             )
-            for pk in leads
+            for pk, rep in zip(leads, cycle(reps), strict=False)
         ],
         batch_size=2000,
-    )
-    due = now + timedelta(days=1)
-    plan = [[int(due.timestamp() * 1_000_000), "breach"]]
+    )  # fmt: skip
+    plan = [[to_us(due), "breach"], [to_us(due + timedelta(days=1)), "reassign"]]
     SlaTimer.objects.bulk_create(
         [
             SlaTimer(
-                handoff=one,
-                kind=ClockKind.ACCEPT,
-                target=target,
-                owner=owner,
-                target_us=target.duration_us,
-                started_at=now,
-                running_since=now,
-                due_at=due,
-                plan=plan,
-                next_fire_at=due,
+                handoff=one, kind=ClockKind.ACCEPT, target=target, owner_id=one.owner_id, target_us=target.duration_us, started_at=now,
+                running_since=now, due_at=due, plan=plan, next_fire_at=due,
             )
             for one in made
         ],
         batch_size=2000,
-    )
+    )  # fmt: skip
 
 
 def _idle(size: int) -> Iterator[Result]:
@@ -100,17 +114,18 @@ def _idle(size: int) -> Iterator[Result]:
 
 def _drain(size: int) -> Iterator[Result]:
     count = min(DUE, size)
-    ids = list(SlaTimer.objects.filter(next_fire_at__isnull=False).order_by("pk").values_list("pk", flat=True)[:count])
+    ids = list(SlaTimer.objects.filter(plan__0__1="breach").order_by("pk").values_list("pk", flat=True)[:count])
     with connection.cursor() as cursor:
         start = time.perf_counter()
         cursor.execute(_MOVE_BACK, [ids])
         bare = time.perf_counter() - start
-    fired = SlaEvent.objects.filter(step="breach").count()
+    fired, told = SlaEvent.objects.filter(step="breach").count(), Outbox.objects.count()
     start = time.perf_counter()
     while sweep():
         pass
     taken = time.perf_counter() - start
     check(SlaEvent.objects.filter(step="breach").count() == fired + count, f"{count} clocks were due, not all fired once")
+    check(Outbox.objects.count() == told + TOLD * count, "not everybody was told of every breach once")
     check(sweep() == 0, "something was left over")
     ratio = bare / taken
     yield Result("bare_update", size, bare * 1000, None, count / bare)
