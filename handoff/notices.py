@@ -17,7 +17,7 @@ from handoff.models import Handoff, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.states import DONE, OPEN, TERMINAL, HandoffState
 from leads.models import Outbox, TeamMember, User
-from leads.notify.outbox import Message
+from leads.notify.messages import Message
 from leads.notify.registry import Kind, Rendered, register
 from leads.roles import BY_KEY
 

@@ -28,7 +28,7 @@ from leads import clock
 from leads.actions.owner import hand_out
 from leads.errors import Conflict
 from leads.models import Lead
-from leads.notify.outbox import enqueue
+from leads.notify.messages import enqueue
 
 BATCH = 500
 SHOWN = 12

@@ -20,7 +20,7 @@ from handoff.models import Handoff, SlaTimer
 from handoff.policybook import PolicyBook
 from leads import clock
 from leads.models import Outbox
-from leads.notify.outbox import Message, enqueue
+from leads.notify.messages import Message, enqueue
 
 logger = logging.getLogger("accord.sweep")
 

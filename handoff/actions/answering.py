@@ -16,7 +16,7 @@ from leads.actions.stage import change_stage
 from leads.choices import CaseKind, Outcome, Stage
 from leads.errors import Conflict, Invalid
 from leads.models import Case, Reason
-from leads.notify.outbox import enqueue
+from leads.notify.messages import enqueue
 from scoring.actions.qualification import close_qualification, reopen_qualification
 from scoring.models import Qualification
 

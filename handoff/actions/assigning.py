@@ -20,7 +20,7 @@ from leads.actions.stage import change_stage
 from leads.choices import CaseKind, Outcome, Stage
 from leads.errors import Invalid
 from leads.models import Case, User
-from leads.notify.outbox import Message, enqueue
+from leads.notify.messages import Message, enqueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from leads import clock
 from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.models import Activity, Lead
-from leads.notify.outbox import Message, enqueue
+from leads.notify.messages import Message, enqueue
 from leads.revisions import touch_revisions
 from scoring.actions.qualification import close_qualification
 from scoring.models import Qualification

@@ -16,7 +16,7 @@ from handoff.states import ClockKind, HandoffState
 from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.errors import Conflict, Invalid
-from leads.notify.outbox import enqueue
+from leads.notify.messages import enqueue
 
 if TYPE_CHECKING:
     from leads.models import User

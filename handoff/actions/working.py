@@ -21,7 +21,7 @@ from leads.actions.stage import change_stage
 from leads.choices import Outcome, Stage
 from leads.errors import Invalid
 from leads.models import Case, Lead, Outbox, Reason
-from leads.notify.outbox import Message, enqueue
+from leads.notify.messages import Message, enqueue
 from scoring.actions.qualification import close_qualification
 from scoring.models import Qualification
 

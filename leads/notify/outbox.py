@@ -1,4 +1,4 @@
-"""Messages and work to be done after commit: written with the facts they tell of, delivered at least once.
+"""Delivers messages and work after commit, at least once.
 
 A sender claims a lane with some of its due rows, renews its claim before each message, asks again whether the message makes
 sense, sends it outside any transaction and marks it by its token. Whoever dies loses the claim after a minute. In-app rows
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,28 +35,8 @@ MAIL_TRIES = (60, 5 * 60, 15 * 60, 60 * 60)
 WORK_TRIES = (60, 5 * 60, 15 * 60, 60 * 60)
 PAUSES = (60, 5 * 60, 15 * 60, 60 * 60)
 MAIL_LIFE = timedelta(hours=24)
-LANES = {Outbox.Channel.INAPP: "inapp", Outbox.Channel.MAIL: "mail", Outbox.Channel.WORK: "work"}
 State = Outbox.State
 OPEN = (State.PENDING, State.LEASED)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What to tell or do. `key` makes it happen once; `due_at` in the future makes it wait, in the portal too."""
-
-    key: str
-    kind: str
-    channel: str
-    payload: dict[str, Any]
-    recipient_id: int | None = None
-    due_at: datetime | None = None
-    expires_at: datetime | None = None
-    handoff_id: int | None = None
-    timer_id: int | None = None
-    epoch: int | None = None
-    urgent: bool = False
-    digest_key: str = ""
-    lane: str = ""
 
 
 @dataclass(slots=True)
@@ -67,27 +47,6 @@ class Claim:
     token: uuid.UUID
     groups: list[list[Outbox]] = field(default_factory=list)
     paused: bool = False
-
-
-def enqueue(messages: Iterable[Message], *, at: datetime) -> int:
-    """Write messages into the caller's transaction; a key already there is left as it is. Returns how many were given."""
-    rows = [_row(message, at) for message in messages]
-    if rows:
-        Lane.objects.bulk_create([Lane(name=name) for name in sorted({row.lane for row in rows})], ignore_conflicts=True)
-        Outbox.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
-    return len(rows)
-
-
-def _row(message: Message, at: datetime) -> Outbox:
-    due = max(message.due_at or at, at)
-    shown_at_once = message.channel == Outbox.Channel.INAPP and due <= at
-    return Outbox(
-        key=message.key, kind=message.kind, channel=message.channel, lane=message.lane or LANES[Outbox.Channel(message.channel)],
-        recipient_id=message.recipient_id, handoff_id=message.handoff_id, timer_id=message.timer_id, epoch=message.epoch,
-        payload=message.payload, due_at=due, created_at=at, expires_at=message.expires_at, urgent=message.urgent,
-        digest_key=message.digest_key, state=State.SENT if shown_at_once else State.PENDING, sent_at=at if shown_at_once else None,
-        next_attempt_at=None if shown_at_once else due,
-    )  # fmt: skip
 
 
 def deliver(now: datetime | None = None) -> int:

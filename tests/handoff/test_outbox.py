@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from leads.models import Lane, Outbox
 from leads.notify import bell, outbox
 from leads.notify.channels import Undelivered, compose, message_id
-from leads.notify.outbox import Message, claim_lane, deliver, enqueue, lane_pause, next_try
+from leads.notify.messages import Message, enqueue
+from leads.notify.outbox import claim_lane, deliver, lane_pause, next_try
 from leads.notify.registry import Kind, Rendered, kinds, register
 
 NOON = datetime(2026, 6, 8, 12, 0, tzinfo=UTC)
@@ -118,6 +119,30 @@ def test_a_mail_arrives_with_text_html_and_a_stable_id(smtp, person):
     assert state(row) == "sent"
     assert (row.sent_at, row.attempts, row.lease, row.next_attempt_at) == (NOON, 1, None, None)
     assert Lane.objects.get(name="mail").last_ok_at == NOON
+
+
+def test_messages_are_written_together_in_their_order_and_may_share_a_payload(person):
+    late, shared = NOON + timedelta(hours=3), {"words": "it’s “50 %”", "more": [None, 1.5]}
+    given = [
+        Message("c", "test", "inapp", shared, recipient_id=person.pk, handoff_id=7, timer_id=8, epoch=9),
+        Message("b", "test", "inapp", shared, recipient_id=person.pk, due_at=late),
+        Message("a", "test", "mail", {"words": "other"}, recipient_id=person.pk, expires_at=late, urgent=True, digest_key="d"),
+        Message("w", "test", "work", {}, due_at=NOON - timedelta(hours=1), lane="work:own"),
+    ]
+    assert enqueue(given, at=NOON) == 4
+    assert enqueue([], at=NOON) == 0
+    at_once, held, mailed, work = Outbox.objects.order_by("pk")
+    assert [row.key for row in (at_once, held, mailed, work)] == ["c", "b", "a", "w"]
+    assert (at_once.payload, held.payload, mailed.payload, work.payload) == (shared, shared, {"words": "other"}, {})
+    assert (at_once.handoff_id, at_once.timer_id, at_once.epoch, at_once.recipient) == (7, 8, 9, person)
+    assert (at_once.state, at_once.due_at, at_once.sent_at, at_once.next_attempt_at) == ("sent", NOON, NOON, None)
+    assert (held.state, held.due_at, held.sent_at, held.next_attempt_at) == ("pending", late, None, late)
+    assert (mailed.expires_at, mailed.urgent, mailed.digest_key, mailed.created_at) == (late, True, "d", NOON)
+    assert (work.lane, work.due_at, work.next_attempt_at, work.recipient) == ("work:own", NOON, NOON, None)
+    assert {
+        (row.endpoint, row.batch, row.attempts, row.crashes, row.last_error, str(row.log)) for row in Outbox.objects.all()
+    } == {("", "", 0, 0, "", "[]")}
+    assert set(Lane.objects.values_list("name", flat=True)) == {"inapp", "mail", "work:own"}
 
 
 def test_the_same_key_is_one_message(smtp, person):
