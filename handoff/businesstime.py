@@ -120,6 +120,7 @@ def is_open(calendar: Calendar, at: datetime) -> bool:
     return index >= 0 and position < year.closes[index]
 
 
+@lru_cache(maxsize=1024)  # a batch of messages asks for few calendars at one instant
 def next_open(calendar: Calendar, at: datetime) -> datetime:
     """The first open instant at or after `at`: `at` itself when open."""
     position = _micros(at)

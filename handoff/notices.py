@@ -6,23 +6,25 @@ the step is urgent and the person wants urgent mail at any hour; what waited is 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from handoff.audience import People
 from handoff.businesstime import next_open
 from handoff.models import Handoff, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.states import DONE, OPEN, TERMINAL, HandoffState
-from leads.models import Outbox, TeamMember, User
+from leads.models import Outbox, User
+from leads.models.lead import best_name
 from leads.notify.messages import Message
 from leads.notify.registry import Kind, Rendered, register
-from leads.roles import BY_KEY
 
 if TYPE_CHECKING:
     from handoff.ladder import Rung
+    from handoff.sweep import Due
 
 OFFERED = "handoff.offered"
 STEP = "handoff.step"
@@ -41,71 +43,38 @@ PROMISES = {
 }  # fmt: skip
 
 
-class People:
-    """Who stands behind an audience, read once per act or batch; nobody inactive is ever told."""
-
-    def __init__(self) -> None:
-        self._users: dict[int, User] = {}
-        self._managers: dict[int, list[int]] | None = None
-        self._roles: dict[str, list[int]] = {}
-
-    def read(self, ids: Iterable[int]) -> None:
-        missing = set(ids) - self._users.keys()
-        if missing:
-            self._users.update(User.objects.filter(is_active=True).in_bulk(missing))
-
-    def users(self, ids: Iterable[int]) -> list[User]:
-        wanted = list(dict.fromkeys(ids))
-        self.read(wanted)
-        return [self._users[pk] for pk in wanted if pk in self._users]
-
-    def of(self, audience: Sequence[str], owner_id: int | None) -> list[User]:
-        """The people of an audience: owner, manager (of the owner's teams), head, marketing."""
-        ids: list[int] = []
-        for part in audience:
-            if part == "owner":
-                ids += [owner_id] if owner_id else []
-            elif part == "manager":
-                ids += self.managers_of(owner_id)
-            elif part == "head":
-                ids += self.holding("head_of_sales")
-            elif part == "marketing":
-                ids += self.holding("marketing")
-        return self.users(ids)
-
-    def managers_of(self, owner_id: int | None) -> list[int]:
-        """The managers of a person's teams; of every sales team when it is nobody's, and the head where there is none."""
-        if self._managers is None:
-            self._managers = defaultdict(list)
-            teams: dict[int, list[int]] = defaultdict(list)
-            members = list(TeamMember.objects.order_by("team_id", "user_id").values_list("team_id", "user_id", "is_manager"))
-            for team_id, user_id, is_manager in members:
-                if is_manager:
-                    teams[team_id].append(user_id)
-            sales = set(self.holding("sales_manager"))
-            self._managers[0] = [user for managers in teams.values() for user in managers if user in sales]
-            for team_id, user_id, _ in members:
-                self._managers[user_id] += teams[team_id]
-        found = self._managers.get(owner_id or 0) or self._managers[0]
-        return [pk for pk in found if pk != owner_id] or self.holding("head_of_sales")
-
-    def holding(self, role: str) -> list[int]:
-        if role not in self._roles:
-            label = BY_KEY[role].label
-            self._roles[role] = list(
-                User.objects.filter(groups__name=label, is_active=True).order_by("pk").values_list("pk", flat=True)
-            )
-        return self._roles[role]
-
-
 def facts(handoff: Handoff, **more: Any) -> dict[str, Any]:
     """What the words of a message about a hand-off are made of."""
     lead = handoff.lead
     company = str(lead.company) if lead.company_id and lead.company else ""
+    return _facts(handoff.pk, lead.name, company, handoff.headline, handoff.score, handoff.due_at, handoff.epoch) | more
+
+
+def _facts(pk: int, lead: str, company: str, why: str, score: int, due: datetime | None, epoch: int) -> dict[str, Any]:
     return {
-        "handoff": handoff.pk, "lead": lead.name, "company": company, "why": handoff.headline, "score": handoff.score,
-        "due": handoff.due_at.isoformat() if handoff.due_at else None, "epoch": handoff.epoch,
-    } | more  # fmt: skip
+        "handoff": pk, "lead": lead, "company": company, "why": why, "score": score, "due": due.isoformat() if due else None, "epoch": epoch,
+    }  # fmt: skip
+
+
+class Matter(NamedTuple):
+    """A hand-off as far as messages speak of it."""
+
+    owner_id: int | None
+    facts: dict[str, Any]
+
+
+def matters(handoff_ids: Iterable[int]) -> dict[int, Matter]:
+    """The facts of many hand-offs, without the rest of their wide rows."""
+    rows = Handoff.objects.filter(pk__in=handoff_ids).values_list(
+        "pk", "owner_id", "headline", "score", "due_at", "epoch",
+        "lead_id", "lead__first_name", "lead__last_name", "lead__email", "lead__phone", "lead__company__name", "lead__company__domain",
+    )  # fmt: skip
+    return {
+        pk: Matter(
+            owner_id, _facts(pk, best_name(lead, first, last, email, phone), company or domain or "", why, score, due, epoch)
+        )
+        for pk, owner_id, why, score, due, epoch, lead, first, last, email, phone, company, domain in rows
+    }
 
 
 def mail_time(user: User, book: PolicyBook, at: datetime, *, urgent: bool = False, digest_s: int = DIGEST_S) -> datetime:
@@ -116,6 +85,7 @@ def mail_time(user: User, book: PolicyBook, at: datetime, *, urgent: bool = Fals
     return opens if opens > at else _window_end(at, digest_s)
 
 
+@lru_cache(maxsize=1024)
 def _window_end(at: datetime, seconds: int) -> datetime:
     """The end of the common window `at` lies in, so that messages of one burst fall due together."""
     if not seconds:
@@ -144,15 +114,16 @@ def tell(
 
 
 def step_messages(
-    handoff: Handoff, timer: SlaTimer, rungs: Sequence[Rung], *, people: People, book: PolicyBook, at: datetime
+    matter: Matter, timer: Due, rungs: Sequence[Rung], *, people: People, book: PolicyBook, at: datetime
 ) -> Iterator[Message]:
     """What the fired steps of one clock tell: each person once a channel, by the gravest step that speaks to them."""
     told: set[tuple[int, str]] = set()
+    owner = people.name_of(matter.owner_id)
     for rung in sorted(rungs, key=lambda rung: GRAVITY.get(rung.action, 0), reverse=True):
-        payload = facts(
-            handoff, clock=timer.kind, action=rung.action, owner=str(handoff.owner or ""), promised=timer.due_at.isoformat()
-        )
-        for user in people.of(rung.audience, handoff.owner_id):
+        payload = matter.facts | {
+            "clock": timer.kind, "action": rung.action, "owner": owner, "promised": timer.due_at.isoformat(),
+        }  # fmt: skip
+        for user in people.of(rung.audience, matter.owner_id):
             for channel in rung.channels:
                 if (user.pk, channel) in told or (channel == MAIL and rung.action == "remind" and not user.mail_reminders):
                     continue
@@ -162,7 +133,7 @@ def step_messages(
                 yield Message(
                     key=f"{timer.pk}:{timer.epoch}:{rung.code}:{channel}:{user.pk}", kind=STEP, channel=channel, payload=payload,
                     recipient_id=user.pk, due_at=mail_time(user, book, at, urgent=rung.urgent, digest_s=window) if mail else at,
-                    handoff_id=handoff.pk, timer_id=timer.pk, epoch=timer.epoch, urgent=rung.urgent,
+                    handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch, urgent=rung.urgent,
                     digest_key=f"{user.pk}:{MAIL}:{STEP}" if mail and not rung.urgent else "",
                 )  # fmt: skip
 

@@ -11,12 +11,14 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from handoff import notices
+from handoff.audience import People
 from handoff.ladder import ACTS, PAUSE_CAP, Firing, Plan, Rung, advance, from_us
-from handoff.models import Handoff, SlaTimer
+from handoff.models import SlaTimer
 from handoff.policybook import PolicyBook
 from leads import clock
 from leads.models import Outbox
@@ -29,7 +31,8 @@ PARK_MINUTES = 60
 
 _EVENTS = """
 INSERT INTO handoff_slaevent (timer_id, handoff_id, epoch, step, due_at, fired_at, outcome)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+SELECT v.timer, v.handoff, v.epoch, v.step, v.due_at, %s, v.outcome
+FROM jsonb_to_recordset(%s::jsonb) AS v(timer bigint, handoff bigint, epoch int, step text, due_at timestamptz, outcome text)
 ON CONFLICT DO NOTHING RETURNING timer_id, step
 """
 _ADVANCE = """
@@ -38,33 +41,52 @@ FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, plan jsonb, next_fire_at time
 """
 
 
+class Due(NamedTuple):
+    """A clock that is due, as far as a sweep reads it."""
+
+    pk: int
+    handoff_id: int
+    target_id: int
+    kind: str
+    epoch: int
+    due_at: datetime
+    plan: list[list[object]]
+    fails: int
+
+
 def sweep(now: datetime | None = None) -> int:
-    """Fire everything due as of the database's clock (or `now`); returns the number of clocks advanced."""
+    """Fire everything due as of the database's clock (or `now`); returns the number of clocks advanced.
+
+    Policies and people are read once for all its batches.
+    """
     total = 0
+    book, people = PolicyBook(now or clock.now()), People()
+    at = book.at
     while True:
-        swept = sweep_batch(now or clock.now())
+        swept = sweep_batch(at, book, people)
         total += swept
         if swept < BATCH:
             return total
+        at = now or clock.now()
 
 
 @transaction.atomic
-def sweep_batch(now: datetime) -> int:
+def sweep_batch(now: datetime, book: PolicyBook | None = None, people: People | None = None) -> int:
     """One batch of at most 500 clocks. On an exception clock by clock: the bad one is parked, the others fire."""
-    due = SlaTimer.objects.select_for_update(no_key=True, skip_locked=True).filter(next_fire_at__lte=now)
-    timers = list(due.order_by("next_fire_at", "id")[:BATCH])
+    rows = SlaTimer.objects.select_for_update(no_key=True, skip_locked=True).filter(next_fire_at__lte=now)
+    timers = [Due(*row) for row in rows.order_by("next_fire_at", "id").values_list(*Due._fields)[:BATCH]]
     if not timers:
         return 0
-    book = PolicyBook(now)
+    book, people = book or PolicyBook(now), people or People()
     try:
         with transaction.atomic():
-            _fire(timers, now, book)
+            _fire(timers, now, book, people)
     except (OperationalError, InterfaceError):  # the database, not a clock
         raise
     except Exception:
         logger.exception("a batch of %s clocks failed, going on one by one", len(timers))
         for timer in timers:
-            _fire_or_park(timer, now, book)
+            _fire_or_park(timer, now, book, people)
     return len(timers)
 
 
@@ -78,10 +100,10 @@ def next_due() -> datetime | None:
     )
 
 
-def _fire_or_park(timer: SlaTimer, now: datetime, book: PolicyBook) -> None:
+def _fire_or_park(timer: Due, now: datetime, book: PolicyBook, people: People) -> None:
     try:
         with transaction.atomic():
-            _fire([timer], now, book)
+            _fire([timer], now, book, people)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
@@ -92,11 +114,11 @@ def _fire_or_park(timer: SlaTimer, now: datetime, book: PolicyBook) -> None:
         logger.warning("clock %s parked for %s: %s", timer.pk, wait, words)
 
 
-def _fire(timers: Sequence[SlaTimer], now: datetime, book: PolicyBook) -> None:
+def _fire(timers: Sequence[Due], now: datetime, book: PolicyBook, people: People) -> None:
     ladders = book.ladders_of(timer.target_id for timer in timers)
-    firings: list[tuple[SlaTimer, Firing]] = []
+    firings: list[tuple[Due, Firing]] = []
     plans: list[Plan] = []
-    for timer in timers:  # the clocks themselves stay as read: a batch that fails is done again one by one
+    for timer in timers:
         due, rest = advance(timer.plan, ladders.get(timer.target_id), now)
         firings += [(timer, firing) for firing in due]
         plans.append(rest)
@@ -108,47 +130,56 @@ def _fire(timers: Sequence[SlaTimer], now: datetime, book: PolicyBook) -> None:
     for timer, firing in firings:
         if firing.outcome == "fired" and (timer.pk, firing.code) in written:
             fired[timer.pk].append(firing)
-    enqueue(_messages([timer for timer in timers if timer.pk in fired], fired, now, book), at=now)
+    enqueue(_messages([timer for timer in timers if timer.pk in fired], fired, now, book, people), at=now)
+    rows = [
+        {"id": timer.pk, "plan": plan, "next_fire_at": from_us(plan[0][0]).isoformat() if plan else None}
+        for timer, plan in zip(timers, plans, strict=True)
+    ]
     with connection.cursor() as cursor:
-        rows = [
-            {"id": timer.pk, "plan": plan, "next_fire_at": from_us(plan[0][0]).isoformat() if plan else None}
-            for timer, plan in zip(timers, plans, strict=True)
-        ]
         cursor.execute(_ADVANCE, [json.dumps(rows)])
 
 
-def _write_events(firings: Sequence[tuple[SlaTimer, Firing]], now: datetime) -> set[tuple[int, str]]:
+def _write_events(firings: Sequence[tuple[Due, Firing]], now: datetime) -> set[tuple[int, str]]:
     """Store what came due; answers (clock, step) of those that were not there before."""
     if not firings:
         return set()
-    rows = [(t.pk, t.handoff_id, t.epoch, f.code, f.due_at, now, f.outcome) for t, f in firings]
+    rows = [
+        {
+            "timer": timer.pk, "handoff": timer.handoff_id, "epoch": timer.epoch, "step": firing.code,
+            "due_at": firing.due_at.isoformat(), "outcome": firing.outcome,
+        }
+        for timer, firing in firings
+    ]  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_EVENTS, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_EVENTS, [now, json.dumps(rows)])
         return set(cursor.fetchall())
 
 
-def _messages(timers: Sequence[SlaTimer], fired: dict[int, list[Firing]], now: datetime, book: PolicyBook) -> list[Message]:
+def _messages(
+    timers: Sequence[Due], fired: dict[int, list[Firing]], now: datetime, book: PolicyBook, people: People
+) -> list[Message]:
     if not timers:
         return []
-    handoffs = Handoff.objects.select_related("lead__company", "owner").in_bulk({timer.handoff_id for timer in timers})
-    people = notices.People()
-    people.read(handoff.owner_id for handoff in handoffs.values() if handoff.owner_id)
-    book.read_reps(handoff.owner_id for handoff in handoffs.values() if handoff.owner_id)
+    matters = notices.matters({timer.handoff_id for timer in timers})
+    owners = {matter.owner_id for matter in matters.values() if matter.owner_id}
+    people.read(owners)
+    book.read_reps(owners)
+    ladders = book.ladders_of(timer.target_id for timer in timers)
     messages: list[Message] = []
     for timer in timers:
-        ladder, rungs = book.ladders_of([timer.target_id]).get(timer.target_id), list[Rung]()
+        ladder, rungs = ladders.get(timer.target_id), list[Rung]()
         for firing in fired[timer.pk]:
             rung = ladder.rung(firing.code) if ladder else None
             if rung is None or rung.action in ACTS:
                 messages.append(_work(timer, firing.code, rung.action if rung else PAUSE_CAP))
             if rung is not None:
                 rungs.append(rung)
-        messages += notices.step_messages(handoffs[timer.handoff_id], timer, rungs, people=people, book=book, at=now)
+        messages += notices.step_messages(matters[timer.handoff_id], timer, rungs, people=people, book=book, at=now)
     return messages
 
 
-def _work(timer: SlaTimer, code: str, action: str) -> Message:
+def _work(timer: Due, code: str, action: str) -> Message:
     return Message(
-        key=f"{timer.pk}:{timer.epoch}:{code}:{Outbox.Channel.WORK}:0", kind=notices.WORK, channel=Outbox.Channel.WORK,
+        key=f"{timer.pk}:{timer.epoch}:{code}:{Outbox.Channel.WORK.value}:0", kind=notices.WORK, channel=Outbox.Channel.WORK.value,
         payload={"action": action, "step": code}, handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from handoff import notices
+from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaEvent, SlaTimer
 from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold, what_happened
 from leads.actions.outcome import freeze_case, set_case_outcome
@@ -53,7 +54,7 @@ def reject_handoff(
         close_qualification(held.handoff.qualification, as_=Qualification.ClosedAs.ANSWERED, at=held.now)
     change_stage(held.lead, Stage.REJECTED, actor=actor, reason=chosen.label, at=held.now, act_id=held.act_id)
     set_owner(held.lead, None, actor=None, at=held.now, reason="Rejected", act_id=held.act_id)
-    people = notices.People()
+    people = People()
     payload = notices.facts(held.handoff, actor=str(actor), reason=chosen.label, note=words)
     told = notices.tell(
         people.of(("marketing",), None), key=f"answer:{held.handoff.pk}:{held.handoff.version}", kind=notices.ANSWERED, payload=payload,

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q
 
 from handoff import notices, packet
+from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
 from handoff.policybook import PolicyBook
@@ -125,7 +126,7 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     by_handoff: dict[int, list[SlaTimer]] = defaultdict(list)
     for timer in timers:
         by_handoff[timer.handoff_id].append(timer)
-    book, people = PolicyBook(now), notices.People()
+    book, people = PolicyBook(now), People()
     clocks, messages = Clocks(book, now), list[Message]()
     for handoff in handoffs:
         handoff.lead = leads[handoff.lead_id]
@@ -163,10 +164,10 @@ def _start_followup(handoff: Handoff, timers: list[SlaTimer], clocks: Clocks) ->
 
 
 def _tell_owner(
-    handoff: Handoff, group: Sequence[Qualification], becomes_mqo: bool, people: notices.People, book: PolicyBook, now: datetime
+    handoff: Handoff, group: Sequence[Qualification], becomes_mqo: bool, people: People, book: PolicyBook, now: datetime
 ) -> Iterable[Message]:
     payload = notices.facts(handoff, mqo=becomes_mqo) | {"why": headline_of(group[0])}
-    owners = people.users([handoff.owner_id] if handoff.owner_id else [])
+    owners = people.of(("owner",), handoff.owner_id)
     return notices.tell(
         owners, key=f"interest:{group[0].pk}", kind=notices.INTEREST, payload=payload, book=book, at=now, handoff=handoff
     )  # fmt: skip

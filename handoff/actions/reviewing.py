@@ -9,6 +9,7 @@ from django.db import transaction
 
 from handoff import notices, packet
 from handoff.actions.working import recycle_lead
+from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview
 from handoff.moves import Held, allow, go, hold
 from handoff.sla import Clocks
@@ -78,7 +79,7 @@ def review_rejection(
     if verdict == Verdict.RECYCLE and held.lead.stage == Stage.REJECTED:
         recycle_lead(held, reason=words or f"Rejected: {fresh.reason}", return_on=return_on)
     if verdict == Verdict.DISPUTE:
-        people = notices.People()
+        people = People()
         told = notices.tell(
             people.of(("owner", "manager"), fresh.owner_id), key=f"dispute:{fresh.pk}:{fresh.version}", kind=notices.DISPUTED,
             payload=notices.facts(fresh, actor=str(actor), note=words), book=held.book, at=held.now, handoff=fresh,

@@ -117,7 +117,12 @@ class Lead(models.Model):
     @property
     def name(self) -> str:
         """The best name there is to show."""
-        return f"{self.first_name} {self.last_name}".strip() or self.email or self.phone or f"Lead {self.pk}"
+        return best_name(self.pk, self.first_name, self.last_name, self.email, self.phone)
+
+
+def best_name(pk: int, first_name: str, last_name: str, email: str, phone: str) -> str:
+    """What to call a lead of which only these columns were read."""
+    return f"{first_name} {last_name}".strip() or email or phone or f"Lead {pk}"
 
 
 class ExternalId(models.Model):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from handoff.actions import accept_handoff
 from handoff.models import Handoff, SlaEvent, SlaStep, SlaTimer
@@ -340,7 +341,9 @@ def test_a_clock_planned_anew_keeps_the_time_it_used(work, contact):
     assert contact.due_at == MONDAY + 103 * HOUR  # one hour left: Friday 17:00
 
 
-def test_a_thousand_clocks_are_swept_in_batches_with_few_statements(work, handoff, timer, django_assert_max_num_queries):
+@pytest.fixture
+def crowd(work, handoff, timer):
+    """A thousand clocks more, due at the same instant."""
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO handoff_handoff (lead_id, qualification_id, nth, is_mqo, state, version, epoch, owner_id, policy_id, score, headline,
@@ -357,8 +360,32 @@ def test_a_thousand_clocks_are_swept_in_batches_with_few_statements(work, handof
                FROM handoff_slatimer t, handoff_handoff h WHERE t.id = %s AND h.state = 'closed'""",
             [timer.pk],
         )
-    work.hands.move_to(MONDAY + 2 * HOUR)
+    work.hands.move_to(timer.next_fire_at)
+    return [pk for pk in SlaTimer.objects.order_by("pk").values_list("pk", flat=True) if pk != timer.pk]
+
+
+def test_a_thousand_clocks_are_swept_in_batches_with_few_statements(crowd, django_assert_max_num_queries):
     with django_assert_max_num_queries(25):
         assert sweep_batch(MONDAY + 2 * HOUR) == 500
     assert sweep() == 501
     assert SlaEvent.objects.filter(step="remind-half", outcome="fired").count() == 1001
+
+
+def test_what_one_sweep_knows_of_policies_and_people_it_reads_once(crowd):
+    SlaStep.objects.filter(code="remind-half").update(audience=["owner", "manager"], channels=["inapp", "mail"])
+    with CaptureQueriesContext(connection) as captured:
+        assert sweep() == 1001
+    statements = [query["sql"] for query in captured]
+    for table in ("handoff_slastep", "handoff_slatarget", "handoff_calendarday", "leads_teammember"):
+        assert sum(f'FROM "{table}"' in statement for statement in statements) == 1, table
+    assert sum('FROM "handoff_handoff"' in statement for statement in statements) == 3
+    assert Outbox.objects.filter(kind="handoff.step").count() == 4 * 1001
+
+
+def test_one_bad_clock_among_a_thousand_is_parked_alone(crowd, timer):
+    SlaTimer.objects.filter(pk=crowd[7]).update(plan=[[timer.plan[0][0], "nonsense"]])
+    assert sweep() == 1001
+    assert list(SlaTimer.objects.filter(fails=1).values_list("pk", flat=True)) == [crowd[7]]
+    fired = SlaEvent.objects.filter(step="remind-half", outcome="fired")
+    assert (fired.count(), fired.filter(timer_id=crowd[7]).count()) == (1000, 0)
+    assert Outbox.objects.filter(kind="handoff.step").count() == 1000
