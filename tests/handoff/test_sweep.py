@@ -342,8 +342,9 @@ def test_a_clock_planned_anew_keeps_the_time_it_used(work, contact):
 
 
 @pytest.fixture
-def crowd(work, handoff, timer):
-    """A thousand clocks more, due at the same instant."""
+def crowd(work, handoff, timer, monkeypatch):
+    """A thousand clocks more, due at the same instant, and a sweep that has the time for them on a busy machine too."""
+    monkeypatch.setattr("handoff.sweep.BUDGET_S", 60)
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO handoff_handoff (lead_id, qualification_id, nth, is_mqo, state, version, epoch, owner_id, policy_id, score, headline,
@@ -380,6 +381,11 @@ def test_what_one_sweep_knows_of_policies_and_people_it_reads_once(crowd):
         assert sum(f'FROM "{table}"' in statement for statement in statements) == 1, table
     assert sum('FROM "handoff_handoff"' in statement for statement in statements) == 3
     assert Outbox.objects.filter(kind="handoff.step").count() == 4 * 1001
+
+
+def test_a_sweep_pauses_for_a_sign_of_life_and_goes_on(crowd, monkeypatch):
+    monkeypatch.setattr("handoff.sweep.BUDGET_S", 0)
+    assert [sweep(), sweep(), sweep(), sweep()] == [500, 500, 1, 0]
 
 
 def test_one_bad_clock_among_a_thousand_is_parked_alone(crowd, timer):
