@@ -27,7 +27,8 @@ class People:
         """Inactive or not: history keeps the name."""
         if user_id is None:
             return ""
-        self.read((user_id,))
+        if user_id not in self._users:
+            self.read((user_id,))
         return str(self._users[user_id])
 
     def of(self, audience: Iterable[str], owner_id: int | None) -> list[User]:

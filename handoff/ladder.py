@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from handoff.businesstime import Calendar, add
 
@@ -106,7 +107,7 @@ def due_at(calendar: Calendar, *, target_us: int, consumed_us: int, running_sinc
 
 
 def advance(
-    entries: Sequence[Sequence[object]], ladder: Ladder | None, now: datetime, *, by_person: bool = False
+    entries: Sequence[Sequence[Any]], ladder: Ladder | None, now: datetime, *, by_person: bool = False
 ) -> tuple[list[Firing], Plan]:
     """Split a plan at `now`: what came due, with its outcome, and what is left.
 
@@ -116,9 +117,9 @@ def advance(
     """
     # A promise kept at the very due time is kept: a person's deed comes before what is due at that instant.
     position = to_us(now) - by_person
-    split = next((index for index, (instant, _) in enumerate(entries) if int(str(instant)) > position), len(entries))
-    due = [(int(str(instant)), str(code)) for instant, code in entries[:split]]
-    rest: Plan = [(int(str(instant)), str(code)) for instant, code in entries[split:]]
+    split = next((index for index, (instant, _) in enumerate(entries) if instant > position), len(entries))
+    due: Plan = [(instant, code) for instant, code in entries[:split]]
+    rest: Plan = [(instant, code) for instant, code in entries[split:]]
     if not due:
         return [], rest
     actions = {}

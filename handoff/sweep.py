@@ -12,13 +12,13 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from handoff import notices
 from handoff.audience import People
-from handoff.ladder import ACTS, PAUSE_CAP, Firing, Plan, Rung, advance, from_us
+from handoff.ladder import ACTS, PAUSE_CAP, Firing, Plan, Rung, advance
 from handoff.models import SlaTimer
 from handoff.policybook import PolicyBook
 from leads import clock
@@ -31,15 +31,17 @@ BATCH = 500
 BUDGET_S = 3.0
 PARK_MINUTES = 60
 
+# Instants come as the microseconds since 1970 that plans are made of.
 _EVENTS = """
 INSERT INTO handoff_slaevent (timer_id, handoff_id, epoch, step, due_at, fired_at, outcome)
-SELECT v.timer, v.handoff, v.epoch, v.step, v.due_at, %s, v.outcome
-FROM jsonb_to_recordset(%s::jsonb) AS v(timer bigint, handoff bigint, epoch int, step text, due_at timestamptz, outcome text)
+SELECT v.timer, v.handoff, v.epoch, v.step, timestamptz 'epoch' + v.due_us * interval '1 microsecond', %s, v.outcome
+FROM jsonb_to_recordset(%s::jsonb) AS v(timer bigint, handoff bigint, epoch int, step text, due_us bigint, outcome text)
 ON CONFLICT DO NOTHING RETURNING timer_id, step
 """
 _ADVANCE = """
-UPDATE handoff_slatimer t SET plan = v.plan, next_fire_at = v.next_fire_at, fails = 0, last_error = ''
-FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, plan jsonb, next_fire_at timestamptz) WHERE t.id = v.id
+UPDATE handoff_slatimer t SET plan = v.plan, fails = 0, last_error = '',
+       next_fire_at = timestamptz 'epoch' + (v.plan -> 0 ->> 0)::bigint * interval '1 microsecond'
+FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, plan jsonb) WHERE t.id = v.id
 """
 
 
@@ -52,7 +54,7 @@ class Due(NamedTuple):
     kind: str
     epoch: int
     due_at: datetime
-    plan: list[list[object]]
+    plan: list[list[Any]]
     fails: int
 
 
@@ -133,10 +135,7 @@ def _fire(timers: Sequence[Due], now: datetime, book: PolicyBook, people: People
         if firing.outcome == "fired" and (timer.pk, firing.code) in written:
             fired[timer.pk].append(firing)
     enqueue(_messages([timer for timer in timers if timer.pk in fired], fired, now, book, people), at=now)
-    rows = [
-        {"id": timer.pk, "plan": plan, "next_fire_at": from_us(plan[0][0]).isoformat() if plan else None}
-        for timer, plan in zip(timers, plans, strict=True)
-    ]
+    rows = [{"id": timer.pk, "plan": plan} for timer, plan in zip(timers, plans, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, [json.dumps(rows)])
 
@@ -148,7 +147,7 @@ def _write_events(firings: Sequence[tuple[Due, Firing]], now: datetime) -> set[t
     rows = [
         {
             "timer": timer.pk, "handoff": timer.handoff_id, "epoch": timer.epoch, "step": firing.code,
-            "due_at": firing.due_at.isoformat(), "outcome": firing.outcome,
+            "due_us": firing.due_us, "outcome": firing.outcome,
         }
         for timer, firing in firings
     ]  # fmt: skip

@@ -11,18 +11,19 @@ from django.db import connection
 
 from leads.models import Lane, Outbox
 
-LANES = {Outbox.Channel.INAPP.value: "inapp", Outbox.Channel.MAIL.value: "mail", Outbox.Channel.WORK.value: "work"}
-State = Outbox.State
+INAPP = Outbox.Channel.INAPP.value
+LANES = {INAPP: "inapp", Outbox.Channel.MAIL.value: "mail", Outbox.Channel.WORK.value: "work"}
 
 # One statement, as a sweep writes thousands at a time. What several messages share as their payload travels once.
 _WRITE = """
 INSERT INTO leads_outbox (key, kind, channel, lane, recipient_id, handoff_id, timer_id, epoch, payload, due_at, created_at, expires_at,
        urgent, digest_key, state, sent_at, next_attempt_at, endpoint, batch, attempts, crashes, last_error, log)
-SELECT m.key, m.kind, m.channel, m.lane, m.recipient, m.handoff, m.timer, m.epoch, %s::jsonb -> m.payload, m.due_at, %s, m.expires_at,
-       m.urgent, m.digest_key, m.state, m.sent_at, m.next_attempt_at, '', '', 0, 0, '', '[]'
-FROM jsonb_to_recordset(%s::jsonb) AS m(
+SELECT m.key, m.kind, m.channel, m.lane, m.recipient, m.handoff, m.timer, m.epoch, %(payloads)s::jsonb -> m.payload,
+       coalesce(m.due_at, %(at)s), %(at)s, m.expires_at, m.urgent, m.digest_key, CASE WHEN m.shown THEN 'sent' ELSE 'pending' END,
+       CASE WHEN m.shown THEN %(at)s END, CASE WHEN NOT m.shown THEN coalesce(m.due_at, %(at)s) END, '', '', 0, 0, '', '[]'
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS m(
      key text, kind text, channel text, lane text, recipient bigint, handoff bigint, timer bigint, epoch int, payload int,
-     due_at timestamptz, expires_at timestamptz, urgent boolean, digest_key text, state text, sent_at timestamptz, next_attempt_at timestamptz)
+     due_at timestamptz, expires_at timestamptz, urgent boolean, digest_key text, shown boolean)
 ON CONFLICT DO NOTHING
 """
 
@@ -58,20 +59,17 @@ def enqueue(messages: Iterable[Message], *, at: datetime) -> int:
     if rows:
         Lane.objects.bulk_create([Lane(name=name) for name in sorted({row["lane"] for row in rows})], ignore_conflicts=True)
         with connection.cursor() as cursor:
-            cursor.execute(_WRITE, [json.dumps(payloads), at, json.dumps(rows)])
+            cursor.execute(_WRITE, {"payloads": json.dumps(payloads), "at": at, "rows": json.dumps(rows)})
     return len(rows)
 
 
 def _row(message: Message, payload: int, at: datetime) -> dict[str, Any]:
-    due_at = max(message.due_at or at, at)
-    due = due_at.isoformat()
-    row: dict[str, Any] = {
+    """The columns that differ; without `due_at` it is due now, and then shown in the portal without a sender's help."""
+    waits = message.due_at is not None and message.due_at > at
+    return {
         "key": message.key, "kind": message.kind, "channel": message.channel, "lane": message.lane or LANES[message.channel],
         "recipient": message.recipient_id, "handoff": message.handoff_id, "timer": message.timer_id, "epoch": message.epoch,
-        "payload": payload, "due_at": due, "urgent": message.urgent, "digest_key": message.digest_key,
+        "payload": payload, "due_at": message.due_at.isoformat() if message.due_at and waits else None,
+        "expires_at": message.expires_at.isoformat() if message.expires_at else None, "urgent": message.urgent,
+        "digest_key": message.digest_key, "shown": message.channel == INAPP and not waits,
     }  # fmt: skip
-    if message.expires_at is not None:
-        row["expires_at"] = message.expires_at.isoformat()
-    if message.channel == Outbox.Channel.INAPP and due_at <= at:  # shown at once
-        return row | {"state": State.SENT, "sent_at": due}
-    return row | {"state": State.PENDING, "next_attempt_at": due}
