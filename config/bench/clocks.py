@@ -1,5 +1,6 @@
 """The sweep: with nothing due, with many clocks due at once beside a bare update of the same rows, and with all of them due."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def run(sizes: list[int]) -> Iterator[Result]:
     with scratch_database():
         install_defaults()
         reps = _sales()
+        gc.freeze()  # as the worker does
         have = 0
         for size in sorted(sizes):
             have = grow(have, size, clock.now(), each=0)

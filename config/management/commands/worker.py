@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             return
         limit_statements("30s", "10s")
         worker = Worker()
+        gc.freeze()  # what is loaded stays: no sweep is held up by looking through it, and the children share its memory
         worker.start_children()  # by fork, so before there are threads
         supervisor.stop_with_parent()
         worker.run()
