@@ -106,6 +106,7 @@ class QualificationAdmin(BoundedAdmin[Qualification], ReadOnlyAdmin[Qualificatio
         "engagement",
         "tier",
         "release_at",
+        "taken_at",
         "closed_at",
         "closed_as",
     )

@@ -112,13 +112,18 @@ def release_renewed(lead_ids: Sequence[int], at: datetime) -> int:
 
 
 def promote_released(at: datetime) -> list[int]:
-    """Move leads with an open, released MQL qualification to the stage MQL, from wherever they may; answers the moved ones.
+    """Move leads whose released MQL qualification waits to the stage MQL, from wherever they may; answers the moved ones.
 
     A lead whose stage somebody changed since the release is left alone.
     """
     stages = sources_of(Stage.MQL) - {Stage.SAL, Stage.SQL, Stage.REJECTED}
     waiting = Qualification.objects.filter(
-        closed_at=None, release_at__lte=at, kind=Kind.MQL, lead__stage__in=stages, lead__stage_since__lte=F("release_at")
+        closed_at=None,
+        taken_at=None,  # taking it up moves the stage as well
+        release_at__lte=at,
+        kind=Kind.MQL,
+        lead__stage__in=stages,
+        lead__stage_since__lte=F("release_at"),
     )
     ids = list(waiting.order_by("lead_id").values_list("lead_id", flat=True).distinct()[:MOST_PROMOTED])
     return change_stage(ids, Stage.MQL, actor=None, reason="Meets the criteria", at=at) if ids else []

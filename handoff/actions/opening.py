@@ -22,7 +22,7 @@ from leads.choices import Stage
 from leads.models import Activity, Lead
 from leads.notify.messages import Message, enqueue
 from leads.revisions import touch_revisions
-from scoring.actions.qualification import close_qualification
+from scoring.actions.qualification import close_qualification, take_up_qualifications
 from scoring.models import Qualification
 
 # From these stages a lead that met the model is handed over; in the others it is with sales or was ruled out by a person.
@@ -33,17 +33,17 @@ MQO = Qualification.Kind.MQO
 
 
 def open_handoffs(limit: int = 200) -> int:
-    """Give each open, released qualification its hand-off, or let it join the one its lead has; returns how many were taken.
+    """Give each released qualification that waits its hand-off, or let it join the one its lead has; returns how many were taken.
 
     Leads that another process holds, that cannot be reached, or whose rejection marketing has not settled wait where they are.
     """
     with transaction.atomic():
         now = clock.now()
-        taken_up = Handoff.objects.filter(lead_id=OuterRef("lead_id"), state__in=OPEN)
+        in_work = Handoff.objects.filter(lead_id=OuterRef("lead_id"), state__in=OPEN)
         in_review = Handoff.objects.filter(UNSETTLED, lead_id=OuterRef("lead_id"), state=HandoffState.REJECTED)
         waiting = (
-            Qualification.objects.filter(closed_at=None, release_at__lte=now, handoff=None)
-            .filter((Q(lead__contactable=True, lead__stage__in=FROM_STAGES) & ~Exists(in_review)) | Exists(taken_up))
+            Qualification.objects.filter(closed_at=None, taken_at=None, release_at__lte=now)
+            .filter((Q(lead__contactable=True, lead__stage__in=FROM_STAGES) & ~Exists(in_review)) | Exists(in_work))
             .order_by("release_at", "id")
         )
         picked = list(waiting.values_list("lead_id", flat=True)[:limit])
@@ -81,6 +81,7 @@ def _open(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
         )  # fmt: skip
         handoffs.append(handoff)
     Handoff.objects.bulk_create(handoffs, batch_size=500)
+    take_up_qualifications([group[0] for group in groups.values()], at=now)
     HandoffEvent.objects.bulk_create(
         [
             HandoffEvent(

@@ -1,6 +1,6 @@
-"""What happens to a qualification after it was made: released to sales, closed by the hand-off."""
+"""What happens to a qualification after it was made: released to sales, taken up and closed by the hand-off."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from leads import clock
@@ -8,6 +8,16 @@ from leads.actions.authority import demand
 from leads.errors import Conflict
 from leads.models import User
 from scoring.models import Qualification
+
+
+def take_up_qualifications(qualifications: Collection[Qualification], *, at: datetime | None = None) -> None:
+    """Note that sales took up these open qualifications, so that none is pulled twice. Raises Conflict when one no longer waits."""
+    taken_at = at or clock.now()
+    waiting = Qualification.objects.filter(pk__in=[one.pk for one in qualifications], closed_at=None, taken_at=None)
+    if waiting.update(taken_at=taken_at) != len(qualifications):
+        raise Conflict("Some of these qualifications were taken up or closed already.")
+    for one in qualifications:
+        one.taken_at = taken_at
 
 
 def close_qualification(qualification: Qualification, *, as_: str, at: datetime | None = None) -> Qualification:

@@ -257,6 +257,7 @@ class Migration(migrations.Migration):
                 ('tier', models.SmallIntegerField(null=True)),
                 ('lines', models.JSONField()),
                 ('release_at', models.DateTimeField(blank=True, help_text='When sales may get it; empty: not handed over.', null=True)),
+                ('taken_at', models.DateTimeField(blank=True, help_text='When sales took it up; empty: not yet.', null=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_as', models.CharField(blank=True, choices=[('answered', 'Answered'), ('joined', 'Joined an open hand-off'), ('guarded', 'Went to whoever is in dialogue'), ('withdrawn', 'Withdrawn')], max_length=9, null=True)),
                 ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='qualifications', to='leads.lead')),
@@ -384,7 +385,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='qualification',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['release_at', 'id'], name='qualification_open'),
+            index=models.Index(condition=models.Q(('closed_at__isnull', True), ('taken_at__isnull', True)), fields=['release_at', 'id'], name='qualification_waiting'),
         ),
         migrations.AddConstraint(
             model_name='qualification',

@@ -111,6 +111,7 @@ class Qualification(models.Model):
     tier = models.SmallIntegerField(null=True)
     lines = models.JSONField()
     release_at = models.DateTimeField(null=True, blank=True, help_text="When sales may get it; empty: not handed over.")
+    taken_at = models.DateTimeField(null=True, blank=True, help_text="When sales took it up; empty: not yet.")
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_as = models.CharField(max_length=9, choices=ClosedAs.choices, null=True, blank=True)  # noqa: DJ001 - null: open
 
@@ -127,8 +128,12 @@ class Qualification(models.Model):
             ),
         )
         indexes = (
-            # The hand-off layer pulling what waits for it.
-            models.Index(fields=("release_at", "id"), condition=models.Q(closed_at__isnull=True), name="qualification_open"),
+            # What waits to be taken up, read every second: small however many are open in sales' hands.
+            models.Index(
+                fields=("release_at", "id"),
+                condition=models.Q(closed_at__isnull=True, taken_at__isnull=True),
+                name="qualification_waiting",
+            ),
         )
 
     def __str__(self) -> str:

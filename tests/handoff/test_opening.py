@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from handoff.actions import accept_handoff, open_handoffs, reject_handoff, review_rejection
 from handoff.models import Handoff, SlaTimer
 from handoff.states import ClockKind, HandoffState
+from leads.errors import Conflict
 from leads.models import Activity, LeadRevision, Outbox
+from scoring.actions.qualification import take_up_qualifications
 from scoring.models import Qualification
 from tests.handoff.conftest import HOUR, MONDAY
 
@@ -28,6 +32,15 @@ def test_opening_again_does_nothing(work):
     assert open_handoffs() == 1
     assert open_handoffs() == 0
     assert Handoff.objects.count() == 1
+
+
+def test_what_sales_took_up_stays_open_and_waits_no_more(work):
+    qualification = work.qualification()
+    assert open_handoffs() == 1
+    qualification.refresh_from_db()
+    assert (qualification.taken_at, qualification.closed_at) == (MONDAY, None)
+    with pytest.raises(Conflict):
+        take_up_qualifications([qualification])
 
 
 def test_what_is_not_released_or_cannot_be_reached_waits(work, make):
