@@ -145,6 +145,8 @@ def weekly_capacity() -> int | None:
 
 def route_waiting(limit: int = BATCH) -> int:
     """Offer queued hand-offs, the longest waiting first, until the limit is reached or nobody can take more; returns how many."""
+    if not Handoff.objects.filter(state=HandoffState.QUEUED).exists():
+        return 0
     offered, after = 0, None
     packet.refresh_stale(at=clock.now())
     _say_incomplete()

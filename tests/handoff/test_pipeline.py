@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from handoff import pipeline
 from handoff.models import Handoff
+from handoff.routing import route_waiting
 from leads.revisions import touch_revisions
 from scoring import rescoring
 from scoring.models import LeadState
@@ -37,6 +40,13 @@ def test_a_station_that_fails_stops_no_other(work, monkeypatch):
     monkeypatch.setattr(pipeline, "score_guarded", fails)
     assert pipeline.run_once() == 2
     assert Handoff.objects.get().state == "offered"
+
+
+def test_with_nothing_queued_routing_asks_one_question(work):
+    work.offered()
+    with CaptureQueriesContext(connection) as asked:
+        assert route_waiting() == 0
+    assert len(asked) == 1
 
 
 def test_a_failure_is_raised_when_nothing_was_done(work, monkeypatch):
