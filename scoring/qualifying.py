@@ -124,6 +124,7 @@ def promote_released(at: datetime) -> list[int]:
         kind=Kind.MQL,
         lead__stage__in=stages,
         lead__stage_since__lte=F("release_at"),
+        lead__contactable=True,
     )
     ids = list(waiting.order_by("lead_id").values_list("lead_id", flat=True).distinct()[:MOST_PROMOTED])
     return change_stage(ids, Stage.MQL, actor=None, reason="Meets the criteria", at=at) if ids else []

@@ -10,7 +10,7 @@ from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.models import Activity, ImportRun, Lead, Submission
 from leads.revisions import touch_revisions
-from scoring import waiting
+from scoring import qualifying, rescoring, waiting
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Activation, LeadScore, LeadState, Mark, Qualification, ScoreChange
 from scoring.rescoring import rescore_all, score_dirty, score_now
 from tests.builders import LONG_AGO, Builders
@@ -376,6 +376,18 @@ def test_a_restored_dump_with_higher_marks_is_noticed_and_caught_up(make: Builde
     Lead.objects.filter(pk=lead.pk).update(company=make.company(employees=300))
     drain()
     assert score_of(lead)[0] == 15
+
+
+def test_leads_that_cannot_be_reached_keep_no_place_in_the_queue_of_promotions(
+    make: Builders, agree: Agree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qualifying, "MOST_PROMOTED", 1)
+    agree(a_test("size", 30, clause("company.employees", "between", low=100)))
+    company = make.company(employees=300)
+    gone, there = (make.lead(company=company, stage=Stage.RECYCLED, return_on=NOW.date()) for _ in range(2))
+    rescoring.score_batch([gone.pk, there.pk])
+    Lead.objects.filter(pk=gone.pk).update(contactable=False, contact_problem="no_contact")
+    assert qualifying.promote_released(NOW) == [there.pk]
 
 
 def test_a_spec_that_can_no_longer_be_read_stops_nobody_else(
