@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
+from django.db.models import F
 
 from leads.models import Lead
 from scoring.models import Activation, Mark
@@ -26,10 +27,19 @@ _CHANGED = """
 SELECT r.lead_id, r.txid FROM leads_leadrevision r LEFT JOIN scoring_leadstate s ON s.lead_id = r.lead_id
 WHERE r.txid >= %s AND (s.lead_id IS NULL OR s.rev < r.rev) ORDER BY r.txid, r.lead_id LIMIT %s
 """
+# Only past rows that are there: a mark moved by an idle pass would be written, and moved again by that, every second.
+_MOVE_ON = """
+INSERT INTO scoring_mark (consumer, txid)
+SELECT %s, %s WHERE EXISTS (SELECT FROM leads_leadrevision WHERE txid >= %s AND txid < %s)
+ON CONFLICT (consumer) DO UPDATE SET txid = excluded.txid
+"""
 
 
 def _mark(consumer: str) -> int:
-    return Mark.objects.filter(pk=consumer).values_list("txid", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT txid FROM scoring_mark WHERE consumer = %s", [consumer])
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 def _set_mark(consumer: str, number: int) -> None:
@@ -49,9 +59,11 @@ def _stamp_anew() -> None:
         cursor.execute("UPDATE scoring_leadstate SET rev = -1")
 
 
-@transaction.atomic
 def changed_leads(limit: int) -> list[int]:
-    """Up to `limit` leads whose facts are newer than their score, oldest change first. Moves the mark as far as is safe."""
+    """Up to `limit` leads whose facts are newer than their score, oldest change first. Moves the mark as far as is safe.
+
+    Inside the caller's transaction, which scores them.
+    """
     oldest = _oldest_open()  # before the rows are read: what is open now comes again
     mark = _mark(CHANGED)
     if oldest < mark:
@@ -63,12 +75,11 @@ def changed_leads(limit: int) -> list[int]:
         rows = cursor.fetchall()
     seen = rows[-1][1] if len(rows) == limit else oldest
     reached = min(oldest, seen)
-    if reached > mark:
-        _set_mark(CHANGED, reached)
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_ON, [CHANGED, reached, mark, reached])
     return [row[0] for row in rows]
 
 
-@transaction.atomic
 def due_leads(now: datetime, limit: int) -> list[int]:
     """Up to `limit` leads whose day has come; looked for until the day is a little old, as scoring sets no day that is past."""
     today = day_of(now)
@@ -90,10 +101,7 @@ class Pending:
     """A version that came into force and under which not every lead is scored yet."""
 
     activation: Activation
-
-    @property
-    def model_id(self) -> int:
-        return self.activation.version.model_id
+    model_id: int
 
     @property
     def replaces(self) -> list[int]:
@@ -119,8 +127,8 @@ class Pending:
 
 
 def pending_activations() -> list[Pending]:
-    rows = Activation.objects.filter(step=SCORING).select_related("version").order_by("pk")
-    return [Pending(activation) for activation in rows]
+    rows = Activation.objects.filter(step=SCORING).annotate(model_id=F("version__model_id")).order_by("pk")
+    return [Pending(activation, activation.model_id) for activation in rows]
 
 
 def backlog(pending: Pending, limit: int) -> list[int]:

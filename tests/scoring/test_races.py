@@ -114,3 +114,18 @@ def test_a_change_that_commits_late_is_scored_later(make: Any, cast: Any) -> Non
         assert LeadState.objects.get(lead=quick).rev == 2
     assert score_dirty() == 1
     assert LeadScore.objects.get(lead_id=slow.pk).engagement == 60
+
+
+def test_a_pass_with_nothing_to_do_writes_nothing(make: Any, cast: Any) -> None:
+    """Else the transaction number it takes itself would be a reason to write the next time, every second."""
+    make.lead()
+    while score_dirty():
+        pass
+
+    def number_taken() -> int | None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            assert score_dirty() == 0
+            cursor.execute("SELECT txid_current_if_assigned()")
+            return cursor.fetchone()[0]
+
+    assert None in [number_taken() for _ in range(3)]  # a transaction of another test that ends moves the mark once more
