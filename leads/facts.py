@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db.models.expressions import RawSQL
+
 from leads.choices import Consent, ContactProblem, Department, FieldType, Seniority
 from leads.models import Lead
 
@@ -67,8 +69,8 @@ def _plain(value: object) -> object:
     """A JSON value; None where nothing is known."""
     if value is None or value == "":
         return None
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if isinstance(value, (str, int)):  # most are; a union of types is asked more slowly
+        return value
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -87,7 +89,9 @@ def facts_from(values: Iterable[object], attributes: Mapping[str, object]) -> di
 
 def fact_rows(lead_ids: Iterable[int]) -> Iterator[tuple[int, dict[str, object], datetime | None, tuple[object, ...]]]:
     """Id, own fields, start of engagement and core values of each of these leads. One query."""
-    rows = Lead.objects.filter(pk__in=list(lead_ids)).order_by()
+    # One array: a thousand parameters take longer to write than the rows to read.
+    ids = RawSQL("SELECT unnest(%s::bigint[])", [list(lead_ids)])
+    rows = Lead.objects.filter(pk__in=ids).order_by()
     for pk, attributes, engagement_from, *values in rows.values_list("pk", "attributes", "engagement_from", *_PATHS):
         yield pk, attributes or {}, engagement_from, tuple(values)
 

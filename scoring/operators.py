@@ -80,7 +80,7 @@ MOVES_WITH_TIME = frozenset({"within_days", "older_than", "future"})
 
 def day_of(instant: datetime) -> int:
     """The UTC day number of an aware instant: `floor(epoch seconds / 86400)`."""
-    return instant.astimezone(UTC).date().toordinal() - EPOCH
+    return (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).toordinal() - EPOCH
 
 
 def date_of(day: int) -> date:

@@ -16,7 +16,7 @@ from leads.models import Lead
 from scoring import store, waiting
 from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluator
-from scoring.facts import load_facts, longest_window
+from scoring.facts import load_facts, load_standings, longest_window
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
 from scoring.locks import try_lock
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Qualification
@@ -108,13 +108,22 @@ class _Batch:
     standings: dict[int, tuple[Standing, datetime]]
     old: dict[tuple[int, int], Score]
     pending: dict[int, Pending]
-    imported: set[int]
     written: dict[tuple[int, int], Score] = field(default_factory=dict)
     gone: set[tuple[int, int]] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
     entered: list[tuple[Live, int, Result, int, str, Pending | None]] = field(default_factory=list)
     renewed: set[int] = field(default_factory=set)
     due: dict[int, date] = field(default_factory=dict)
+    _imported: set[int] | None = None
+
+    @property
+    def imported(self) -> set[int]:
+        """Which of them an import not meant for sales touched since they were last scored: asked for when something moves."""
+        if self._imported is None:
+            self._imported = brought_by_import(
+                {lead_id: None if state.rev == store.NEVER else state.scored_at for lead_id, state in self.states.items()}
+            )
+        return self._imported
 
     def note_due(self, lead_id: int, day: date | None) -> None:
         if day is not None and (lead_id not in self.due or day < self.due[lead_id]):
@@ -148,11 +157,6 @@ def _load(ids: list[int], lives: Sequence[Live]) -> _Batch:
     revisions = store.read_revisions(ids)  # before the facts: what comes in between only comes again
     horizon = min((before - longest_window(live.spec) for live in lives), default=before)
     facts = load_facts(states, horizon)
-    rows = (
-        Lead.objects.filter(pk__in=ids)
-        .order_by()
-        .values_list("pk", "stage", "stage_since", "contactable", "return_on", "created_at")
-    )
     pending = {one.model_id: one for one in waiting.pending_activations()}
     versions = [live.version_id for live in lives] + [version for one in pending.values() for version in one.replaces]
     return _Batch(
@@ -160,15 +164,9 @@ def _load(ids: list[int], lives: Sequence[Live]) -> _Batch:
         states=states,
         revisions=revisions,
         facts=facts,
-        standings={
-            pk: (Standing(stage, since, contactable, return_on), created_at)
-            for pk, stage, since, contactable, return_on, created_at in rows
-        },
+        standings=load_standings(states),
         old=store.read_scores(ids, versions),
         pending=pending,
-        imported=brought_by_import(
-            {lead_id: None if state.rev == store.NEVER else state.scored_at for lead_id, state in states.items()}
-        ),
     )
 
 
@@ -196,12 +194,13 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
     if score != stored:
         batch.written[key] = score
     covering = pending if pending and not stored and pending.covers(lead_id, created_at) else None
-    cause = Cause.ACTIVATION if covering else _cause(batch, lead_id)
-    if score[:4] != (before and before[:4]) or not stored:
+    entered = score.flags & ~(before.flags if before else 0) & (FLAG_MQL | FLAG_MQO)
+    moved = score[:4] != (before and before[:4]) or not stored
+    cause = (Cause.ACTIVATION if covering else _cause(batch, lead_id)) if moved else ""  # who enters has moved
+    if moved:
         batch.changes.append(Change(lead_id, live.version_id, before, score, cause))
     if not score.flags & FLAG_MQL:
         return
-    entered = score.flags & ~(before.flags if before else 0) & (FLAG_MQL | FLAG_MQO)
     did_something = _has_news(batch, lead_id, covering.activation.at if covering else batch.states[lead_id].scored_at)
     if entered:
         batch.entered.append((live, lead_id, result, entered, Cause.EVENT if covering and did_something else cause, covering))

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import F
 
 from leads.models import Lead
 from scoring.models import Activation, Mark
@@ -32,6 +31,9 @@ _MOVE_ON = """
 INSERT INTO scoring_mark (consumer, txid)
 SELECT %s, %s WHERE EXISTS (SELECT FROM leads_leadrevision WHERE txid >= %s AND txid < %s)
 ON CONFLICT (consumer) DO UPDATE SET txid = excluded.txid
+"""
+_PENDING = """
+SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
 """
 
 
@@ -127,8 +129,12 @@ class Pending:
 
 
 def pending_activations() -> list[Pending]:
-    rows = Activation.objects.filter(step=SCORING).annotate(model_id=F("version__model_id")).order_by("pk")
-    return [Pending(activation, activation.model_id) for activation in rows]
+    with connection.cursor() as cursor:  # asked twice a pass and nearly always to hear of none
+        cursor.execute(_PENDING, [SCORING])
+        models = dict(cursor.fetchall())
+    if not models:
+        return []
+    return [Pending(activation, models[activation.pk]) for activation in Activation.objects.filter(pk__in=models).order_by("pk")]
 
 
 def backlog(pending: Pending, limit: int) -> list[int]:
