@@ -22,7 +22,9 @@ _LABELS: dict[str, str] = {
     "lead.stage": "Stage",
     "lead.owner": "Owner",
     "outcome": "Outcome",
+    "outcome_at": "Outcome on",
     "amount": "Amount",
+    "reason": "Reason",
 }
 _CHOICES: dict[str, dict[str, str]] = {
     **{field.key: dict(field.choices) for field in CORE_FIELDS if field.choices},

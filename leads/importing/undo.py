@@ -123,6 +123,9 @@ class UndoWork(Work):
         for event in mine:
             if event.kind != LeadEvent.Kind.OUTCOME:
                 continue
+            if "outcome" not in event.changes:
+                self._leave(str(event.lead), "its case was there before and keeps what the import added")
+                continue
             before, outcome = event.changes["outcome"]
             newest = Case.objects.filter(lead=event.lead_id).order_by("-decided_at", "-pk").first()
             name = str(event.lead)

@@ -10,7 +10,7 @@ from leads.hooks import nudge_facts_changed
 from leads.intake import activities, outcomes, store
 from leads.intake.activities import Did
 from leads.intake.companies import Companies, wanted
-from leads.intake.incoming import Incoming, IncomingOutcome, Problem, Taken
+from leads.intake.incoming import Incoming, Problem, Taken
 from leads.intake.people import Person
 from leads.intake.reading import Reading, problem
 from leads.intake.record import TRUSTED_HISTORY, Context, write_events, write_submissions
@@ -205,15 +205,18 @@ def _write_activities(
 
 def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Context) -> dict[int, outcomes.Told]:
     """Record the outcomes that came with leads; of several for one person the last counts."""
-    last: dict[int, IncomingOutcome] = {}
-    for item, answer in zip(items, answers, strict=True):
-        if answer.person is not None and item.outcome is not None:
-            last[answer.person.row["id"]] = item.outcome
+    known = [
+        (answer.person.row["id"], item.outcome)
+        for item, answer in zip(items, answers, strict=True)
+        if answer.person is not None and item.outcome is not None
+    ]
+    reasons = outcomes.Reasons(outcome for _, outcome in known)
+    last = reasons.last_words(known)
     created = frozenset(answer.person.row["id"] for answer in answers if answer.person is not None and answer.person.is_new)
-    told = outcomes.tell(last, actor=context.actor, at=context.at, act_id=context.act_id, created=created)
+    told = outcomes.tell(last, reasons, actor=context.actor, at=context.at, act_id=context.act_id, created=created)
     for item, answer in zip(items, answers, strict=True):
         if item.outcome is not None and answer.person is not None and (one := told.get(answer.person.row["id"])):
-            answer.problems.extend(one.problems)
+            answer.problems.extend(reasons.unknown(item.outcome))
             if one.changed and answer.status == Submission.Status.ATTACHED:
                 answer.status = Submission.Status.UPDATED.value
     return told

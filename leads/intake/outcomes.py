@@ -1,9 +1,10 @@
 """Outcomes that other systems tell: for many leads at once, each becomes a case or the end of the open one."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
@@ -22,27 +23,60 @@ from leads.lib.folding import fold
 from leads.models import Activity, Case, Lead, LeadEvent, Reason, User
 from leads.stages import MOVE, STAGE_OF_OUTCOME
 
+CENT = Decimal("0.01")
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an outcome did: `changed` is off when it was known already."""
+    """What an outcome did: `changed` is off when all of it was known already."""
 
     lead_id: int
     case_id: int
     is_new_case: bool
     changed: bool
-    problems: tuple[Problem, ...] = ()
 
 
-def reasons_for(outcomes: Sequence[IncomingOutcome]) -> dict[str, Reason]:
-    """The reasons by folded code and label; no query when none is named."""
-    if not any(outcome.reason for outcome in outcomes):
-        return {}
-    found: dict[str, Reason] = {}
-    for reason in Reason.objects.order_by("-active", "position"):
-        found.setdefault(fold(reason.code), reason)
-        found.setdefault(fold(reason.label), reason)
-    return found
+class Reasons:
+    """The reasons that outcomes name, by code and label; no query when none is named."""
+
+    def __init__(self, outcomes: Iterable[IncomingOutcome]) -> None:
+        self._found: dict[str, Reason] = {}
+        self._labels: dict[int, str] = {}
+        if not any(outcome.reason for outcome in outcomes):
+            return
+        for reason in Reason.objects.order_by("-active", "position"):
+            self._labels[reason.pk] = reason.label
+            self._found.setdefault(fold(reason.code), reason)
+            self._found.setdefault(fold(reason.label), reason)
+
+    def of(self, outcome: IncomingOutcome) -> Reason | None:
+        """The reason an outcome names, None for none and for one nobody knows."""
+        return self._found.get(fold(outcome.reason)) if outcome.reason else None
+
+    def label(self, pk: int | None) -> str | None:
+        """What a reason is called, once any was named."""
+        return self._labels.get(pk) if pk is not None else None
+
+    def unknown(self, outcome: IncomingOutcome) -> tuple[Problem, ...]:
+        """The note that there is no such reason."""
+        if outcome.reason and self.of(outcome) is None:
+            return (problem("unknown_reason", "outcome_reason", outcome.reason, "a known reason"),)
+        return ()
+
+    def last_words(self, told: Iterable[tuple[int, IncomingOutcome]]) -> dict[int, IncomingOutcome]:
+        """Of several outcomes of one lead the last counts; what it leaves blank an earlier one may have said."""
+        last: dict[int, IncomingOutcome] = {}
+        for pk, outcome in told:
+            before = last.get(pk)
+            last[pk] = outcome if before is None else self._after(before, outcome)
+        return last
+
+    def _after(self, before: IncomingOutcome, outcome: IncomingOutcome) -> IncomingOutcome:
+        amount = outcome.amount if outcome.amount is not None else before.amount
+        if outcome.outcome != before.outcome:
+            return replace(outcome, amount=amount)
+        known = self.of(outcome) is not None or self.of(before) is None
+        return replace(outcome, amount=amount, at=outcome.at or before.at, reason=outcome.reason if known else before.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +106,19 @@ def stage_told(outcome: IncomingOutcome) -> tuple[Stage, str] | None:
 
 
 def tell(
-    told: Mapping[int, IncomingOutcome], *, actor: User | None, at: datetime, act_id: UUID, created: Collection[int] = ()
+    told: Mapping[int, IncomingOutcome],
+    reasons: Reasons,
+    *,
+    actor: User | None,
+    at: datetime,
+    act_id: UUID,
+    created: Collection[int] = (),
 ) -> dict[int, Told]:
     """Record these outcomes by lead id, in the caller's transaction; the same queries whatever their number.
 
     A lead's open case gets the outcome, otherwise an imported case with the facts of now is made. Won, lost and rejected move
-    the lead. `created` are leads that this batch made and put in the stage of their outcome: nothing above can know them yet.
+    the lead. The same outcome again only adds the amount, the reason and the time that it says otherwise. `created` are leads
+    that this batch made and put in the stage of their outcome: nothing above can know them yet.
     """
     if not told:
         return {}
@@ -89,35 +130,58 @@ def tell(
         .distinct("lead_id")
         .defer("facts", "score")
     }
-    reasons = reasons_for(list(told.values()))
     answers: dict[int, Told] = {}
     befores: dict[int, str | None] = {}
+    amended: dict[int, dict[str, list[str | None]]] = {}
     fresh: list[tuple[_Lead, IncomingOutcome, Reason | None]] = []
-    ended: list[Case] = []
+    written: list[Case] = []
     for pk, lead in leads.items():
         outcome, case = told[pk], latest.get(pk)
         target = STAGE_OF_OUTCOME.get(Outcome(outcome.outcome))
         if case is not None and case.outcome == outcome.outcome and (target is None or lead.stage == target):
-            answers[pk] = Told(pk, case.pk, is_new_case=False, changed=False)
+            if changes := _amend(case, outcome, reasons):
+                amended[pk] = changes
+                written.append(case)
+            answers[pk] = Told(pk, case.pk, is_new_case=False, changed=bool(changes))
             continue
         current = case if case is not None and is_current(case, lead.stage) else None
         befores[pk] = current.outcome if current else None
-        reason = reasons.get(fold(outcome.reason)) if outcome.reason else None
+        reason = reasons.of(outcome)
         if current is None:
             fresh.append((lead, outcome, reason))
             continue
         current.outcome, current.outcome_at, current.reason = outcome.outcome, outcome.at or at, reason
         current.amount = outcome.amount if outcome.amount is not None else current.amount
-        ended.append(current)
-        answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True, problems=_unknown_reason(outcome, reason))
+        written.append(current)
+        answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True)
     for one in _make_cases(fresh, at):
-        problems = _unknown_reason(one.outcome, one.reason)
-        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True, problems=problems)
-    _end_cases(ended)
-    _record(befores, told, actor, at, act_id)
+        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True)
+    _write_cases(written)
+    _record({pk: _changes(before, told[pk]) for pk, before in befores.items()} | amended, told, actor, at, act_id)
     _move(befores, told, leads, at, act_id)
     _let_take_part([leads[pk] for pk in befores], answers, actor)
     return answers
+
+
+def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons) -> dict[str, list[str | None]]:
+    """Let a case of this outcome say what it is told otherwise; returns what that changed, blank says nothing."""
+    changes: dict[str, list[str | None]] = {}
+    reason = reasons.of(outcome)
+    amount = outcome.amount.quantize(CENT) if outcome.amount is not None else None
+    if amount is not None and amount != case.amount:
+        changes["amount"] = [None if case.amount is None else str(case.amount), str(amount)]
+        case.amount = amount
+    if reason is not None and reason.pk != case.reason_id:
+        changes["reason"] = [reasons.label(case.reason_id), reason.label]
+        case.reason = reason
+    if outcome.at is not None and outcome.at != case.outcome_at:
+        changes["outcome_at"] = [_in_words(case.outcome_at), _in_words(outcome.at)]
+        case.outcome_at = outcome.at
+    return changes
+
+
+def _in_words(moment: datetime | None) -> str | None:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else None
 
 
 def _lock(told: Mapping[int, IncomingOutcome], created: Collection[int]) -> dict[int, _Lead]:
@@ -169,7 +233,7 @@ _CASE_COLUMNS = tuple(
     "id lead_id kind decided_at facts engagement_from basis has_activity outcome outcome_at reason_id amount".split()
 )
 _RESERVE_CASES = "SELECT nextval('leads_case_id_seq') FROM generate_series(1, %s)"
-_END_CASES = """
+_WRITE_CASES = """
 UPDATE leads_case AS c SET
     outcome = v.outcome, outcome_at = v.outcome_at, reason_id = v.reason_id, amount = v.amount, txid = txid_current()
 FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, outcome text, outcome_at timestamptz, reason_id bigint, amount numeric)
@@ -177,8 +241,8 @@ WHERE c.id = v.id
 """
 
 
-def _end_cases(ended: Sequence[Case]) -> None:
-    if not ended:
+def _write_cases(cases: Sequence[Case]) -> None:
+    if not cases:
         return
     rows = [
         {
@@ -188,23 +252,21 @@ def _end_cases(ended: Sequence[Case]) -> None:
             "reason_id": case.reason_id,
             "amount": case.amount,
         }
-        for case in ended
+        for case in cases
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_END_CASES, [json.dumps(rows, default=str)])
-
-
-def _unknown_reason(outcome: IncomingOutcome, reason: Reason | None) -> tuple[Problem, ...]:
-    if outcome.reason and reason is None:
-        return (problem("unknown_reason", "outcome_reason", outcome.reason, "a known reason"),)
-    return ()
+        cursor.execute(_WRITE_CASES, [json.dumps(rows, default=str)])
 
 
 def _record(
-    befores: Mapping[int, str | None], told: Mapping[int, IncomingOutcome], actor: User | None, at: datetime, act_id: UUID
+    changes: Mapping[int, Mapping[str, list[str | None]]],
+    told: Mapping[int, IncomingOutcome],
+    actor: User | None,
+    at: datetime,
+    act_id: UUID,
 ) -> None:
     write_history(
-        (Happened(pk, LeadEvent.Kind.OUTCOME, _changes(before, told[pk]), told[pk].reason) for pk, before in befores.items()),
+        (Happened(pk, LeadEvent.Kind.OUTCOME, changed, told[pk].reason) for pk, changed in changes.items()),
         actor=actor,
         at=at,
         act_id=act_id,

@@ -109,18 +109,22 @@ def tell_of_activities(
 
 def tell_of_outcomes(items: Sequence[AboutLead], refusals: Sequence[list[Problem]], context: Context) -> list[Taken]:
     lead_ids, problems = _find_all(items, refusals)
-    last: dict[int, IncomingOutcome] = {}
+    known: list[tuple[int, IncomingOutcome]] = []
     deciding: dict[int, int] = {}
     for number, (item, lead_id) in enumerate(zip(items, lead_ids, strict=True)):
         if lead_id is not None and item.outcome is not None:
-            last[lead_id], deciding[lead_id] = item.outcome, number
-    told = outcomes.tell(last, actor=context.actor, at=context.at, act_id=context.act_id)
+            known.append((lead_id, item.outcome))
+            deciding[lead_id] = number
+    reasons = outcomes.Reasons(outcome for _, outcome in known)
+    last = reasons.last_words(known)
+    told = outcomes.tell(last, reasons, actor=context.actor, at=context.at, act_id=context.act_id)
     statuses = []
     for number, lead_id in enumerate(lead_ids):
         one = told.get(lead_id) if lead_id is not None else None
         status = Submission.Status.REFUSED if one is None else Submission.Status.ATTACHED
-        if one is not None and lead_id is not None:
-            problems[number].extend(one.problems)
+        outcome = items[number].outcome
+        if one is not None and lead_id is not None and outcome is not None:
+            problems[number].extend(reasons.unknown(outcome))
             if one.changed and deciding[lead_id] == number:
                 status = Submission.Status.CREATED if one.is_new_case else Submission.Status.UPDATED
         statuses.append(status.value)
