@@ -21,6 +21,7 @@ __all__ = [
     "Email",
     "Misfit",
     "Phone",
+    "amount",
     "boolean",
     "country",
     "date_only",
@@ -38,6 +39,8 @@ LONGEST_ADDRESS = 254
 LONGEST_KEY = 320
 LONGEST_DOMAIN = 253
 LONGEST_E164 = 16
+CENT = Decimal("0.01")
+MOST_MONEY = Decimal(10) ** 12
 # Addresses of this shape are valid when their domain is; all others go through the whole validation.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _LABEL = r"[a-z0-9\u0080-\U0010ffff](?:[a-z0-9\u0080-\U0010ffff-]*[a-z0-9\u0080-\U0010ffff])?"
@@ -175,6 +178,14 @@ def number(value: object) -> Decimal:
             raise Misfit("number_too_long", f"a number of at most {values.MAX_DIGITS} digits")
         found = Decimal(f"{value:.{values.MAX_DIGITS}g}")
     return found
+
+
+def amount(value: Decimal) -> Decimal:
+    """A sum of money to the cent; Misfit below 0 and from a million millions on."""
+    rounded = value.quantize(CENT) if value.is_finite() and 0 <= value < MOST_MONEY else MOST_MONEY
+    if rounded >= MOST_MONEY:
+        raise Misfit("bad_amount", "an amount from 0 to 999,999,999,999.99")
+    return rounded
 
 
 def boolean(value: object) -> bool:

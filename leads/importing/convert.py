@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from leads import normalise
 from leads.choices import Consent, FieldType
 from leads.importing import values
 from leads.importing.mapping import OPEN, FileMapping, Goes, KnownField, label_of
@@ -140,7 +141,7 @@ class Converter:
             case "outcome":
                 return self._outcome
             case "outcome_amount":
-                return lambda out, text: setattr(out, "outcome_amount", values.number(text, goes.decimal))
+                return lambda out, text: setattr(out, "outcome_amount", normalise.amount(values.number(text, goes.decimal)))
             case "occurred_at" | "outcome_at":
                 return lambda out, text: setattr(
                     out, target, values.date_time(text, day_first=goes.day_first, zone=self._zone)[0]

@@ -4,12 +4,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
 
-from leads import hooks
+from leads import hooks, normalise
 from leads.actions.outcome import is_current
 from leads.actions.stage import change_stage
 from leads.choices import WITH_SALES, Basis, CaseKind, Outcome, Stage
@@ -22,8 +21,6 @@ from leads.intake.store import as_json
 from leads.lib.folding import fold
 from leads.models import Activity, Case, Lead, LeadEvent, Reason, User
 from leads.stages import MOVE, STAGE_OF_OUTCOME
-
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,7 @@ def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons) -> dict[str, 
     """Let a case of this outcome say what it is told otherwise; returns what that changed, blank says nothing."""
     changes: dict[str, list[str | None]] = {}
     reason = reasons.of(outcome)
-    amount = outcome.amount.quantize(CENT) if outcome.amount is not None else None
+    amount = normalise.amount(outcome.amount) if outcome.amount is not None else None
     if amount is not None and amount != case.amount:
         changes["amount"] = [None if case.amount is None else str(case.amount), str(amount)]
         case.amount = amount

@@ -370,5 +370,8 @@ def check_outcome(outcome: IncomingOutcome, at: datetime, refusals: list[Problem
     if outcome.at is not None:
         _check_time(outcome.at, at, "outcome_at", refusals)
     check_label(outcome.reason, "outcome_reason", 200, refusals)
-    if outcome.amount is not None and not (outcome.amount.is_finite() and abs(outcome.amount) < 10**12 - 1):
-        refusals.append(problem("bad_amount", "amount", str(outcome.amount), "an amount below 1,000,000,000,000"))
+    if outcome.amount is not None:
+        try:
+            normalise.amount(outcome.amount)
+        except Misfit as misfit:
+            refusals.append(problem(misfit.code, "amount", str(outcome.amount), misfit.expected))

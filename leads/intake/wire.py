@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
+from leads import normalise
 from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Who
-from leads.intake.reading import shown
+from leads.intake.reading import problem, shown
 from leads.models import Campaign
+from leads.normalise import Misfit
 
 Text = StrictStr | None
 Number = StrictInt | StrictFloat | StrictStr | None
@@ -91,7 +93,7 @@ class OutcomeIn(_Wire):
     outcome: StrictStr = Field(description="won, lost, rejected, working, closed_unworked or unknown.", examples=["won"])
     occurred_at: AwareDatetime | None = Field(None, description="Else now. With a time zone, not in the future.")
     reason: StrictStr = Field("", description="Code or label of a reason.")
-    amount: StrictInt | StrictFloat | StrictStr | None = None
+    amount: Number = Field(None, description="From 0 to 999,999,999,999.99.", examples=[1200.5])
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -247,9 +249,11 @@ def outcome_of(raw: Mapping[str, object], shape: OutcomeIn | None, problems: tup
     amount: Decimal | None = None
     if shape.amount is not None:
         try:
-            amount = Decimal(str(shape.amount)).quantize(Decimal("0.01"))
+            amount = normalise.amount(Decimal(str(shape.amount)))
+        except Misfit as misfit:
+            problems = (*problems, problem(misfit.code, "amount", shape.amount, misfit.expected))
         except ArithmeticError:
-            problems = (*problems, Problem("not_number", "amount", shown(shape.amount), "amount: not a number."))
+            problems = (*problems, problem("not_number", "amount", shape.amount, "a number, such as 1200.50"))
     told = IncomingOutcome(outcome=shape.outcome, at=shape.occurred_at, reason=shape.reason, amount=amount)
     return AboutLead(who_of(shape.lead), outcome=told, source=source, raw=raw, problems=problems)
 

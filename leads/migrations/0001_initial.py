@@ -1471,6 +1471,10 @@ class Migration(migrations.Migration):
             model_name="case",
             index=models.Index(fields=["txid"], name="case_txid"),
         ),
+        migrations.AddConstraint(
+            model_name="case",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="case_amount_not_negative"),
+        ),
         migrations.AddIndex(
             model_name="submission",
             index=models.Index(

@@ -65,6 +65,7 @@ class Case(models.Model):
             # Catching up: what was written in or after a transaction.
             models.Index(fields=("txid",), name="case_txid"),
         )
+        constraints = (models.CheckConstraint(condition=models.Q(amount__gte=0), name="case_amount_not_negative"),)
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} {self.decided_at:%Y-%m-%d}"

@@ -144,6 +144,15 @@ def test_kinds_other_than_leads(imported, make):
     assert Case.objects.get().amount == 1200
 
 
+def test_an_amount_below_nothing_is_refused_by_its_column(imported, make):
+    make.lead("ivy@fern.test")
+    run = imported("Email,Outcome,Deal value\nivy@fern.test,won,-5\n", "outcomes")
+    assert (totals(run), run.cases, Case.objects.count()) == ((1, 0, 0, 0, 1), 0, 0)
+    (problem,) = ImportRefusal.objects.get().problems
+    assert (problem["code"], problem["field"]) == ("bad_amount", "Deal value")
+    assert problem["message"] == "“-5” in column “Deal value” is not an amount from 0 to 999,999,999,999.99."
+
+
 def test_ids_of_another_system_find_their_leads_again(imported):
     imported("Record ID,Lifecycle Stage,Company domain name,City\n17,lead,fern.test,Oslo\n18,lead,oak.test,Bergen\n")
     run = imported("Record ID,Outcome\n17,won\n99,won\n", "outcomes")

@@ -277,6 +277,33 @@ def test_outcomes_become_cases_and_the_same_again_is_attached(sender):
     assert Case.objects.get().outcome == "lost"
 
 
+@pytest.mark.parametrize(
+    ("amount", "code", "words"),
+    [
+        (-5, "bad_amount", "“-5” is not an amount from 0 to 999,999,999,999.99."),
+        (-0.001, "bad_amount", "“-0.001” is not an amount from 0 to 999,999,999,999.99."),
+        (1e30, "bad_amount", "“1e+30” is not an amount from 0 to 999,999,999,999.99."),
+        ("999999999999.999", "bad_amount", "“999999999999.999” is not an amount from 0 to 999,999,999,999.99."),
+        ("Infinity", "bad_amount", "“Infinity” is not an amount from 0 to 999,999,999,999.99."),
+        ("a lot", "not_number", "“a lot” is not a number, such as 1200.50."),
+    ],
+)
+def test_an_amount_that_cannot_be_is_refused_with_what_is_expected(sender, amount, code, words):
+    sender.post("leads", IVY)
+    refused = error(sender.post("outcomes", {"lead": {"email": IVY["email"]}, "outcome": "won", "amount": amount}), 422)
+    assert (refused["code"], refused["field"]) == (code, "amount")
+    assert words in refused["message"]
+    assert (Case.objects.count(), Lead.objects.get().stage) == (0, "prospect")
+
+
+@pytest.mark.parametrize(("amount", "kept"), [(0, 0), ("999999999999.99", 999999999999.99), (0.005, 0), (None, None)])
+def test_an_amount_that_can_be_is_kept_to_the_cent(sender, amount, kept):
+    sender.post("leads", IVY)
+    assert sender.post("outcomes", {"lead": {"email": IVY["email"]}, "outcome": "won", "amount": amount}).status_code == 201
+    stored = Case.objects.get().amount
+    assert (stored if stored is None else float(stored)) == kept
+
+
 def test_a_lead_is_read_by_id_email_and_external_id_with_the_sections_of_the_layers_above(sender):
     pk = sender.post("leads", IVY | {"external_ids": {"web": "7"}}).json()["lead_id"]
     slots.api_sections["test"] = lambda ids: {one: {"points": 42} for one in ids}

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError
 
 from leads import hooks
 from leads.actions.outcome import freeze_case
@@ -409,6 +410,11 @@ def test_the_same_outcome_again_makes_no_second_case():
     (again,) = take(person(outcome=told))
     assert (again.status, Case.objects.count()) == ("attached", 1)
     assert again.case_id == Case.objects.get().pk
+
+
+def test_the_database_keeps_no_amount_below_nothing(make):
+    with pytest.raises(IntegrityError, match="case_amount_not_negative"):
+        freeze_case(make.lead(), kind="closed", outcome="won", decided_at=MONDAY, amount=Decimal(-5))
 
 
 def test_the_end_of_an_open_case_comes_from_another_system_and_those_above_hear_of_it(make):
