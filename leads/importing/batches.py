@@ -28,6 +28,7 @@ class Counts:
     attached: int = 0
     refused: int = 0
     cases: int = 0
+    undated: int = 0
 
     @property
     def received(self) -> int:
@@ -37,6 +38,7 @@ class Counts:
         """Count answers; a case is new when its id is above what there was before the batch."""
         for taken in answers:
             setattr(self, taken.status, getattr(self, taken.status) + 1)
+        self.undated += sum(taken.undated for taken in answers)
         self.cases += len({taken.case_id for taken in answers if taken.case_id and taken.case_id > cases_before})
 
 
@@ -93,10 +95,10 @@ class Feeder:
     def _about(self, one: Converted) -> AboutLead:
         source = one.source or self.run.source
         activity = None
-        if self.run.kind == targets.ACTIVITIES and one.kind:
+        if self.run.kind == targets.ACTIVITIES and one.kind and one.occurred_at is not None:
             activity = IncomingActivity(
                 kind=one.kind,
-                occurred_at=one.occurred_at or self.at,
+                occurred_at=one.occurred_at,
                 asset=one.asset,
                 campaign_id=self._campaign_id(one),
                 source=source or "import",
@@ -104,8 +106,8 @@ class Feeder:
                 properties=one.properties,
             )
         problems = one.problems
-        if self.run.kind == targets.ACTIVITIES and not one.kind and not problems:
-            problems = [Problem("no_activity_kind", "Kind of activity", "", "The row does not say what the lead did.")]
+        if self.run.kind == targets.ACTIVITIES and not problems:
+            problems = self._left_out(one)
         return AboutLead(
             who=Who(
                 email=str(one.values.get("lead.email", "")),
@@ -119,6 +121,23 @@ class Feeder:
             line=one.row.line,
             problems=tuple(problems),
         )
+
+    def _left_out(self, one: Converted) -> list[Problem]:
+        """What a row of an activities file does not say; an invented time would move scores."""
+        found = []
+        if not one.kind:
+            name = self._column_of("activity.kind", "Kind of activity")
+            found.append(Problem("no_activity_kind", name, "", "The row does not say what the lead did."))
+        if one.occurred_at is None:
+            name = self._column_of("occurred_at", "When it happened")
+            found.append(
+                Problem("no_activity_time", name, "", f"The row does not say when it happened: column “{name}” is blank.")
+            )
+        return found
+
+    def _column_of(self, target: str, otherwise: str) -> str:
+        at = self.mapping.column_of(target)
+        return self.columns[at] if at >= 0 else otherwise
 
     def source_id(self, line: int) -> str:
         """The id of an activity that came without one: the same file imported again is recognised row by row."""

@@ -248,6 +248,13 @@ def check(mapping: FileMapping, names: Sequence[str], outcome_values: Sequence[s
                 field="activity.kind",
                 expected="a column for Kind of activity",
             )
+        case targets.ACTIVITIES if "occurred_at" not in seen:
+            raise Invalid(
+                "No column says when it happened. Choose the one with the date or time of the activity.",
+                code="no_activity_time",
+                field="occurred_at",
+                expected="a column for When it happened",
+            )
         case targets.OUTCOMES if "outcome" not in seen:
             raise Invalid("No column holds the outcome.", code="no_outcome", field="outcome", expected="a column for Outcome")
     meant = {value.casefold() for value in mapping.outcomes}
@@ -291,7 +298,21 @@ def _by_name(kind: str, profiles: Sequence[Profile]) -> dict[int, str]:
     return taken
 
 
+_WHEN = targets.names_in("""
+    when, date time, date and time, datetime, time, date, timestamp, time stamp, moment, happened at, happened on, happened,
+    occurred on, occurred, zeitpunkt, wann, datum, zeit, fecha
+    """)
+_DECIDED = targets.names_in("""
+    decided at, decided on, decided, decision date, date decided, closed time, closing date, date closed, closed, won on,
+    won at, lost on, lost at, outcome on, outcome time, ended, end date
+    """)
+
+
 def _names_for(kind: str, target: targets.Target) -> tuple[str, ...]:
+    if kind == ACTIVITIES and target.key == "occurred_at":
+        return (*target.names, *_WHEN)
+    if kind == OUTCOMES and target.key == "outcome_at":
+        return (*target.names, *_DECIDED, *_WHEN)
     if kind == COMPANIES and target.key == "company.name":
         return (*target.names, "name", "title")
     if kind == COMPANIES and target.key == "company.country":

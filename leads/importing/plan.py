@@ -135,6 +135,7 @@ class CheckWork(Work):
                 "attached": counts.attached,
                 "refused": counts.refused,
                 "cases": counts.cases,
+                "undated": counts.undated,
                 "notes": [
                     {"code": code, "field": field, "message": message, "count": count}
                     for (code, field), (count, message) in sorted(self._notes.items(), key=lambda note: -note[1][0])[:NOTES]

@@ -48,7 +48,8 @@ class RunWork(Work):
             return self._score()
         feeder.at = clock.now()
         answers = feeder.take(batch)
-        keep(self.run, feeder, batch, answers)
+        undated = keep(self.run, feeder, batch, answers).undated
+        self.job.result = {**self.job.result, "undated": self.job.result.get("undated", 0) + undated}
         self.job.position = batch[-1].number
         return True
 
@@ -161,8 +162,8 @@ def feeder_of(run: ImportRun, mapping: FileMapping) -> Feeder:
     return Feeder(run, mapping, [column["name"] for column in run.columns], fields, run.created_by, clock.now())
 
 
-def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> None:
-    """Add a batch's counts to the run and its refusals to the list, in the transaction that took it in."""
+def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> Counts:
+    """Add a batch's counts to the run and its refusals to the list, in the transaction that took it in; returns the counts."""
     counts = Counts()
     counts.add(answers, cases_before=feeder.cases_before)
     refused = refusals_of(run, feeder, batch, answers)
@@ -176,6 +177,7 @@ def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence
         refused=F("refused") + counts.refused,
         cases=F("cases") + counts.cases,
     )
+    return counts
 
 
 def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) -> list[Taken]:

@@ -21,7 +21,8 @@ class Target:
     names: tuple[str, ...] = ()
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_in(text: str) -> tuple[str, ...]:
+    """The header names in a list with commas."""
     return tuple(" ".join(name.split()) for name in text.split(",") if name.strip())
 
 
@@ -32,7 +33,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS, ACTIVITIES, OUTCOMES),
         "email",
-        _names("""
+        names_in("""
         email, e mail, mail, email address, e mail address, emailaddress, mail address, email id, e mail id, contact
         email, work email, business email, company email, primary email, email 1, email1, user email, lead email,
         customer email, person email, email work, person email work, personal email, contact email address, e mail
@@ -45,7 +46,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "name",
-        _names("""
+        names_in("""
         first name, firstname, given name, forename, fname, first, contact first name, lead first name, vorname,
         prenom, nombre
         """),
@@ -56,7 +57,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "name",
-        _names("""
+        names_in("""
         last name, lastname, surname, family name, lname, last, contact last name, lead last name, nachname, nom,
         apellido, apellidos
         """),
@@ -67,7 +68,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "full_name",
-        _names("""
+        names_in("""
         full name, fullname, name, contact name, customer name, lead name, prospect name, person name, contact,
         contact person, person, client name, lead, display name, contact full name, your name, ansprechpartner, nombre
         completo, nom complet
@@ -79,7 +80,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "phone",
-        _names("""
+        names_in("""
         phone, phone number, telephone, telephone number, tel, tel no, mobile, mobile phone, mobile number, mobile no,
         cell, cell phone, cellphone, phone no, ph number, ph no, contact phone, contact number, contact no, phone
         work, person phone work, person phone, work phone, work phone number, business phone, direct phone, direct
@@ -93,7 +94,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "name",
-        _names("""
+        names_in("""
         job title, jobtitle, title, position, designation, job role, job position, contact title, role,
         berufsbezeichnung, funktion, cargo
         """),
@@ -104,7 +105,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "text",
-        _names("""
+        names_in("""
         country, country region, country code, country territory, nation, contact country, lead country, country name,
         land, pais, pays
         """),
@@ -115,7 +116,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "text",
-        _names("""
+        names_in("""
         language, preferred language, locale, sprache, idioma, langue
         """),
     ),
@@ -125,7 +126,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "text",
-        _names("""
+        names_in("""
         product interest, product of interest, product interested in
         """),
     ),
@@ -135,7 +136,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "boolean",
-        _names("""
+        names_in("""
         consent, marketing consent, email consent, gdpr consent, opt in, email opt in, opted in, newsletter opt in,
         marketing opt in, subscribed
         """),
@@ -146,7 +147,7 @@ TARGETS: tuple[Target, ...] = (
         "Person",
         (LEADS,),
         "not_boolean",
-        _names("""
+        names_in("""
         email opt out, opt out, opted out, opted out of email, has opted out of email, unsubscribed from all email,
         unsubscribed, do not email, do not contact
         """),
@@ -157,7 +158,7 @@ TARGETS: tuple[Target, ...] = (
         "Record",
         (LEADS, ACTIVITIES, OUTCOMES),
         "text",
-        _names("""
+        names_in("""
         record id, external id, lead id, leadid, contact id, prospect id, person id, salesforce id, hubspot id,
         hubspot contact id, marketo id, zoho id, record id contact, uuid, unique id, crm id, lead record id, id
         """),
@@ -168,7 +169,7 @@ TARGETS: tuple[Target, ...] = (
         "Record",
         (LEADS,),
         "text",
-        _names("""
+        names_in("""
         lead source, source, original source, original traffic source, original source type, utm source, source name,
         traffic source, person source, lead source name, leadquelle, quelle
         """),
@@ -179,7 +180,7 @@ TARGETS: tuple[Target, ...] = (
         "Record",
         (LEADS, ACTIVITIES),
         "text",
-        _names("""
+        names_in("""
         campaign, campaign name, utm campaign, campaign title, kampagne, acquisition program, acquisition program
         name, last campaign
         """),
@@ -190,7 +191,7 @@ TARGETS: tuple[Target, ...] = (
         "Record",
         (LEADS, ACTIVITIES),
         "moment",
-        _names("""
+        names_in("""
         created time, created at, created date, create date, creation date, date created, created, created on, created
         dt, createdat, timestamp, submitted at, submitted on, submission date, submission time, date submitted, lead
         created, lead created at, lead creation date, click date, lead date, lead add time, add time, person created,
@@ -204,7 +205,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "name",
-        _names("""
+        names_in("""
         company, company name, companyname, account, account name, organization, organisation, organization name,
         organisation name, firm, employer, business, business name, person organization, associated company, firma,
         unternehmen, empresa, entreprise
@@ -216,7 +217,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "text",
-        _names("""
+        names_in("""
         website, company domain, company domain name, company website, domain, domain name, website url, web site,
         homepage, web, url, company url, email domain, webseite
         """),
@@ -227,7 +228,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "text",
-        _names("""
+        names_in("""
         industry, company industry, sector, industry type, vertical, branche, industria
         """),
     ),
@@ -237,7 +238,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "number",
-        _names("""
+        names_in("""
         employees, employee, number of employees, no of employees, num employees, numberofemployees, employee count,
         employees count, emp, no employees, headcount, company size, company employees, staff, mitarbeiter, anzahl
         mitarbeiter, organization employees
@@ -249,7 +250,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "number",
-        _names("""
+        names_in("""
         annual revenue, revenue, yearly revenue, annualrevenue, turnover, company revenue, annual turnover, umsatz,
         jahresumsatz
         """),
@@ -260,7 +261,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (LEADS, COMPANIES),
         "text",
-        _names("""
+        names_in("""
         company country, company country region, billing country, account country, hq country, organization country
         """),
     ),
@@ -270,7 +271,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (COMPANIES,),
         "boolean",
-        _names("""
+        names_in("""
         is customer, customer, existing customer
         """),
     ),
@@ -280,7 +281,7 @@ TARGETS: tuple[Target, ...] = (
         "Company",
         (COMPANIES,),
         "boolean",
-        _names("""
+        names_in("""
         is competitor, competitor
         """),
     ),
@@ -290,7 +291,7 @@ TARGETS: tuple[Target, ...] = (
         "Activity",
         (ACTIVITIES,),
         "text",
-        _names("""
+        names_in("""
         activity, activity kind, activity type, kind, type, event, event type, event name, action, activity name
         """),
     ),
@@ -300,7 +301,7 @@ TARGETS: tuple[Target, ...] = (
         "Activity",
         (ACTIVITIES,),
         "text",
-        _names("""
+        names_in("""
         asset, asset key, asset name, content, document
         """),
     ),
@@ -310,7 +311,7 @@ TARGETS: tuple[Target, ...] = (
         "Activity",
         (ACTIVITIES,),
         "text",
-        _names("""
+        names_in("""
         activity id, event id, source id, message id, engagement id
         """),
     ),
@@ -320,7 +321,7 @@ TARGETS: tuple[Target, ...] = (
         "Outcome",
         (LEADS, OUTCOMES),
         "outcome",
-        _names("""
+        names_in("""
         outcome, converted, is converted, result, won, won lost, is won, deal status, opportunity status, opportunity
         stage, deal stage, lead outcome, final outcome, conversion, closed won, lead status, status, stage, lead
         stage, current status, ingestion status, crm status
@@ -332,7 +333,7 @@ TARGETS: tuple[Target, ...] = (
         "Outcome",
         (LEADS, OUTCOMES),
         "moment",
-        _names("""
+        names_in("""
         outcome date, outcome at, conversion date, converted date, date converted, close date, closed date, closed at,
         won date, lost date, won time, lost time, deal closed time, closed on, expected close date
         """),
@@ -343,7 +344,7 @@ TARGETS: tuple[Target, ...] = (
         "Outcome",
         (LEADS, OUTCOMES),
         "text",
-        _names("""
+        names_in("""
         lost reason, loss reason, reason, closed lost reason, reject reason, rejection reason, disqualification
         reason, reason lost, outcome reason
         """),
@@ -354,7 +355,7 @@ TARGETS: tuple[Target, ...] = (
         "Outcome",
         (LEADS, OUTCOMES),
         "number",
-        _names("""
+        names_in("""
         amount, deal value, deal amount, opportunity value, opportunity amount, contract value, value, deal size, won
         amount
         """),
@@ -366,53 +367,53 @@ BY_KEY = {target.key: target for target in TARGETS}
 SYSTEMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "hubspot",
-        _names("""
+        names_in("""
         company domain name, contact owner, country region, hubspot owner, lifecycle stage, original source, record id
         contact
         """),
     ),
     (
         "marketo",
-        _names("""
+        names_in("""
         acquisition program, lead partition, lead score, marketo id, person source, person status, sfdc type,
         unsubscribed reason
         """),
     ),
     (
         "pipedrive",
-        _names("""
+        names_in("""
         deal title, label ids, organization name, person email, person email work, person name, person phone
         """),
     ),
     (
         "zoho",
-        _names("""
+        names_in("""
         email opt out, lead owner, lead source, lead status, modified by, no of employees, record id, skype id
         """),
     ),
     (
         "facebook",
-        _names("""
+        names_in("""
         ad id, ad name, adset id, adset name, campaign id, created time, form id, is organic, platform
         """),
     ),
     (
         "linkedin",
-        _names("""
+        names_in("""
         account id, campaign group name, conversation id, creative id, form name, lead submission time, linkedin
         profile url
         """),
     ),
     (
         "google_ads",
-        _names("""
+        names_in("""
         ad group, click date, conversion action, cost per lead, gcl id, gclid, google click id, lead form id, user
         column data
         """),
     ),
     (
         "salesforce",
-        _names("""
+        names_in("""
         account id, annual revenue, company account, converted date, lead id, lead owner, lead source, lead status,
         rating
         """),

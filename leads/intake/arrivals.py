@@ -127,6 +127,7 @@ def take_in_leads(
             tuple(answer.problems),
             case_id=told[answer.lead_id].case_id if item.outcome and answer.lead_id is not None else None,
             company_id=answer.person.row["company_id"] if answer.person else None,
+            undated=item.outcome is not None and answer.lead_id is not None and told[answer.lead_id].undated,
         )
         for answer, submission_id, item in zip(answers, submission_ids, items, strict=True)
     ]

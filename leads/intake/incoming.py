@@ -98,6 +98,7 @@ class Taken:
     problems: tuple[Problem, ...] = ()
     case_id: int | None = None
     company_id: int | None = None
+    undated: bool = False  # its outcome came without a time: it counts as of the intake
 
 
 MOST_AT_ONCE = 1000

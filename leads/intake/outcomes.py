@@ -25,12 +25,13 @@ from leads.stages import MOVE, STAGE_OF_OUTCOME
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an outcome did: `changed` is off when all of it was known already."""
+    """What an outcome did: `changed` is off when all of it was known already, `undated` on when it got the time of now."""
 
     lead_id: int
     case_id: int
     is_new_case: bool
     changed: bool
+    undated: bool = False
 
 
 class Reasons:
@@ -150,9 +151,10 @@ def tell(
         current.outcome, current.outcome_at, current.reason = outcome.outcome, outcome.at or at, reason
         current.amount = outcome.amount if outcome.amount is not None else current.amount
         written.append(current)
-        answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True)
+        answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True, undated=outcome.at is None)
     for one in _make_cases(fresh, at):
-        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True)
+        undated = one.outcome.at is None
+        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True, undated=undated)
     _write_cases(written)
     _record({pk: _changes(before, told[pk]) for pk, before in befores.items()} | amended, told, actor, at, act_id)
     _move(befores, told, leads, at, act_id)

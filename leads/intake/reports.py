@@ -132,6 +132,15 @@ def tell_of_outcomes(items: Sequence[AboutLead], refusals: Sequence[list[Problem
     write_submissions(submission_ids, items, list(zip(statuses, lead_ids, problems, strict=True)), "outcome", context)
     nudge_facts_changed(list(last))
     return [
-        Taken(status, lead_id, submission_id, tuple(found), case_id=told[lead_id].case_id if lead_id in told else None)
-        for status, lead_id, submission_id, found in zip(statuses, lead_ids, submission_ids, problems, strict=True)
+        Taken(
+            status,
+            lead_id,
+            submission_id,
+            tuple(found),
+            case_id=told[lead_id].case_id if lead_id in told else None,
+            undated=lead_id in told and told[lead_id].undated and deciding[lead_id] == number,
+        )
+        for number, (status, lead_id, submission_id, found) in enumerate(
+            zip(statuses, lead_ids, submission_ids, problems, strict=True)
+        )
     ]

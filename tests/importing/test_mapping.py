@@ -124,6 +124,23 @@ def test_a_name_whose_cells_say_otherwise_is_not_believed():
     assert [goes.target for goes in guessed.goes] == ["new", "lead.email", "new"]
 
 
+@pytest.mark.parametrize(
+    "name", ["When", "Time", "Date", "Timestamp", "Created", "Activity date", "Happened on", "occurredAt", "Date & time", "Datum"]
+)
+def test_the_time_of_an_activity_is_found_by_its_natural_names(name):
+    assert headers("Email", "Kind", name, kind=targets.ACTIVITIES)[0][name] == "occurred_at"
+
+
+@pytest.mark.parametrize("name", ["Date", "Closed date", "Close Date", "Decided", "Decided on", "When", "closedAt", "Won on"])
+def test_the_time_of_an_outcome_is_found_by_its_natural_names(name):
+    assert headers("Email", "Outcome", name, kind=targets.OUTCOMES)[0][name] == "outcome_at"
+
+
+def test_the_better_name_of_two_times_counts():
+    found, _ = headers("Email", "Outcome", "When", "Close date", kind=targets.OUTCOMES)
+    assert (found["When"], found["Close date"]) == ("ignore", "outcome_at")
+
+
 def test_full_name_stays_out_when_both_names_have_their_columns():
     found, _ = headers("First Name", "Last Name", "Full Name", "Email")
     assert found["Full Name"] == "ignore"
@@ -219,6 +236,8 @@ class TestRefusals:
         who = profiles(Email=["a@n.test"])
         assert self.refused(mapping.guess(targets.OUTCOMES, who), ["Email"]).code == "no_outcome"
         assert self.refused(mapping.guess(targets.ACTIVITIES, who), ["Email"]).code == "no_activity_kind"
+        did = profiles(Email=["a@n.test"], Kind=["chat"])
+        assert self.refused(mapping.guess(targets.ACTIVITIES, did), ["Email", "Kind"]).code == "no_activity_time"
 
     def test_two_columns_for_one_field(self):
         guessed = mapping.guess(targets.LEADS, profiles(Email=["a@n.test"], Mail2=["b@n.test"]))

@@ -90,6 +90,14 @@ class Command(BaseCommand):
 
         return beat
 
+    def _remark(self, lines: list[str], options: dict[str, Any]) -> None:
+        """What a person should know besides the totals; out of the way of a program that reads them."""
+        for line in lines:
+            if options["json"]:
+                self.stderr.write(line, self.style.NOTICE)
+            else:
+                self.stdout.write(line)
+
     def _report(self, run: ImportRun, seconds: float, options: dict[str, Any]) -> None:
         names = ("received", "created", "updated", "attached", "refused", "cases")
         totals = {name: run.check_result.get(name, 0) if options["dry_run"] else getattr(run, name) for name in names}
@@ -98,12 +106,21 @@ class Command(BaseCommand):
                 self.stdout.write(f"line {refusal.line}: " + " ".join(problem["message"] for problem in refusal.problems))
             if totals["refused"] > 10:
                 self.stdout.write(f"... and {totals['refused'] - 10:,} more refused rows")
+        assert run.job is not None
+        if undated := (run.check_result if options["dry_run"] else run.job.result).get("undated", 0):
+            self._remark([undated_in_words(undated)], options)
         if options["json"]:
             self.stdout.write(json.dumps({**totals, "seconds": round(seconds, 3)}))
             return
         if options["dry_run"]:
             self.stdout.write("Nothing was stored. The import would give:")
         self.stdout.write(", ".join(f"{count:,} {name}" for name, count in totals.items()) + f" in {seconds:.1f} s")
+
+
+def undated_in_words(count: int) -> str:
+    if count == 1:
+        return "1 outcome has no time in the file: it counts as of the moment of the import."
+    return f"{count:,} outcomes have no time in the file: they count as of the moment of the import."
 
 
 def choices(run: ImportRun, options: dict[str, Any]) -> FileMapping:
