@@ -1,6 +1,7 @@
 """Where a table's header stands and what its columns are called."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 PLACEHOLDERS = frozenset(
@@ -32,6 +33,14 @@ def find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
 
 def _is_name(cell: str) -> bool:
     return any(char.isalpha() for char in cell) and cell.casefold() not in PLACEHOLDERS and not _DATA.fullmatch(cell)
+
+
+def doubled_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """The names that stand more than once in a header, in whatever case, each as it stands first."""
+    given = [" ".join(cell.split())[:200] for cell in cells]
+    counts = Counter(name.casefold() for name in given if name)
+    first = {name.casefold(): name for name in reversed(given)}
+    return tuple(first[name] for name, count in counts.items() if count > 1)
 
 
 def column_names(cells: Sequence[str], width: int) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 from leads.importing import workbook
 from leads.importing.dialect import find_delimiter
 from leads.importing.encoding import find_encoding
-from leads.importing.header import column_names, find_header
+from leads.importing.header import column_names, doubled_names, find_header
 from leads.importing.limits import MAX_BYTES, MAX_COLUMNS, MAX_LINE, MAX_ROWS, FileRefused
 
 SAMPLE_ROWS = 200
@@ -47,13 +47,15 @@ class Layout:
     columns: tuple[str, ...]
     sheet: str = ""
     sheets: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()  # names that the header has more than once
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        return cls(**{**stored, "columns": tuple(stored["columns"]), "sheets": tuple(stored.get("sheets", ()))})
+        lists = {name: tuple(stored.get(name, ())) for name in ("columns", "sheets", "doubled")}
+        return cls(**{**stored, **lists})
 
 
 def inspect(
@@ -147,6 +149,7 @@ def _layout(
         columns=column_names(header if has_header else (), width),
         sheet=sheet,
         sheets=sheets,
+        doubled=doubled_names(header[:width]) if has_header else (),
     )
 
 

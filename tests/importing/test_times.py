@@ -108,3 +108,21 @@ def test_an_outcome_without_a_time_is_said_by_the_check_and_the_command(ivy, mak
 def test_leads_with_outcomes_without_a_time_are_said_too(db, command):
     out, _ = command("Email,Converted\na@n.io,yes\nb@n.io,no\n")
     assert "2 outcomes have no time in the file: they count as of the moment of the import." in out
+
+
+def test_the_command_says_which_columns_went_nowhere_and_which_names_were_doubled(db, command):
+    content = "Email,City,email,Size\na@n.io,Oslo,b@n.io,3\n"
+    lines = [
+        "The header has these names more than once: “Email”. The first keeps its name, the next is “Email (2)” and so on.",
+        "These columns go nowhere: “City”, “email (2)”, “Size”. Send them somewhere with --map or --create-fields.",
+    ]
+    out, err = command(content)
+    assert (out[:2], err) == (lines, [])
+    out, err = command(content, "--json")
+    assert err == lines
+    assert json.loads(out[-1])["received"] == 1
+    assert len(out) == 1
+    out, err = command(content, "--create-fields", "--json")
+    assert err == lines[:1]
+    out, err = command("Email\na@n.io\n", "--json")
+    assert err == []

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         try:
             run = self._upload(options)
             run = actions.set_mapping(run, choices(run, options), actor=None)
+            self._remark(columns_in_words(run), options)
             if options["dry_run"]:
                 run = actions.start_check(run, actor=None, here=True)
             else:
@@ -115,6 +117,31 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write("Nothing was stored. The import would give:")
         self.stdout.write(", ".join(f"{count:,} {name}" for name, count in totals.items()) + f" in {seconds:.1f} s")
+
+
+def columns_in_words(run: ImportRun) -> list[str]:
+    """Which columns go nowhere, and which names the header has more than once."""
+    chosen = FileMapping.from_json(run.mapping)
+    names = [column["name"] for column in run.columns]
+    nowhere = [
+        name
+        for name, goes in zip(names, chosen.goes, strict=True)
+        if goes.target == targets.IGNORE and name not in (actions.LINE_COLUMN, actions.WHY_COLUMN)
+    ]
+    lines = []
+    if doubled := actions.layout_of(run).doubled:
+        lines.append(
+            f"The header has these names more than once: {_named(doubled)}. The first keeps its name, the next is "
+            f"“{doubled[0]} (2)” and so on."
+        )
+    if nowhere:
+        lines.append(f"These columns go nowhere: {_named(nowhere)}. Send them somewhere with --map or --create-fields.")
+    return lines
+
+
+def _named(names: Sequence[str], most: int = 30) -> str:
+    shown = ", ".join(f"“{name}”" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def undated_in_words(count: int) -> str:
