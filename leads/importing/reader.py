@@ -21,6 +21,8 @@ from leads.importing.limits import MAX_BYTES, MAX_COLUMNS, MAX_LINE, MAX_ROWS, F
 SAMPLE_ROWS = 200
 SAMPLE_CHARS = 512 * 1024
 _SEP = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)
+# A bracket around a name is how some databases write a header: "[Email],[Name]".
+_JSON = re.compile(r"\ufeff?\s*(?:\{|\[(?!\s*[^\W\d][^\[\]{}\"]*\]))")
 Records = Iterator[tuple[int, list[str]]]
 
 
@@ -80,6 +82,13 @@ def inspect(
     if not any(line.strip() for line in lines):
         raise FileRefused(
             "empty_file", "The file is empty: all its lines are blank.", expected="a header line and at least one row"
+        )
+    if _JSON.match("".join(lines[:3])[:1000]):
+        raise FileRefused(
+            "not_a_table",
+            "This is JSON, not a table. Send JSON to the API (its addresses are listed at /api/v1/docs), or export a table as "
+            "CSV or XLSX.",
+            expected="CSV or XLSX",
         )
     hinted = _SEP.fullmatch(lines[0])
     delimiter = delimiter or (hinted[1] if hinted else find_delimiter(lines))

@@ -269,6 +269,26 @@ class TestRefusals:
             == "encrypted_workbook"
         )
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            '{"email": "a@n.test"}',
+            '\n [\n  {"email": "a@n.test"}\n]',
+            "[]",
+            "[1, 2]",
+            '["a", "b"]\n["c", "d"]',
+            "{'a': 1}\n{'a': 2}\n",
+        ],
+    )
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    def test_json_is_called_what_it_is_and_sent_to_the_api(self, content, encoding):
+        error = refusal(text(content, encoding))
+        assert error.code == "not_a_table"
+        assert error.message.startswith("This is JSON, not a table. Send JSON to the API")
+
+    def test_names_in_brackets_are_a_header(self):
+        assert reader.inspect(text("[Email],[Name]\na@n.test,Ivy\n")).columns == ("[Email]", "[Name]")
+
     def test_too_large_a_file(self, monkeypatch):
         monkeypatch.setattr(reader, "MAX_BYTES", 10)
         assert refusal(text("a,b\n1,2\n3,4\n")).code == "file_too_large"

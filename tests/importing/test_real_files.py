@@ -1,6 +1,7 @@
 """Real exports through the real wizard: every row is accounted for, and every refusal says something true."""
 
 import json
+from html import unescape
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -105,14 +106,37 @@ def test_tables_that_are_no_leads_are_refused_with_the_question(wizard, cast, na
     assert caught.value.code == "no_identity"
 
 
+@pytest.mark.parametrize("name", ["google_ads_lead_form.json", "hubspot_contact.json", "hubspot_form_submission.json"])
+def test_payloads_of_other_systems_are_sent_to_the_api(cast, client_of, settings, tmp_path, name):
+    path = SAMPLES / "payloads" / name
+    words = "This is JSON, not a table. Send JSON to the API"
+    response = client_of(cast.marketing_ops).post(
+        reverse("admin:import-create"), {"file": SimpleUploadedFile(name, path.read_bytes()), "kind": "leads"}
+    )
+    assert response.status_code == 422
+    assert words in unescape(response.content.decode())
+    with pytest.raises(CommandError, match=words):
+        call_command("import_leads", str(path))
+    assert not ImportRun.objects.exists()
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
 def test_each_sample_is_in_one_of_these_tests():
-    """A new sample file asks for a line here."""
+    """A new sample file asks for a line here, or where tables that are no leads are read (`test_reader.py`)."""
+    spectrum = (
+        "comma_in_quotes", "empty", "empty_crlf", "escaped_quotes", "json", "newlines", "newlines_crlf", "quotes_and_newlines",
+        "simple", "simple_crlf", "utf8",
+    )  # fmt: skip
     known = {
         "hubspot_contacts.csv", "contacts_messy.csv", "accounts_messy.csv", "salesforce_leads_scored.csv",
-        "salesforce_leads_uk.csv",
-        "facebook_lead_ads.csv", "google_ads_leads.csv", "agency_messy.csv", "agents_hard.csv", "mixed_dates_leads.csv",
+        "salesforce_leads_uk.csv", "facebook_lead_ads.csv", "google_ads_leads.csv", "agency_messy.csv", "agents_hard.csv",
+        "mixed_dates_leads.csv",
+        "dialects/simple.ssv", "dialects/simple.psv", "dialects/excel_pasting.csv", "dialects/null.csv", "dialects/utf8bom.csv",
+        "payloads/google_ads_lead_form.json", "payloads/hubspot_contact.json", "payloads/hubspot_form_submission.json",
+        *(f"csv_spectrum/csvs/{name}.csv" for name in spectrum),
+        *(f"csv_spectrum/json/{name}.json" for name in spectrum),
     }  # fmt: skip
-    assert {path.name for path in SAMPLES.glob("*.csv")} == known
+    assert {path.relative_to(SAMPLES).as_posix() for path in SAMPLES.rglob("*") if path.is_file()} == known
 
 
 def test_damaged_people_are_told_apart_by_what_tells_them_apart(wizard):
