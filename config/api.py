@@ -1,13 +1,15 @@
 """API v1: the apps' routers under one roof, one answer for each kind of error, the OpenAPI document and its page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
@@ -78,6 +80,27 @@ def too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return refusal(request, 413, "too_large", "The body is longer than the API takes. Send fewer items at once.", field="")
 
 
+def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
+    """JSON for whoever asks an address of the API by a method that it does not take."""
+    allowed = ", ".join(sorted(allowed.split(", ")))
+    message = f"{request.method} is not taken here; use {allowed}."
+    response = refusal(request, 405, "wrong_method", message, field="", expected=allowed)
+    response["Allow"] = allowed
+    return response
+
+
+def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view of an address, whose bare refusal of a method is told in the API's own shape."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        return wrong_method(request, response["Allow"]) if isinstance(response, HttpResponseNotAllowed) else response
+
+    return answer
+
+
+@csrf_exempt
 def unknown_place(request: HttpRequest, rest: str = "") -> HttpResponse:
     """JSON for whoever asks for an address the API does not have."""
     return refusal(request, 404, "unknown_address", "The API has no such address; see /api/v1/docs.", field="")
@@ -143,8 +166,13 @@ def _type(schema: dict[str, Any]) -> str:
     return " or ".join(dict.fromkeys(name for name in names if name and name != "null"))
 
 
+_patterns, _app, _namespace = api.urls
+for _pattern in _patterns:
+    if isinstance(_pattern, URLPattern):
+        _pattern.callback = _in_one_shape(_pattern.callback)
+
 urlpatterns = [
     path("docs", admin.site.admin_view(docs), name="api-docs"),
-    path("", api.urls),
+    path("", (_patterns, _app, _namespace)),
     path("<path:rest>", unknown_place),
 ]

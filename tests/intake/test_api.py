@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from leads.intake.keys import create_key, digest_of, revoke_key, rotate_key
 from leads.models import Activity, ApiKey, Campaign, Case, IdempotentAnswer, Lead, RateBucket, Submission
@@ -339,6 +340,28 @@ def test_a_lead_is_read_by_id_email_and_external_id_with_the_sections_of_the_lay
 )
 def test_reading_what_is_not_there_says_so(sender, path, status, code):
     assert error(sender.get(path), status)["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("get", "activities", "POST"),
+        ("put", "leads", "GET, POST"),
+        ("delete", "leads/1", "GET"),
+        ("patch", "outcomes/batch", "POST"),
+    ],
+)
+def test_a_method_that_an_address_does_not_take_is_refused_in_the_one_shape(client, method, path, allowed):
+    response = getattr(client, method)(f"/api/v1/{path}")
+    refused = error(response, 405)
+    assert (refused["code"], refused["expected"]) == ("wrong_method", allowed)
+    assert refused["message"] == f"{method.upper()} is not taken here; use {allowed}."
+    assert response["Allow"] == allowed
+
+
+def test_an_unknown_address_is_told_whatever_is_sent_there(db):
+    response = Client(enforce_csrf_checks=True).post("/api/v1/nothing", "{}", content_type="application/json")
+    assert error(response, 404)["code"] == "unknown_address"
 
 
 def test_a_campaign_nobody_knows_is_told_and_the_lead_taken_in(sender):
