@@ -8,24 +8,12 @@ from django.db.models import Q
 
 from leads.choices import Stage
 from leads.facts import CORE_FIELDS
+from leads.labels import LABELS, label_of
 from leads.models import Lead, LeadEvent, LeadField
 from leads.timeline import Place, names_of
 
 PAGE_SIZE = 10
 
-_LABELS: dict[str, str] = {
-    **{field.key: field.label for field in CORE_FIELDS},
-    "lead.first_name": "First name",
-    "lead.last_name": "Last name",
-    "lead.email": "E-mail",
-    "lead.phone": "Phone",
-    "lead.stage": "Stage",
-    "lead.owner": "Owner",
-    "outcome": "Outcome",
-    "outcome_at": "Outcome on",
-    "amount": "Amount",
-    "reason": "Reason",
-}
 _CHOICES: dict[str, dict[str, str]] = {
     **{field.key: dict(field.choices) for field in CORE_FIELDS if field.choices},
     "lead.stage": {stage.value: stage.label for stage in Stage},
@@ -68,7 +56,7 @@ def changes_of(lead: Lead, own_fields: Iterable[LeadField], *, after: Place | No
     if after is not None:
         rows = rows.filter(Q(at__lt=after.at) | Q(at=after.at, pk__lt=after.pk))
     events = list(rows[: limit + 1])
-    labels = _LABELS | {f"custom.{field.key}": field.label for field in own_fields}
+    labels = LABELS | {f"custom.{field.key}": field.label for field in own_fields}
     page = events[:limit]
     people = names_of(page)
     acts = [
@@ -86,11 +74,6 @@ def changes_of(lead: Lead, own_fields: Iterable[LeadField], *, after: Place | No
         for event in page
     ]
     return Changes(acts, acts[-1].place if len(events) > limit else None)
-
-
-def label_of(key: str, labels: Mapping[str, str] = _LABELS) -> str:
-    """What people call a registry key, also one that is no longer known."""
-    return labels.get(key) or key.partition(".")[2].replace("_", " ").capitalize() or key
 
 
 def words_of(key: str, value: object, people: Mapping[int, str] | None = None) -> str:

@@ -12,7 +12,7 @@ from leads.errors import Invalid
 from leads.intake import activities, arrivals, reports
 from leads.intake.companies import wanted
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, Problem, Taken
-from leads.intake.reading import Reader, Reading, check_activity, check_label, check_outcome, problem, read, readers_of
+from leads.intake.reading import OwnReader, Reading, check_activity, check_label, check_outcome, problem, read, readers_of
 from leads.intake.record import Context, again_when_overtaken
 from leads.lib.folding import fold
 from leads.models import LeadField, Product, User
@@ -133,7 +133,7 @@ def _check_size(items: Sequence[object]) -> None:
         )
 
 
-def _own_readers(items: Sequence[Incoming]) -> dict[str, Reader]:
+def _own_readers(items: Sequence[Incoming]) -> dict[str, OwnReader]:
     if any(key.startswith("custom.") for item in items for key in item.values):
         return readers_of(LeadField.objects.filter(active=True))
     return {}

@@ -12,6 +12,7 @@ from typing import Protocol
 from leads import normalise
 from leads.choices import Consent, Department, FieldType, Outcome, Seniority
 from leads.intake.incoming import Incoming, IncomingActivity, IncomingOutcome, Problem
+from leads.labels import label_of
 from leads.lib.folding import fold
 from leads.normalise import NO_EMAIL, NO_PHONE, Email, Misfit, Phone
 
@@ -32,8 +33,17 @@ class FieldLike(Protocol):
     """What is asked of a custom field's definition."""
 
     key: str
+    label: str
     type: str
     choices: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReader:
+    """How the values of a custom field are read, and what people call it."""
+
+    label: str
+    read: Reader
 
 
 @dataclass(slots=True)
@@ -56,12 +66,11 @@ def shown(value: object) -> object:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def problem(code: str, key: str, value: object, expected: str) -> Problem:
-    """A problem in words: what was found and what was expected."""
-    found = shown(value)
-    return Problem(
-        code, key, found, f"{key}: “{found}” is not {expected}." if code != "too_long" else f"{key}: longer than {expected}."
-    )
+def problem(code: str, key: str, value: object, expected: str, label: str = "") -> Problem:
+    """A problem in words: what was found and what was expected, of a field by its label."""
+    found, name = shown(value), label or label_of(key)
+    words = f"{name}: “{found}” is not {expected}." if code != "too_long" else f"{name}: longer than {expected}."
+    return Problem(code, key, found, words)
 
 
 def storable(raw: object) -> str:
@@ -207,9 +216,9 @@ COMPANY_READERS: dict[str, Callable[[object], object]] = {
 OTHER_KEYS = frozenset({"lead.email", "lead.phone"})
 
 
-def readers_of(fields: Iterable[FieldLike]) -> dict[str, Reader]:
+def readers_of(fields: Iterable[FieldLike]) -> dict[str, OwnReader]:
     """How the values of custom fields are read, by registry key: each gives JSON of the field's type, or Misfit."""
-    return {f"custom.{field.key}": _reader_of(field) for field in fields}
+    return {f"custom.{field.key}": OwnReader(field.label, _reader_of(field)) for field in fields}
 
 
 def _reader_of(field: FieldLike) -> Reader:
@@ -258,7 +267,7 @@ def _multi_reader(one: Callable[[object], str]) -> Reader:
     return read_list
 
 
-def read(item: Incoming, own: Mapping[str, Reader], at: datetime) -> Reading:
+def read(item: Incoming, own: Mapping[str, OwnReader], at: datetime) -> Reading:
     """The item understood as far as its words go; `own` are the readers of custom fields.
 
     Who it is and whether that is known is asked later.
@@ -270,7 +279,9 @@ def read(item: Incoming, own: Mapping[str, Reader], at: datetime) -> Reading:
     for key, value in item.values.items():
         if value is None or value == "" or key in OTHER_KEYS:
             continue
-        reader = LEAD_READERS.get(key) or COMPANY_READERS.get(key) or own.get(key)
+        of_own = own.get(key)
+        reader = of_own.read if of_own else LEAD_READERS.get(key) or COMPANY_READERS.get(key)
+        label = of_own.label if of_own else ""
         if reader is None:
             name = str(shown(key))
             reading.refusals.append(Problem("unknown_field", name, None, f"There is no field {name}."))
@@ -278,10 +289,10 @@ def read(item: Incoming, own: Mapping[str, Reader], at: datetime) -> Reading:
         try:
             found = reader(value)
         except Unclear as unclear:
-            reading.notes.append(problem(unclear.code, key, value, unclear.expected))
+            reading.notes.append(problem(unclear.code, key, value, unclear.expected, label))
             continue
         except Misfit as misfit:
-            reading.refusals.append(problem(misfit.code, key, value, misfit.expected))
+            reading.refusals.append(problem(misfit.code, key, value, misfit.expected, label))
             continue
         if found is None or found == "":
             continue
