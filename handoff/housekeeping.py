@@ -11,10 +11,12 @@ from django.db.models import QuerySet
 from django_q.models import Task
 
 from leads import clock
+from leads.importing.retention import forget_files
 from leads.models import Heartbeat, Outbox
 
 EVERY = timedelta(hours=1)
 BATCH = 1000
+FILES = 50
 BUDGET_S = 10.0
 MESSAGES_KEPT = timedelta(days=90)
 FAILURES_KEPT = timedelta(days=30)
@@ -33,10 +35,10 @@ def purge_hourly(now: datetime | None = None) -> int:
 
 
 def purge(now: datetime) -> int:
-    """Delete what is old; returns how many rows. Stops after ten seconds: the next hour goes on.
+    """Delete what is old; returns how many rows and files. Stops after ten seconds: the next hour goes on.
 
-    Sessions go when they have ended, signs of life of a process after a day, failures of background tasks after 30 days,
-    messages sent or dropped after 90.
+    Sessions go when they have ended, signs of life of a process after a day, failures of background tasks and the files of
+    imports that are over after 30 days, messages sent or dropped after 90.
     """
     ends, gone = time.monotonic() + BUDGET_S, 0
     old: tuple[QuerySet[Any], ...] = (
@@ -50,6 +52,11 @@ def purge(now: datetime) -> int:
             gone += deleted
             if deleted < BATCH:
                 break
+    while time.monotonic() < ends:
+        files = forget_files(now, FILES)
+        gone += files
+        if files < FILES:
+            break
     return gone + _purge_messages(now - MESSAGES_KEPT, ends)
 
 

@@ -44,6 +44,8 @@ def allow(actor: User | None) -> None:
 def opened(run: ImportRun) -> Iterator[BinaryIO]:
     """The uploaded file as plain bytes. Conflict when it is not there any more."""
     try:
+        if not run.file:
+            raise FileNotFoundError(run.file_name)
         file = run.file.storage.open(str(run.file.name), "rb")
     except FileNotFoundError as missing:
         raise Conflict(f"The uploaded file is missing: {run.file_name}. Upload it again.", code="file_missing") from missing
