@@ -1,10 +1,6 @@
 """An import from upload to undo: totals add up, nothing is doubled, nothing is half written."""
 
-import threading
-
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 
 from leads import hooks, jobs
 from leads.choices import CaseKind, Outcome, Stage
@@ -14,6 +10,7 @@ from leads.importing.limits import FileRefused
 from leads.importing.refused import correct
 from leads.models import (
     Activity,
+    Campaign,
     Case,
     Company,
     ImportRefusal,
@@ -163,9 +160,10 @@ def test_ids_of_another_system_find_their_leads_again(imported):
 def test_campaigns_of_a_column_are_made_once(imported, make):
     run = imported("Email,Campaign\na@n.test,Spring Fair\nb@n.test,spring fair\nc@n.test,Autumn Fair\n")
     assert run.created == 3
-    assert {lead.first_campaign.name for lead in Lead.objects.all()} == {"Spring Fair", "Autumn Fair"} or {
-        lead.first_campaign.name.casefold() for lead in Lead.objects.all()
-    } == {"spring fair", "autumn fair"}
+    assert list(Lead.objects.order_by("email").values_list("first_campaign__name", flat=True)) == [
+        "Spring Fair", "Spring Fair", "Autumn Fair",
+    ]  # fmt: skip
+    assert Campaign.objects.count() == 2
 
 
 class TestStopAndResume:
@@ -528,34 +526,3 @@ class TestVerbs:
         run = upload(LEADS + lines(1), name="../../etc/<script>alert(1)</script>.csv")
         assert run.file_name == "script>.csv"
         assert run.file.path.startswith(str(tmp_path))
-        assert SimpleUploadedFile("x", b"").size == 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_imports_at_once_double_nobody(make, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    from leads.roles import sync_roles
-
-    sync_roles()
-    ops = make.user("ops@accord.test", "Ops", "marketing_ops")
-    runs = [actions.upload(text(LEADS + lines(300)), name=f"{n}.csv", kind="leads", actor=ops) for n in range(2)]
-    for run in runs:
-        actions.start(run, actor=ops)
-
-    def worker():
-        try:
-            jobs.run_once()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=worker) for _ in runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for run in runs:
-        run.refresh_from_db()
-        assert run.state == "done"
-        assert totals(run)[0] == 300
-    assert Lead.objects.count() == 300
-    assert sum(run.created for run in runs) == 300

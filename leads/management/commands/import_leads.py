@@ -64,6 +64,8 @@ class Command(BaseCommand):
             run.refresh_from_db()
             job = Job.objects.get(pk=run.job.pk)
             if job.state != Job.State.DONE:
+                if run.state in actions.EDITABLE:
+                    actions.discard(run, actor=None)  # a check that failed leaves nothing to go on with
                 raise CommandError(f"{job.error or 'stopped'} (import {run.pk})")
         except AccordError as error:
             if run is not None and run.state in actions.EDITABLE:
