@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from leads.intake.keys import create_key, digest_of, revoke_key, rotate_key
+from leads.intake.keys import create_key, digest_of, rotate_key
 from leads.models import Activity, ApiKey, Campaign, Case, IdempotentAnswer, Lead, RateBucket, Submission
 from leads.slots import slots
 from tests.conftest import MONDAY
@@ -84,41 +84,6 @@ def test_a_batch_says_for_each_item_what_became_of_it(sender):
     assert Submission.objects.filter(status="refused").count() == 4
 
 
-def test_no_key_and_unknown_key_are_unauthorized(client, sender):
-    response = client.post("/api/v1/leads", "{}", content_type="application/json")
-    assert error(response, 401)["code"] == "no_key"
-    assert response["WWW-Authenticate"] == "Bearer"
-    sender.secret = "acc_00000000_nothing"
-    assert error(sender.post("leads", IVY), 401)["code"] == "unknown_key"
-    assert not Submission.objects.exists()
-
-
-def test_a_revoked_key_admits_nobody(sender):
-    revoke_key(ApiKey.objects.get(), actor=None)
-    assert error(sender.post("leads", IVY), 401)["code"] == "unknown_key"
-
-
-@pytest.mark.parametrize(
-    ("scope", "method", "path"),
-    [
-        ("leads:read", "post", "leads"),
-        ("leads:read", "post", "leads/batch"),
-        ("leads:write", "post", "activities"),
-        ("leads:write", "post", "activities/batch"),
-        ("leads:write", "post", "outcomes"),
-        ("leads:write", "post", "outcomes/batch"),
-        ("leads:write", "get", "leads/1"),
-        ("leads:write", "get", "leads?email=a@b.de"),
-    ],
-)
-def test_a_key_does_only_what_its_scope_says(client, scope, method, path):
-    _, secret = create_key("Narrow", [scope], actor=None)
-    sender = Sender(client, secret)
-    response = sender.get(path) if method == "get" else sender.post(path, {})
-    assert error(response, 403)["code"] == "wrong_scope"
-    assert not Submission.objects.exists()
-
-
 def test_the_secret_is_shown_once_and_only_its_digest_kept(cast):
     key, secret = create_key("Website", ["leads:write"], actor=cast.marketing_ops)
     assert secret.startswith(key.prefix)
@@ -128,55 +93,6 @@ def test_the_secret_is_shown_once_and_only_its_digest_kept(cast):
     second, other = rotate_key(key, actor=cast.marketing_ops)
     assert other != secret
     assert second.scopes == key.scopes
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        (b"", "bad_json"),
-        (b"{", "bad_json"),
-        (b"\xff\xfe", "bad_json"),
-        (b'{"email": NaN}', "bad_json"),
-        (b"[]", "not_object"),
-        (b"null", "not_object"),
-        (b"[" * 100_000, "bad_json"),
-        (b'{"custom":' * 30 + b"1" + b"}" * 30, "too_deep"),
-        (b'{"n": ' + b"9" * 5000 + b"}", "bad_json"),
-    ],
-)
-def test_a_body_that_is_no_json_object_is_a_bad_request(sender, body, code):
-    assert error(sender.post("leads", body), 400)["code"] == code
-    assert not Submission.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "field"),
-    [
-        ({"email": 5}, "not_text", "email"),
-        ({"email": None}, "no_identity", "lead.email"),
-        (IVY | {"company": "Okafor"}, "not_object", "company"),
-        (IVY | {"company": {"name": ["x"]}}, "not_text", "company.name"),
-        (IVY | {"company": {"employees": {"n": 1}}}, "not_number", "company.employees"),
-        (IVY | {"activities": {}}, "not_list", "activities"),
-        (IVY | {"activities": [{"kind": "x"}]}, "missing", "activities[0].occurred_at"),
-        (IVY | {"occurred_at": "2026-06-01T10:00:00"}, "no_time_zone", "occurred_at"),
-        (IVY | {"occurred_at": "yesterday"}, "not_date", "occurred_at"),
-        (IVY | {"occurred_at": "2026-06-09T10:00:00Z"}, "in_future", "occurred_at"),
-        (IVY | {"first_name": "I\x00vy"}, "bad_character", "lead.first_name"),
-        (IVY | {"first_name": "I" * 121}, "too_long", "lead.first_name"),
-        (IVY | {"first_name": "x" * 1_000_000}, "too_long", "lead.first_name"),
-        (IVY | {"custom": {"shoe_size": 9}}, "unknown_field", "custom.shoe_size"),
-        (IVY | {"shoe_size": 9}, "unknown_field", "shoe_size"),
-        (IVY | {"external_ids": {"crm": 5}}, "not_text", "external_ids.crm"),
-    ],
-)
-def test_a_refused_lead_says_why_and_is_kept_raw_only(sender, body, code, field):
-    refused = error(sender.post("leads", body), 422)
-    assert (refused["code"], refused["field"]) == (code, field)
-    assert not Lead.objects.exists()
-    submission = Submission.objects.get()
-    assert (submission.pk, submission.status) == (refused["submission_id"], "refused")
-    assert submission.problems[0]["code"] == code
 
 
 def test_broken_letters_and_nul_are_kept_as_replacements(sender):
@@ -195,23 +111,8 @@ def test_hostile_names_are_stored_as_they_are_and_answered_safely(sender):
     assert read.json()["last_name"] == "Robert'); DROP TABLE leads;--"
 
 
-def test_more_than_a_thousand_items_are_refused_whole(sender):
-    refused = error(sender.post("leads/batch", {"items": [IVY] * 1001}), 422)
-    assert (refused["code"], refused["value"]) == ("too_many_items", 1001)
-    assert not Submission.objects.exists()
-
-
-@pytest.mark.parametrize("body", [{}, {"items": {}}, {"items": [], "more": 1}])
-def test_a_batch_has_items_and_nothing_else(sender, body):
-    assert error(sender.post("leads/batch", body), 422)["code"] in {"not_list", "unknown_field"}
-
-
 def test_an_empty_batch_is_no_error(sender):
     assert sender.post("leads/batch", {"items": []}).json()["received"] == 0
-
-
-def test_a_body_that_is_too_long_is_refused_before_it_is_read(sender):
-    assert error(sender.post("leads", b'{"email": "' + b"x" * 3_000_000 + b'"}'), 413)["code"] == "too_large"
 
 
 def test_an_activity_of_a_known_lead_is_stored_once(sender):
@@ -226,37 +127,6 @@ def test_an_activity_of_a_known_lead_is_stored_once(sender):
     assert other.status_code == 201
     assert Activity.objects.filter(lead_id=lead_id).count() == 2
     assert Activity.objects.get(source_id="e1").occurred_at == MONDAY - timedelta(hours=25)
-
-
-@pytest.mark.parametrize(
-    "who", [{"id": 99}, {"email": "nobody@firma.de"}, {"external_ids": {"crm": "1"}}, {"email": "\x00"}, {}, {"id": 2**70}]
-)
-def test_an_activity_or_outcome_of_an_unknown_lead_is_refused(sender, who):
-    activity = error(sender.post("activities", {"lead": who, "kind": "call", "occurred_at": "2026-06-07T10:00:00Z"}), 422)
-    outcome = error(sender.post("outcomes", {"lead": who, "outcome": "won"}), 422)
-    assert (activity["code"], outcome["code"]) == ("unknown_lead", "unknown_lead")
-    assert Submission.objects.filter(status="refused").count() == 2
-    assert not Activity.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "code"),
-    [
-        ({"occurred_at": "2026-06-07T10:00:00"}, "no_time_zone"),
-        ({"occurred_at": "2026-06-18T10:00:00Z"}, "in_future"),
-        ({"occurred_at": "1066-10-14T10:00:00Z"}, "too_early"),
-        ({"kind": "Demo request"}, "bad_kind"),
-        ({"asset": "nothing"}, "unknown_asset"),
-        ({"campaign": "nothing"}, "unknown_campaign"),
-        ({"properties": []}, "not_object"),
-        ({"source_id": "x" * 201}, "too_long"),
-    ],
-)
-def test_an_activity_that_cannot_be_is_refused(sender, more, code):
-    sender.post("leads", IVY)
-    event = {"lead": {"email": IVY["email"]}, "kind": "call", "occurred_at": "2026-06-07T10:00:00Z"} | more
-    assert error(sender.post("activities", event), 422)["code"] == code
-    assert not Activity.objects.exists()
 
 
 def test_outcomes_become_cases_and_the_same_again_is_attached(sender):
@@ -276,25 +146,6 @@ def test_outcomes_become_cases_and_the_same_again_is_attached(sender):
     batch = sender.post("outcomes/batch", {"items": [told | {"outcome": "lost"}, {"lead": {"id": 1}, "outcome": "eaten"}]}).json()
     assert (batch["updated"], batch["refused"], batch["results"][1]["problems"][0]["code"]) == (1, 1, "unknown_outcome")
     assert Case.objects.get().outcome == "lost"
-
-
-@pytest.mark.parametrize(
-    ("amount", "code", "words"),
-    [
-        (-5, "bad_amount", "“-5” is not an amount from 0 to 999,999,999,999.99."),
-        (-0.001, "bad_amount", "“-0.001” is not an amount from 0 to 999,999,999,999.99."),
-        (1e30, "bad_amount", "“1e+30” is not an amount from 0 to 999,999,999,999.99."),
-        ("999999999999.999", "bad_amount", "“999999999999.999” is not an amount from 0 to 999,999,999,999.99."),
-        ("Infinity", "bad_amount", "“Infinity” is not an amount from 0 to 999,999,999,999.99."),
-        ("a lot", "not_number", "“a lot” is not a number, such as 1200.50."),
-    ],
-)
-def test_an_amount_that_cannot_be_is_refused_with_what_is_expected(sender, amount, code, words):
-    sender.post("leads", IVY)
-    refused = error(sender.post("outcomes", {"lead": {"email": IVY["email"]}, "outcome": "won", "amount": amount}), 422)
-    assert (refused["code"], refused["field"]) == (code, "amount")
-    assert words in refused["message"]
-    assert (Case.objects.count(), Lead.objects.get().stage) == (0, "prospect")
 
 
 @pytest.mark.parametrize(("amount", "kept"), [(0, 0), ("999999999999.99", 999999999999.99), (0.005, 0), (None, None)])
@@ -377,16 +228,6 @@ def test_the_same_idempotency_key_gives_the_same_answer_and_does_nothing(sender)
     assert (again.status_code, again.json()) == (first.status_code, first.json())
     assert again["Idempotent-Replay"] == "true"
     assert Submission.objects.count() == 1
-
-
-def test_an_idempotency_key_with_another_body_is_refused(sender):
-    sender.post("leads", IVY, **{"Idempotency-Key": "k1"})
-    assert (
-        error(sender.post("leads", IVY | {"last_name": "O"}, **{"Idempotency-Key": "k1"}), 422)["code"]
-        == "idempotency_key_reused"
-    )
-    assert error(sender.post("leads/batch", {"items": []}, **{"Idempotency-Key": "k1"}), 422)["code"] == "idempotency_key_reused"
-    assert error(sender.post("leads", IVY, **{"Idempotency-Key": "x" * 201}), 422)["code"] == "bad_idempotency_key"
 
 
 def test_a_refusal_is_repeated_too_and_answers_are_forgotten_after_a_day(sender, freeze):
