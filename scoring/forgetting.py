@@ -1,8 +1,16 @@
 """What scoring forgets with a lead: takes part when leads are merged or a person is erased."""
 
+from collections.abc import Sequence
+
+from leads import clock
 from leads.models import Lead, User
 from scoring.models import Qualification
-from scoring.store import delete_leads
+from scoring.store import delete_leads, lock_states
+
+
+def claim_states(lead_ids: Sequence[int]) -> None:
+    """Wait for whoever scores these leads, and let nobody begin: as scoring does, states by id and then the leads."""
+    lock_states(lead_ids, clock.now())
 
 
 def forget_merged(kept: Lead, gone: Lead, actor: User | None) -> None:

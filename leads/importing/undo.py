@@ -100,6 +100,8 @@ class UndoWork(Work):
             self.job.result["left"].append({"name": name, "why": why})
 
     def _remove_leads(self, ids: Sequence[int]) -> None:
+        for claim in hooks.leads_going:
+            claim(ids)
         leads = {lead.pk: lead for lead in Lead.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")}
         why = touched_since(self.run, list(leads))
         for pk, reason in why.items():
