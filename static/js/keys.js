@@ -79,7 +79,7 @@
     if (key === "g") waitsForPlace = Date.now() + 1500;
     else if (key === "?") document.getElementById("shortcuts")?.showModal();
     else if (key === "/") (document.querySelector("main [data-search]") ?? document.querySelector("#searchbar, [data-search-top]"))?.focus();
-    else if (key === "j" || key === "k") done = move(key === "j" ? 1 : -1);
+    else if (key === "j" || key === "k") done = move(key === "j" ? 1 : -1) || press(key); // without rows, a link to the next page
     else if (key === "Enter" && event.target.matches("[data-row]")) event.target.querySelector("[data-open]")?.click();
     else if (key === "x" && currentRow()?.querySelector("[data-bulk]")) currentRow().querySelector("[data-bulk]").click();
     else if (/^[a-z0-9]$/i.test(key)) done = press(key);

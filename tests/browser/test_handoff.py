@@ -71,6 +71,21 @@ def test_the_whole_inbox_by_keyboard(desk, people, page_as, complaints):
     expect(page.get_by_role("button", name="Accept")).to_be_visible()
 
 
+def test_the_packets_of_an_inbox_one_after_the_other_by_keyboard(desk, people, page_as):
+    page = page_as(people.rep)
+    page.goto("/inbox/")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Northwind Freight")
+    page.keyboard.press("j")
+    expect(heading).to_have_text("Vantage Rail")
+    page.keyboard.press("j")
+    expect(heading).to_have_text("Quillon Foods")
+    page.keyboard.press("k")
+    expect(heading).to_have_text("Vantage Rail")
+
+
 def test_a_reason_that_needs_words_asks_for_them_and_keeps_what_was_typed(desk, people, page_as, complaints):
     complaints.expect(422)
     page = page_as(people.rep)
