@@ -31,12 +31,12 @@ from leads.pages import page, reader, render
 READERS = (ANSWER, WORK, ASSIGN, REVIEW)
 SHOWN_EVENTS = 8
 SHOWN_LINES = 6
-# The forms of the packet by the verb they carry out, in the order they are shown.
-OUTCOMES: dict[str, tuple[str, str, type[Form]]] = {
-    "convert": ("Convert", "admin:handoff-convert", ConvertForm),
-    "win": ("Won", "admin:handoff-win", WinForm),
-    "lose": ("Lost", "admin:handoff-lose", LoseForm),
-    "give_up": ("Give up", "admin:handoff-give-up", GiveUpForm),
+# The forms of the packet by the verb they carry out, in the order they are shown: what opens each, and what sends it.
+OUTCOMES: dict[str, tuple[str, str, str, type[Form]]] = {
+    "convert": ("Convert", "Record as converted", "admin:handoff-convert", ConvertForm),
+    "win": ("Won", "Record as won", "admin:handoff-win", WinForm),
+    "lose": ("Lost", "Record as lost", "admin:handoff-lose", LoseForm),
+    "give_up": ("Give up", "Give back to marketing", "admin:handoff-give-up", GiveUpForm),
 }
 
 
@@ -100,10 +100,13 @@ def allowed_verbs(user: User, handoff: Handoff) -> set[str]:
 
 def _outcomes(verbs: set[str], filled: Mapping[str, Form]) -> list[dict[str, Any]]:
     return [
-        {"verb": verb, "label": label, "url": url, "form": filled.get(verb) or kind(prefix=verb), "is_open": verb in filled}
-        for verb, (label, url, kind) in OUTCOMES.items()
+        {
+            "verb": verb, "label": label, "send": send, "url": url, "form": filled.get(verb) or kind(prefix=verb),
+            "is_open": verb in filled,
+        }
+        for verb, (label, send, url, kind) in OUTCOMES.items()
         if verb in verbs
-    ]
+    ]  # fmt: skip
 
 
 def _reassign_form(verbs: set[str], filled: Mapping[str, Form]) -> Form | None:

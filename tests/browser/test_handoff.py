@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
-from handoff.actions import reject_handoff
+from handoff.actions import accept_handoff, reject_handoff
 from handoff.defaults import install_defaults
 from handoff.models import Handoff, Rep, WorkCalendar
 from handoff.views import inbox
@@ -199,6 +199,37 @@ def test_the_phone_has_thumb_sized_answers_and_no_sideways_scroll(desk, people, 
     assert box["x"] + box["width"] <= 390
     menu.get_by_role("button", name="Too small").tap()
     expect(page.get_by_text("rejected: Too small")).to_be_visible()
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_outcomes_stay_in_their_place_when_one_is_opened(desk, people, page_as, phone):
+    handoff = Handoff.objects.get(lead__company__name="Quillon Foods")
+    accept_handoff(handoff, actor=people.rep)
+    page = page_as(people.rep, phone=phone)
+    page.goto(f"/handoffs/{handoff.pk}/")
+    buttons = page.locator(".p-outcomes summary")
+
+    def places():
+        boxes = [buttons.nth(number).bounding_box() for number in range(4)]
+        return [(round(box["x"]), round(box["y"] - boxes[0]["y"]), round(box["width"])) for box in boxes]
+
+    before = places()
+    buttons.get_by_text("Won", exact=True).dblclick()
+    assert places() == before
+    assert page.locator(".p-outcomes details[open]").count() == 0
+    buttons.get_by_text("Won", exact=True).click()
+    assert places() == before
+    form = page.locator(".p-outcomes form").locator("visible=true")
+    assert form.bounding_box()["y"] > max(buttons.nth(number).bounding_box()["y"] for number in range(4)) + 20
+    assert form.bounding_box()["width"] > 280
+    assert page.get_by_text("Won", exact=True).locator("visible=true").count() == 1
+    buttons.get_by_text("Lost", exact=True).click()
+    expect(form.get_by_label("Why was it lost?")).to_be_visible()
+    assert (places(), sideways(page)) == (before, [])
+    buttons.get_by_text("Won", exact=True).click()
+    form.get_by_role("button", name="Record as won").click()
+    expect(page.get_by_text("Closed", exact=True).first).to_be_visible()
+    assert state_of("Quillon Foods") == "closed"
 
 
 @pytest.fixture
