@@ -216,10 +216,15 @@ def drawn() -> QuerySet[Handoff]:
 
 def tier_name(handoff: Handoff) -> str:
     """The tier in the words of the version that qualified the lead; "" when there is none. Needs a hand-off of `shown()`."""
+    return named_tier(handoff, handoff.tier)
+
+
+def named_tier(handoff: Handoff, tier: int | None) -> str:
+    """Another tier in the same words."""
     names = getattr(handoff, "tier_names", None)
-    if handoff.tier is None or not isinstance(names, list) or not 0 <= handoff.tier < len(names):
+    if tier is None or not isinstance(names, list) or not 0 <= tier < len(names):
         return ""
-    return str(names[handoff.tier])
+    return str(names[tier])
 
 
 def rows_of(ids: Iterable[int], faces: dict[int, ClockFace]) -> list[Row]:

@@ -140,7 +140,7 @@ class _Library:
 
     def packet_of(self, handoff: Handoff) -> dict[str, Any]:
         lead, activities = self.leads[handoff.lead_id], self.activities[handoff.lead_id]
-        journey, evidence = _journey(activities), handoff.qualification or self.evidence.get(lead.pk)
+        journey, evidence = _journey(activities), self._evidence(handoff)
         taken = {activity.asset_id for activity in activities}
         return {
             "score": _score(handoff, evidence),
@@ -167,6 +167,13 @@ class _Library:
             "journey": journey,
             "earlier": self.earlier[lead.pk],
         }  # fmt: skip
+
+    def _evidence(self, handoff: Handoff) -> Qualification | None:
+        """What the hand-off rests on: its qualification, or the later one that joined it and says more."""
+        own, latest = handoff.qualification, self.evidence.get(handoff.lead_id)
+        if own is None or latest is None or latest.closed_as != Qualification.ClosedAs.JOINED:
+            return own or latest
+        return latest if latest.total > own.total else own
 
     def _company(self, lead: Lead) -> dict[str, Any]:
         company = lead.company

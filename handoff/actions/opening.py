@@ -23,7 +23,7 @@ from leads.models import Activity, Lead
 from leads.notify.messages import Message, enqueue
 from leads.revisions import touch_revisions
 from scoring.actions.qualification import close_qualification, take_up_qualifications
-from scoring.models import Qualification
+from scoring.models import ModelVersion, Qualification
 
 # From these stages a lead that met the model is handed over; in the others it is with sales or was ruled out by a person.
 FROM_STAGES = frozenset({Stage.PROSPECT, Stage.MQL, Stage.RECYCLED, Stage.REJECTED, Stage.WON, Stage.LOST})
@@ -69,7 +69,7 @@ def _open(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     handoffs = []
     for lead_id, group in groups.items():
         lead, first = leads[lead_id], group[0]
-        best = max(group, key=lambda one: (one.tier is not None, one.tier or 0, one.total))
+        best = _best(group)
         facts = {
             "tier": best.tier, "source": lead.first_source, "product": lead.product_interest.key if lead.product_interest else None, "team": None,
         }  # fmt: skip
@@ -106,6 +106,10 @@ def _open(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     return handoffs
 
 
+def _best(group: Sequence[Qualification]) -> Qualification:
+    return max(group, key=lambda one: (one.tier is not None, one.tier or 0, one.total))
+
+
 def headline_of(qualification: Qualification) -> str:
     """Why, in one line: what gave most points, what the lead did before what the lead is."""
     gains = [line for line in qualification.lines if line.get("points", 0) > 0 and line.get("kind", "criterion") == "criterion"]
@@ -114,10 +118,13 @@ def headline_of(qualification: Qualification) -> str:
 
 
 def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: datetime) -> set[int]:
-    """Let new qualifications join the open hand-off of their lead: a note to the owner, and for an MQO its clock."""
+    """Let new qualifications join the open hand-off of their lead: a note to the owner, and for an MQO its clock.
+
+    The hand-off rises to their tier and score; a packet once offered stays as it was.
+    """
     rows = (
         Handoff.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("owner")
+        .select_related("owner", "qualification__model", "qualification__version")
         .filter(lead_id__in=groups, state__in=OPEN)
     )
     handoffs = list(rows.order_by("pk"))
@@ -138,11 +145,16 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
         if becomes_mqo:
             handoff.is_mqo = True
             _start_followup(handoff, by_handoff[handoff.pk], clocks)
+        best = _best(group)
+        raise_to(handoff, best.total, best.tier, best.version)
         if handoff.state in WITH_REP:
             messages += _tell_owner(handoff, group, becomes_mqo, people, book, now)
         due = next_due(by_handoff[handoff.pk])
-        Handoff.objects.filter(pk=handoff.pk).update(is_mqo=handoff.is_mqo, due_at=due, version=F("version") + 1)
+        Handoff.objects.filter(pk=handoff.pk).update(
+            is_mqo=handoff.is_mqo, score=handoff.score, tier=handoff.tier, due_at=due, version=F("version") + 1
+        )
     clocks.flush()
+    packet.build([handoff for handoff in handoffs if handoff.state == HandoffState.QUEUED], at=now)
     HandoffEvent.objects.bulk_create(
         HandoffEvent(
             handoff=handoff, verb="join", source=handoff.state, target=handoff.state, at=now,
@@ -153,6 +165,22 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     _record_interest([handoff for handoff in handoffs if handoff.state in WITH_REP], groups, now)
     enqueue(messages, at=now)
     return {handoff.lead_id for handoff in handoffs}
+
+
+def raise_to(handoff: Handoff, total: int, tier: int | None, version: ModelVersion) -> bool:
+    """Let the hand-off's score and tier rise to these of `version`, never fall; True when they rose.
+
+    A tier is kept in the words of the version that qualified the lead; one it has no word for leaves the tier as it is.
+    """
+    own = handoff.qualification.version if handoff.qualification else version
+    names, given = own.decision.get("tiers", []), version.decision.get("tiers", [])
+    if names != given and tier is not None:
+        tier = names.index(given[tier]) if tier < len(given) and given[tier] in names else handoff.tier
+    old, new = ((-1 if one is None else one, sum_) for one, sum_ in ((handoff.tier, handoff.score), (tier, total)))
+    if new <= old:
+        return False
+    handoff.score, handoff.tier = total, tier
+    return True
 
 
 def _start_followup(handoff: Handoff, timers: list[SlaTimer], clocks: Clocks) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from handoff.actions.seen import mark_seen
 from handoff.clocks import faces_of
-from handoff.desk import Desk, Row, shown, tier_name
+from handoff.desk import Desk, Row, named_tier, shown, tier_name
 from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, reps_to_choose
 from handoff.history import history, promises
 from handoff.models import Handoff, RejectionReview
@@ -56,13 +56,15 @@ def drawn(
     user, now = reader(request), clock.now()
     handoff = shown().select_related("owner", "team", "policy", "packet", "lead__product_interest", "review__by").get(pk=pk)
     row = Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))
+    content = _content(handoff)
     verbs = allowed_verbs(user, handoff)
     here = request.path if request.method == "GET" else reverse("admin:handoff-packet", args=[pk])
     context = {
         "row": row,
         "handoff": handoff,
         "lead": handoff.lead,
-        "content": _content(handoff),
+        "content": content,
+        "offered_tier": named_tier(handoff, content["score"].get("tier")) if content else "",
         "packet_missing": _packet_missing(handoff),
         "shown_lines": SHOWN_LINES,
         "verbs": verbs,

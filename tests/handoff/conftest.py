@@ -43,9 +43,10 @@ class Work:
 
     def qualification(self, lead=None, kind="mql", at=MONDAY, lines=None, **fields):
         lead = lead or self.make.lead(company=self.make.company(industry="Logistics", employees=480))
+        told = {"version": self.version, "fit": 22, "engagement": 50, "tier": 2} | fields
         return Qualification.objects.create(
-            lead=lead, model=self.model, version=self.version, kind=kind, cause="event", at=at, fit=22, engagement=50, tier=2,
-            lines=LINES if lines is None else lines, release_at=at, **fields,
+            lead=lead, model=self.model, kind=kind, cause="event", at=at, lines=LINES if lines is None else lines, release_at=at,
+            **told,
         )  # fmt: skip
 
     def queued(self, **fields):

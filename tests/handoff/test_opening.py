@@ -10,8 +10,8 @@ from handoff.states import ClockKind, HandoffState
 from leads.errors import Conflict
 from leads.models import Activity, LeadRevision, Outbox
 from scoring.actions.qualification import take_up_qualifications
-from scoring.models import Qualification
-from tests.handoff.conftest import HOUR, MONDAY
+from scoring.models import ModelVersion, Qualification
+from tests.handoff.conftest import HOUR, LINES, MONDAY
 
 
 def test_a_qualification_becomes_a_queued_hand_off_with_packet_and_clock(work):
@@ -82,6 +82,42 @@ def test_new_interest_joins_the_open_hand_off_and_its_owner_is_told(work, cast):
     assert LeadRevision.objects.get(lead=handoff.lead).rev == before + 1
     assert Outbox.objects.filter(kind="handoff.interest", recipient=cast.rep, channel="inapp").count() == 1
     assert list(handoff.events.values_list("verb", flat=True))[-1] == "join"
+
+
+def test_a_hand_off_rises_with_what_joins_it_and_its_frozen_packet_stays(work, make):
+    handoff = work.offered()
+    risen = work.qualification(lead=handoff.lead, kind="mqo", tier=3, engagement=84)
+    open_handoffs()
+    fresh = work.fresh(handoff)
+    assert (fresh.score, fresh.tier, risen.total) == (106, 3, 106)
+    assert (fresh.packet.content["score"]["total"], fresh.packet.content["score"]["tier"]) == (72, 2)
+    work.qualification(lead=handoff.lead, kind="mqo", tier=1, engagement=20)
+    open_handoffs()
+    fresh = work.fresh(handoff)
+    assert (fresh.score, fresh.tier) == (106, 3)
+
+
+def test_a_tier_that_joins_is_read_in_the_words_of_the_version_that_qualified_the_lead(work):
+    work.version.__class__.objects.filter(pk=work.version.pk).update(decision={"tiers": ["D", "C", "B", "A"]})
+    handoff = work.offered()
+    newer = ModelVersion.objects.create(
+        model=work.model, no=2, status="draft", created_at=MONDAY, decision={"tiers": ["B", "A"]}
+    )
+    work.qualification(lead=handoff.lead, kind="mqo", tier=1, engagement=84, version=newer)
+    open_handoffs()
+    fresh = work.fresh(handoff)
+    assert (fresh.score, fresh.tier) == (106, 3)
+
+
+def test_the_packet_of_a_queued_hand_off_tells_of_what_joined_it(work, cast):
+    cast.rep.rep.delete()
+    handoff = work.queued()
+    demo, size = LINES
+    work.qualification(lead=handoff.lead, kind="mqo", tier=3, engagement=84, lines=[demo | {"points": 84}, size])
+    open_handoffs()
+    content = work.fresh(handoff).packet.content
+    assert (content["score"]["total"], content["score"]["tier"], content["score"]["kind"]) == (106, 3, "mqo")
+    assert sum(line["points"] for line in content["lines"]) == 106
 
 
 def test_joining_a_queued_hand_off_tells_nobody(work, cast):
