@@ -34,6 +34,7 @@ VERBS = {
     "open": OPENED,
     "see": "Opened the packet",
     "join": "Met the criteria again",
+    "interest": "New interest",
     "offer": "Offered",
     "attempt": "Tried to reach the person",
 }
@@ -100,6 +101,9 @@ def _move(event: HandoffEvent, people: dict[int, User], attempts: dict[int, str]
     parts = [reasons.get(reason, reason), str(detail.get("note") or ""), attempts.get(detail.get("attempt") or 0, "")]
     if detail.get("decided_by"):
         parts.append(f"decided by {detail['decided_by']}")
+    parts.append(str(detail.get("did") or ""))
+    if event.verb == "interest" and detail.get("score"):
+        parts.append(f"score then {detail['score']}")
     if "stands" in detail:
         parts.insert(0, "the rejection stands" if detail["stands"] else "handed over again")
     return Entry(event.at, words, ", ".join(part for part in parts if part), str(event.actor or ""), TONES.get(event.verb, ""))

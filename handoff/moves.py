@@ -99,7 +99,7 @@ def what_happened(handoff: Handoff) -> str:
     """What came before whoever is too late, in a sentence."""
     event = (
         HandoffEvent.objects.filter(handoff=handoff)
-        .exclude(verb="attempt")
+        .exclude(verb__in=("attempt", "interest"))
         .select_related("actor")
         .order_by("-at", "-pk")
         .first()

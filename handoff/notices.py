@@ -238,10 +238,7 @@ def _to(payload: dict[str, Any]) -> str:
 
 
 def _interest(rows: Sequence[Outbox]) -> Rendered:
-    each = [
-        f"{_name(row.payload)} met the criteria again{' as an MQO' if row.payload.get('mqo') else ''}: {row.payload['why']}"
-        for row in rows
-    ]
+    each = [_interest_words(row.payload) for row in rows]
     if len(rows) > 1:
         return _digest(
             rows, f"New interest of {len(rows)} of your leads", f"New interest of {len(rows)} of your leads", each, "/inbox/"
@@ -249,6 +246,13 @@ def _interest(rows: Sequence[Outbox]) -> Rendered:
     return Rendered(
         "New interest of one of your leads", f"{_name(rows[0].payload)} shows new interest", each[0], _link(rows[0].payload)
     )
+
+
+def _interest_words(payload: dict[str, Any]) -> str:
+    if "did" not in payload:
+        return f"{_name(payload)} met the criteria again{' as an MQO' if payload.get('mqo') else ''}: {payload['why']}"
+    rose = f"the score is now {payload['now']}" if payload.get("now") else "the score rose"
+    return f"{_name(payload)}: {payload['did']}; {rose}" if payload["did"] else f"{_name(payload)}: {rose} with new activity"
 
 
 def _disputed(rows: Sequence[Outbox]) -> Rendered:

@@ -6,15 +6,21 @@ No station stops the others, and a lead that cannot be scored stops no other lea
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from django.db import InterfaceError, OperationalError, transaction
 
+from handoff.actions.interest import note_interest
 from handoff.actions.opening import open_handoffs
 from handoff.routing import route_waiting
 from scoring.rescoring import put_off, score_batch, score_dirty
 
 logger = logging.getLogger("accord.pipeline")
+
+# New interest of leads in hand is looked for among all of them, so not every second.
+INTEREST_EVERY_S = 10.0
+_interest_at = -INTEREST_EVERY_S
 
 
 def run_once() -> int:
@@ -22,7 +28,7 @@ def run_once() -> int:
 
     Raises the error of a station only when nothing was done, so that the caller waits before the next round.
     """
-    stations: tuple[Callable[[], int], ...] = (score_guarded, open_handoffs, route_waiting)
+    stations: tuple[Callable[[], int], ...] = (score_guarded, open_handoffs, route_waiting, note_interest_now_and_then)
     done, failed = 0, None
     for station in stations:
         try:
@@ -35,6 +41,15 @@ def run_once() -> int:
     if failed is not None and not done:
         raise failed
     return done
+
+
+def note_interest_now_and_then() -> int:
+    """New interest of leads in hand, at most every ten seconds."""
+    global _interest_at
+    if time.monotonic() < _interest_at + INTEREST_EVERY_S:
+        return 0
+    _interest_at = time.monotonic()
+    return note_interest()
 
 
 def score_guarded() -> int:
