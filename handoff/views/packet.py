@@ -21,6 +21,7 @@ from handoff.history import history, promises
 from handoff.models import Handoff, RejectionReview
 from handoff.rejecting import branches
 from handoff.routewords import routed
+from handoff.since import since_offer
 from handoff.states import ANSWER, ANSWERED, ASSIGN, REVIEW, WORK, verbs_from
 from handoff.views.asking import handoff_or_404
 from handoff.views.attempting import ATTEMPT_CHOICES
@@ -54,7 +55,7 @@ def drawn(
 ) -> HttpResponse:
     """The packet page; `filled` are forms that came back with errors, `problem` a sentence on top."""
     user, now = reader(request), clock.now()
-    handoff = shown().select_related("owner", "team", "policy", "packet", "lead__product_interest", "review__by").get(pk=pk)
+    handoff = shown().select_related("owner", "team", "policy", "packet", "qualification", "lead__product_interest", "review__by").get(pk=pk)
     row = Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))
     content = _content(handoff)
     verbs = allowed_verbs(user, handoff)
@@ -65,6 +66,7 @@ def drawn(
         "lead": handoff.lead,
         "content": content,
         "offered_tier": named_tier(handoff, content["score"].get("tier")) if content else "",
+        "since": since_offer(handoff),
         "packet_missing": _packet_missing(handoff),
         "shown_lines": SHOWN_LINES,
         "verbs": verbs,

@@ -56,6 +56,24 @@ def test_the_packet_stays_what_it_was_when_the_lead_changes(work, cast, client_o
     assert "Logistics" in html
 
 
+def test_what_the_lead_did_since_the_offer_stands_apart_from_the_frozen_packet(work, cast, make, client_of):
+    handoff = work.offered()
+    assert "Since the offer" not in packet_of(client_of(cast.rep), handoff)
+    work.hands.advance(HOUR)
+    for minute, kind in enumerate(("pricing_view", "webinar_attended", "demo_request")):
+        make.activity(handoff.lead, kind, MONDAY + HOUR - minute * MINUTE)
+    ModelVersion.objects.filter(pk=work.version.pk).update(status="active", spec_hash="x", decision={"tiers": ["D", "C", "B", "A"]})
+    LeadScore.objects.create(version_id=work.version.pk, lead_id=handoff.lead_id, fit=22, engagement=84, tier=3, flags=3)
+    html = packet_of(client_of(cast.rep), handoff)
+    strip = re.search(r'<section class="p-card p-packet-since".*?</section>', html, re.DOTALL)[0]
+    for words in ("3 new activities", "score now <strong>106</strong>", ">A<", "Attended a webinar", "Requested a demo"):
+        assert words in strip, words
+    assert "Why you got this: 72" in html
+    assert "Attended a webinar" not in html.replace(strip, "")
+    reject_handoff(handoff, actor=cast.rep, reason="bad_timing")
+    assert "Since the offer" not in packet_of(client_of(cast.rep), handoff)
+
+
 def test_the_lead_page_is_offered_to_who_may_open_it_and_to_nobody_else(work, cast, client_of):
     handoff = work.offered()
     lead_page = f"/leads/{handoff.lead_id}/"
@@ -299,7 +317,10 @@ def test_the_packet_asks_a_fixed_number_of_the_database(work, cast, make, client
     accept_handoff(handoff, actor=cast.rep)
     for _ in range(8):
         log_attempt(handoff, actor=cast.rep, channel="call", result="no_answer")
+    work.hands.advance(HOUR)
+    for _ in range(12):
+        make.activity(lead, "page_view", MONDAY + HOUR)
     browser = client_of(cast.rep)
-    packet_of(browser, handoff)
-    with django_assert_max_num_queries(34):
+    assert "12 new activities" in packet_of(browser, handoff)
+    with django_assert_max_num_queries(37):
         packet_of(browser, handoff)
