@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from handoff.models import Handoff, HandoffEvent, SlaEvent, SlaTimer
@@ -134,9 +135,12 @@ def _told(handoff: Handoff) -> Iterator[Entry]:
 
 
 def promises(handoff: Handoff, now: datetime) -> list[ClockLine]:
-    """Every clock of a hand-off with its verdict, oldest first; one query."""
+    """Every clock of a hand-off with its verdict, oldest first, without those of an answer that was taken back; one query."""
     lines = []
-    for timer in SlaTimer.objects.filter(handoff=handoff).defer("plan"):
+    undone = HandoffEvent.objects.filter(handoff=handoff, verb="undo").values("at")
+    ended_so = SlaEvent.objects.filter(timer_id=OuterRef("pk"), step="cancel", fired_at__in=undone)
+    promised = SlaTimer.objects.filter(handoff=handoff).exclude(Exists(ended_so), state=SlaTimer.State.CANCELLED)
+    for timer in promised.defer("plan"):
         promise = str(ClockKind(timer.kind).label)
         match timer.state:
             case SlaTimer.State.MET:

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from handoff.actions import accept_handoff, log_attempt, reassign, reject_handoff, review_rejection
+from handoff.actions import accept_handoff, log_attempt, reassign, reject_handoff, review_rejection, undo_answer
 from handoff.models import Handoff, HandoffEvent, Packet, Rep
 from handoff.routing import route_waiting
 from handoff.sweep import sweep
 from leads.models import Asset, Case
+from scoring.models import LeadScore, ModelVersion
 from tests.handoff.conftest import HOUR, MONDAY
 from tests.handoff_pages.test_answers import state_of
 
@@ -149,6 +150,21 @@ def test_the_history_tells_moves_clocks_and_attempts_in_the_readers_zone(work, c
     ):
         assert words in html, words
     assert html.index("Tried to reach the person") < html.index("Offered to Rita Rep")
+
+
+def test_what_was_taken_back_at_once_is_not_among_the_promises(work, cast, client_of):
+    handoff = work.offered()
+    for answer in (lambda: accept_handoff(handoff, actor=cast.rep), lambda: reject_handoff(handoff, actor=cast.rep, reason="too_small")):
+        answer()
+        work.hands.advance(timedelta(seconds=9))
+        undo_answer(handoff, actor=cast.rep)
+        work.hands.advance(MINUTE)
+    accept_handoff(handoff, actor=cast.rep)
+    html = packet_of(client_of(cast.rep), handoff)
+    assert "no longer needed" not in html
+    promises = re.search(r'<ul class="p-list p-promises">.*?</ul>', html, re.DOTALL)[0]
+    assert re.findall(r'p-strong">([^<]*)<', promises) == ["Offer to a rep", "Accept or reject", "First contact"]
+    assert "Took the answer back" in html
 
 
 # What may be done from it
