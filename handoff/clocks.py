@@ -43,9 +43,12 @@ def clock_of(handoff: Handoff, timer: SlaTimer | None, now: datetime, calendar: 
     late = now > due
     left = -int(between(calendar, due, now).total_seconds()) if late else int(between(calendar, now, due).total_seconds())
     if late:
-        closes = next_close(calendar, now) if is_open(calendar, now) else now
         # Overdue by less than a second is overdue.
-        return ClockFace("overdue", due_at=due, left=min(left, -1), total=total, runs_until=closes)
+        left = min(left, -1)
+        if is_open(calendar, now):
+            return ClockFace("overdue", due_at=due, left=left, total=total, runs_until=next_close(calendar, now))
+        opens = next_open(calendar, now)
+        return ClockFace("overdue", due_at=due, left=left, total=total, runs_until=now, resumes_at=opens)
     if not is_open(calendar, now):
         return ClockFace("paused", due_at=due, left=left, total=total, resumes_at=next_open(calendar, now), word="Resumes")
     today = timezone.localtime(due).date() == timezone.localtime(now).date()

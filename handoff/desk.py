@@ -159,6 +159,14 @@ class Desk:
         return waiting, states["overdue"], states["soon"], states["soon"] + states["today"]
 
     @cached_property
+    def resumes_at(self) -> datetime | None:
+        """When hours begin again, while no clock of what waits for an answer runs; None while one does."""
+        waiting = [self.faces[row.pk] for row in self.handoffs if row.state == HandoffState.OFFERED]
+        if any(face.resumes_at is None for face in waiting):
+            return None
+        return min((face.resumes_at for face in waiting if face.resumes_at), default=None)
+
+    @cached_property
     def figures(self) -> Figures:
         return Figures(*self.counts, self._in_time)
 
@@ -178,7 +186,7 @@ class Desk:
     def mark(self) -> str:
         """What the desk looks like; a page that carries another mark is out of date."""
         rows = sorted((row.pk, row.version) for row in self.handoffs)
-        return f"{zlib.crc32(repr((rows, self.counts)).encode()):08x}"
+        return f"{zlib.crc32(repr((rows, self.counts, self.resumes_at)).encode()):08x}"
 
     def fresh_since(self, since: datetime | None) -> int:
         """How many were offered after a page was drawn."""

@@ -30,7 +30,10 @@ ICONS: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ClockFace:
-    """One clock as of now. `left` and `total` are seconds of the promise's own time; `left` is negative when overdue."""
+    """One clock as of now. `left` and `total` are seconds of the promise's own time; `left` is negative when overdue.
+
+    `resumes_at` is when a clock goes on that stands still now, as nobody works.
+    """
 
     state: State
     due_at: datetime | None = None

@@ -84,6 +84,7 @@ def pulse_of(desk: Desk, *, since: datetime, tab: str, words: str) -> dict[str, 
     return {
         "figures": desk.figures,
         "tabs": desk.tabs(),
+        "resumes_at": desk.resumes_at,
         "pulse": {"since": since.isoformat(), "mark": desk.mark, "tab": tab, "q": words},
         # Each page asks at its own pace, so that two hundred of them do not ask at once.
         "poll_ms": POLL_MS + random.randint(-JITTER_MS, JITTER_MS),  # noqa: S311

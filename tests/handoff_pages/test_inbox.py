@@ -274,6 +274,22 @@ def test_a_fragment_is_marked_as_one(work, cast, hx):
     assert "<html" not in answer.content.decode()
 
 
+def test_out_of_hours_the_inbox_says_when_they_begin_again(work, cast, client_of, hx):
+    work.offered()
+    work.hands.advance(HOUR)
+    work.offered()
+    page = client_of(cast.rep).get("/inbox/")
+    assert "2 leads waiting for you. Answer the top one first." in page.content.decode()
+    work.hands.move_to(MONDAY + 12 * HOUR)  # both late or not, nothing runs until Tuesday 09:00 in Berlin
+    evening = client_of(cast.rep).get("/inbox/").content.decode()
+    assert "Answer the top one first" not in evening
+    assert re.search("2 leads waiting for you. Your hours begin again <time[^>]*>Tuesday 9 Jun, 09:00</time>", evening)
+    pulse = hx(cast.rep).get("/inbox/pulse/", {"mark": hidden(page, "mark"), "since": hidden(page, "since")})
+    assert "Tuesday 9 Jun, 09:00" in pulse.content.decode()
+    work.hands.move_to(MONDAY + 23 * HOUR)
+    assert "Answer the top one first" in client_of(cast.rep).get("/inbox/").content.decode()
+
+
 # Length
 
 
