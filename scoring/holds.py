@@ -3,10 +3,12 @@
 A held lead is scored like any other and its qualification waits: once the reason is gone it enters anew.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from leads.choices import OUTCOME_STAGES, Stage
+from leads.models import Lead
 from scoring.evaluate_python import Evaluator, Facts, Result
 
 UNREACHABLE = "unreachable"
@@ -31,6 +33,12 @@ class Standing:
     stage_since: datetime
     contactable: bool
     return_on: date | None
+
+
+def standings_of(lead_ids: Sequence[int]) -> dict[int, Standing]:
+    """Where these leads stand, in one query."""
+    rows = Lead.objects.filter(pk__in=lead_ids).order_by().values_list("pk", "stage", "stage_since", "contactable", "return_on")
+    return {pk: Standing(stage, since, contactable, back) for pk, stage, since, contactable, back in rows}
 
 
 def hold_of(standing: Standing, evaluator: Evaluator, facts: Facts, result: Result, as_of: datetime) -> str:

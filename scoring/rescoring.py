@@ -190,7 +190,7 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
     hold = hold_of(standing, judge, facts, result, batch.at)
     if hold == NURTURE:
         batch.note_due(lead_id, standing.return_on)
-    score = _score(result, hold)
+    score = score_of(result, hold)
     if score != stored:
         batch.written[key] = score
     covering = pending if pending and not stored and pending.covers(lead_id, created_at) else None
@@ -208,7 +208,8 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
         batch.renewed.add(lead_id)
 
 
-def _score(result: Result, hold: str) -> Score:
+def score_of(result: Result, hold: str) -> Score:
+    """What is stored of a result: its sums, and tier and marks unless a gate or a hold bars them."""
     if result.gate is not None:
         return Score(result.fit, result.engagement, None, FLAG_GATED, result.gate)
     if hold == UNREACHABLE:

@@ -121,6 +121,19 @@ def test_the_apis_lead_has_the_score_with_its_lines(scored: Any) -> None:
     assert slots.api_sections["score"] is api_section
 
 
+def test_the_apis_score_agrees_with_itself_before_the_pipeline_has_scored_anew(scored: Any, did: Any) -> None:
+    second = scored[1]
+    did(second, "demo_request", MONDAY)
+    score = api_section([second.pk])[second.pk]
+    assert (score["total"], score["tier"], score["mql"], score["gate"]) == (40, "A", True, None)
+    type(second).objects.filter(pk=second.pk).update(contactable=False)
+    score = api_section([second.pk])[second.pk]
+    assert (score["total"], score["tier"], score["mql"], score["gate"]) == (40, None, False, "unreachable")
+    while score_dirty():
+        pass
+    assert api_section([second.pk])[second.pk] == score
+
+
 def test_the_import_check_says_how_many_would_meet_the_criteria(scored: Any, agree: Any) -> None:
     agree(SIZE | {"points": 50}, DEMO)
     sample = [{"company.employees": 300}, {"company.employees": 3}, {"company.employees": 500, "lead.contactable": False}, {}]
