@@ -146,13 +146,15 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
             handoff.is_mqo = True
             _start_followup(handoff, by_handoff[handoff.pk], clocks)
         best = _best(group)
-        raise_to(handoff, best.total, best.tier, best.version)
+        if raise_to(handoff, best.total, best.tier, best.version):
+            handoff.headline = headline_of(best)
         if handoff.state in WITH_REP:
             messages += _tell_owner(handoff, group, becomes_mqo, people, book, now)
         due = next_due(by_handoff[handoff.pk])
         Handoff.objects.filter(pk=handoff.pk).update(
-            is_mqo=handoff.is_mqo, score=handoff.score, tier=handoff.tier, due_at=due, version=F("version") + 1
-        )
+            is_mqo=handoff.is_mqo, score=handoff.score, tier=handoff.tier, headline=handoff.headline, due_at=due,
+            version=F("version") + 1,
+        )  # fmt: skip
     clocks.flush()
     packet.build([handoff for handoff in handoffs if handoff.state == HandoffState.QUEUED], at=now)
     HandoffEvent.objects.bulk_create(

@@ -86,10 +86,11 @@ def test_new_interest_joins_the_open_hand_off_and_its_owner_is_told(work, cast):
 
 def test_a_hand_off_rises_with_what_joins_it_and_its_frozen_packet_stays(work, make):
     handoff = work.offered()
-    risen = work.qualification(lead=handoff.lead, kind="mqo", tier=3, engagement=84)
+    trial = LINES[0] | {"key": "trial", "words": "Started a trial", "points": 84}
+    risen = work.qualification(lead=handoff.lead, kind="mqo", tier=3, engagement=84, lines=[trial, LINES[1]])
     open_handoffs()
     fresh = work.fresh(handoff)
-    assert (fresh.score, fresh.tier, risen.total) == (106, 3, 106)
+    assert (fresh.score, fresh.tier, risen.total, fresh.headline) == (106, 3, 106, "Started a trial, Company size")
     assert (fresh.packet.content["score"]["total"], fresh.packet.content["score"]["tier"]) == (72, 2)
     work.qualification(lead=handoff.lead, kind="mqo", tier=1, engagement=20)
     open_handoffs()
