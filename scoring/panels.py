@@ -4,6 +4,7 @@ the API's lead, a line of the import check."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
@@ -14,12 +15,13 @@ from leads import clock
 from leads.filters import choice_filter
 from leads.slots import LeadColumn, LeadPanel, NavItem, slots
 from scoring.compiler import Live, live_versions
-from scoring.evaluate_python import Facts, Result, evaluate
+from scoring.evaluate_python import Facts, Result, evaluate, evaluator
 from scoring.facts import load_facts, longest_window
-from scoring.holds import HOLD_WORDS
+from scoring.holds import HOLD_WORDS, hold_of, standings_of
 from scoring.kept_back import import_card
-from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, ScoreChange, ScoringModel
-from scoring.rescoring import score_now
+from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, Qualification, ScoreChange, ScoringModel
+from scoring.rescoring import score_now, score_of
+from scoring.store import Score
 from scoring.vocabulary import load_wording
 
 if TYPE_CHECKING:
@@ -38,15 +40,33 @@ def _threshold(live: Live) -> int | None:
     return decision.edges[decision.mql_from - 1] if decision.kind == "total" and decision.mql_from else None
 
 
-def _judged(lead: Lead, lives: Sequence[Live]) -> list[tuple[Live, Result]]:
-    """What each version in force says of the lead now."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one version in force says of a lead now: the result with its lines, and what is made of it where the lead stands."""
+
+    live: Live
+    result: Result
+    score: Score
+
+    @property
+    def tier(self) -> str | None:
+        return self.live.spec.decision.tiers[self.score.tier] if self.score.tier is not None else None
+
+
+def _judged(lead_ids: Sequence[int], lives: Sequence[Live]) -> dict[int, list[Judged]]:
+    """What each version in force says of these leads now, all of it from one evaluation; versions that do not judge a lead are left out."""
     now = clock.now()
-    horizon = min((now - longest_window(live.spec) for live in lives), default=now)
-    facts = load_facts([lead.pk], horizon).get(lead.pk)
-    if facts is None:
-        return []
-    results = ((live, evaluate(live.spec, facts, clock.now())) for live in lives)
-    return [(live, result) for live, result in results if result.in_scope]
+    facts = load_facts(lead_ids, min((now - longest_window(live.spec) for live in lives), default=now))
+    standings = standings_of(lead_ids)
+    found: dict[int, list[Judged]] = {lead_id: [] for lead_id in facts}
+    for lead_id, known in facts.items():
+        for live in lives:
+            judge = evaluator(live.spec)
+            result = judge.evaluate(known, now)
+            if result.in_scope and lead_id in standings:
+                hold = hold_of(standings[lead_id], judge, known, result, now)
+                found[lead_id].append(Judged(live, result, score_of(result, hold)))
+    return found
 
 
 def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
@@ -54,27 +74,26 @@ def lead_panel(request: HttpRequest, lead: Lead) -> dict[str, Any] | None:
     lives = live_versions()
     if not lives:
         return None
-    judged = _judged(lead, lives)
+    judged = _judged([lead.pk], lives).get(lead.pk, [])
     names = dict(ScoringModel.objects.values_list("pk", "name"))
-    held = dict(LeadScore.objects.filter(lead_id=lead.pk).values_list("version_id", "gate"))
     wording = load_wording()
     scores = []
-    for live, result in judged:
+    for one in judged:
+        live, result, held_by = one.live, one.result, one.score.gate or ""
         gates = {gate.key: gate.label for gate in live.spec.gates}
-        held_by = result.gate or held.get(live.version_id) or ""
         scores.append(
             {
                 "model": names.get(live.model_id, ""),
                 "version_id": live.version_id,
                 "version": f"v{live.no}",
                 "result": result,
-                "tier": live.spec.decision.tiers[result.tier] if result.tier is not None else "",
+                "tier": one.tier or "",
                 "lines": wording.lines(result.lines),
                 "threshold": _threshold(live),
                 "held": gates.get(held_by) or HOLD_WORDS.get(held_by, ""),
             }
         )
-    changes = ScoreChange.objects.filter(lead=lead, version__model__in=[live.model_id for live, _ in judged[:1]])
+    changes = ScoreChange.objects.filter(lead=lead, version__model__in=[one.live.model_id for one in judged[:1]])
     moved = [fit + engagement for fit, engagement in changes.values_list("new_fit", "new_engagement")[:SHOWN_CHANGES]]
     return {"scores": scores, "moved": list(reversed(moved)) if len(moved) > 1 else [], "several": len(lives) > 1}
 
@@ -148,36 +167,24 @@ def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:
     lives = live_versions()
     if not lives:
         return {}
-    now = clock.now()
-    facts = load_facts(lead_ids, min(now - longest_window(live.spec) for live in lives))
-    stored = {
-        (version, lead): (flags, gate)
-        for version, lead, flags, gate in LeadScore.objects.filter(
-            version_id__in=[live.version_id for live in lives], lead_id__in=list(lead_ids)
-        ).values_list("version_id", "lead_id", "flags", "gate")
-    }
     keys = dict(ScoringModel.objects.values_list("pk", "key"))
     wording = load_wording()
     found: dict[int, Any] = {}
-    for lead_id, known in facts.items():
-        for live in lives:
-            result = evaluate(live.spec, known, now)
-            if not result.in_scope:
-                continue
-            flags, gate = stored.get((live.version_id, lead_id), (0, result.gate))
+    for lead_id, judged in _judged(lead_ids, lives).items():
+        for one in judged[:1]:
+            result, score = one.result, one.score
             found[lead_id] = {
-                "model": keys[live.model_id],
-                "version": live.no,
+                "model": keys[one.live.model_id],
+                "version": one.live.no,
                 "fit": result.fit,
                 "engagement": result.engagement,
                 "total": result.total,
-                "tier": live.spec.decision.tiers[result.tier] if result.tier is not None else None,
-                "mql": bool(flags & FLAG_MQL),
-                "mqo": bool(flags & FLAG_MQO),
-                "gate": result.gate or gate,
+                "tier": one.tier,
+                "mql": bool(score.flags & FLAG_MQL),
+                "mqo": bool(score.flags & FLAG_MQO),
+                "gate": score.gate,
                 "lines": [_api_line(line) for line in wording.lines(result.lines)],
             }
-            break
     return found
 
 

@@ -126,7 +126,7 @@ def test_the_apis_score_agrees_with_itself_before_the_pipeline_has_scored_anew(s
     did(second, "demo_request", MONDAY)
     score = api_section([second.pk])[second.pk]
     assert (score["total"], score["tier"], score["mql"], score["gate"]) == (40, "A", True, None)
-    type(second).objects.filter(pk=second.pk).update(contactable=False)
+    type(second).objects.filter(pk=second.pk).update(stage="inquiry", contactable=False, contact_problem="bad_email")
     score = api_section([second.pk])[second.pk]
     assert (score["total"], score["tier"], score["mql"], score["gate"]) == (40, None, False, "unreachable")
     while score_dirty():
