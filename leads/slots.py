@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import django_filters
-    from django.db.models import QuerySet
+    from django.db.models import Exists, QuerySet
     from django.http import HttpRequest
 
     from leads.models import ImportRun, Lead, User
@@ -74,6 +74,8 @@ class Slots:
     api_sections: "dict[str, Callable[[Sequence[int]], dict[int, Any]]]" = field(default_factory=dict)
     # Cards of the home page: template and context, None to leave it out.
     home_cards: "list[tuple[int, str, Callable[[HttpRequest], dict[str, Any] | None]]]" = field(default_factory=list)
+    # Whether a lead has met the criteria and was released to sales, as a condition on the lead's `pk`.
+    qualified: "Callable[[], Exists] | None" = None
     # Scores given leads at once where somebody above can (imports, API); the pipeline does it anyway.
     score_now: "list[Callable[[Sequence[int]], None]]" = field(default_factory=list)
 

@@ -157,6 +157,11 @@ def _meets(leads: Any, name: str, value: str) -> Any:
     return leads.filter(_scores(gate__isnull=True)).exclude(Exists(_flagged(FLAG_MQL)))
 
 
+def has_qualified() -> Exists:
+    """Whether a lead ever met a model and sales might have it."""
+    return Exists(Qualification.objects.filter(lead_id=OuterRef("pk"), release_at__isnull=False))
+
+
 def _flagged(flag: int) -> QuerySet[LeadScore]:
     scores = LeadScore.objects.filter(lead_id=OuterRef("pk"), version__status=ACTIVE)
     return scores.alias(held=F("flags").bitand(flag)).filter(held=flag)
@@ -250,3 +255,4 @@ def connect() -> None:
     slots.import_forecasts.append(import_forecast)
     slots.import_cards.append((10, "scoring/_import_kept_back.html", import_card))
     slots.score_now.append(score_now)
+    slots.qualified = has_qualified
