@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
+from django.urls import reverse
 
 from handoff.clocks import faces_of
 from handoff.models import Handoff
@@ -122,13 +123,21 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
         .annotate(count=Count("pk"), since=Min("opened_at"))
         .order_by("since")
     )
-    states = [(LABELS[state], counts[state.value]) for state in HandoffState if state in OPEN]
+    # Until there is a board, the list in Setup is where a team's hand-offs stand one by one.
+    listed = reverse("admin:handoff_handoff_changelist") if user.has_perm("handoff.view_handoff") else ""
+    states = [
+        (LABELS[state], counts[state.value], f"{listed}?state__exact={state.value}" if listed else "")
+        for state in HandoffState
+        if state in OPEN
+    ]
     return {
         "states": states,
+        "list_url": listed,
+        "list_words": "All hand-offs" if user.has_perm("leads.see_all_leads") else "Team's hand-offs",
         "overdue": counts["overdue"],
         "late": list(late[:QUEUE_REASONS]),
         "queue": list(queue[:QUEUE_REASONS]),
-        "total": sum(count for _, count in states),
+        "total": sum(count for _, count, _ in states),
     }
 
 

@@ -80,6 +80,17 @@ def test_a_manager_sees_on_home_where_hand_offs_stand_and_why_some_wait(work, ca
         assert words in html, words
 
 
+def test_a_manager_gets_from_home_to_the_teams_hand_offs(work, cast, client_of):
+    handoff = work.offered()
+    browser = client_of(cast.manager)
+    html = browser.get("/").content.decode()
+    address = "/setup/handoff/handoff/"
+    assert f'href="{address}">Team&#x27;s hand-offs</a>' in html
+    assert f'href="{address}?state__exact=offered">1</a>' in html
+    assert handoff.lead.name in browser.get(f"{address}?state__exact=offered").content.decode()
+    assert handoff.lead.name not in browser.get(f"{address}?state__exact=accepted").content.decode()
+
+
 def test_who_assigns_nothing_has_no_such_card(work, cast, rf):
     request = rf.get("/")
     request.user = cast.marketer
