@@ -41,11 +41,6 @@ class DimensionBlock:
     rows: list[CriterionRow]
     bounds: str = ""
 
-    @property
-    def most(self) -> int:
-        """The largest number of points of one criterion, up or down: what bars are drawn against."""
-        return max((abs(row.points) for row in self.rows), default=0) or 1
-
 
 @dataclass(slots=True)
 class PartRow:
@@ -69,6 +64,11 @@ class Described:
     grid_head: list[str]
     mql_tiers: list[str]
     problems: list[Invalid]
+
+    @property
+    def most(self) -> int:
+        """The largest number of points of one criterion, up or down: what all bars are drawn against, fit and engagement alike."""
+        return max((abs(row.points) for block in self.dimensions for row in block.rows), default=0) or 1
 
     @property
     def count(self) -> int:

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{DRAFT}criteria/<slug:key>/points/", draft.criterion_points, name="criterion-points"),
     path(f"{DRAFT}criteria/<slug:key>/move/", draft.criterion_move, name="criterion-move"),
     path(f"{DRAFT}criteria/<slug:key>/remove/", draft.criterion_remove, name="criterion-remove"),
+    path(f"{DRAFT}criteria/<slug:key>/restore/", draft.criterion_restore, name="criterion-restore"),
     path(f"{DRAFT}groups/add/", draft.group_add, name="group-add"),
     path(f"{DRAFT}groups/<slug:key>/", draft.group_edit, name="group-edit"),
     path(f"{DRAFT}gates/add/", forms.gate_form, name="gate-add"),

@@ -67,12 +67,28 @@ def _rising(places: list[int]) -> list[int]:
 
 
 def remove_criterion(criterion: Criterion, *, actor: User | None, rev: int) -> None:
-    """Take a criterion out of the draft; the log keeps its content."""
+    """Take a criterion out of the draft; the log keeps its content and its place."""
     version = criterion.version
     with editing(version, actor=actor, rev=rev, verb="remove_criterion") as edit:
         row = _reload(version, criterion.pk)
-        edit.target, edit.before = row.key, criterion_data(row)
+        edit.target, edit.before = row.key, criterion_data(row) | {"position": row.position}
         row.delete()
+
+
+def restore_criterion(version: ModelVersion, key: str, *, actor: User | None, rev: int) -> Criterion:
+    """Put the criterion last removed under this key back in its place. Raises NotFound, Invalid, Conflict, NotAllowed."""
+    removed = version.edits.filter(verb="remove_criterion", target=key).first()
+    if removed is None or not isinstance(removed.before, dict):
+        raise NotFound("There is no removed criterion of this name.")
+    data = dict(removed.before)
+    with editing(version, actor=actor, rev=rev, verb="restore_criterion") as edit:
+        row = Criterion(version=version, position=data.pop("position", 0))
+        one = _read(version, data)
+        _refuse_double(version, one.key)
+        _fill(row, one)
+        row.save()
+        edit.target, edit.after = one.key, one.as_json()
+    return row
 
 
 def _reload(version: ModelVersion, pk: int) -> Criterion:

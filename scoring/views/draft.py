@@ -10,14 +10,16 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from leads.errors import AccordError, Conflict
 from leads.lib.numbers import whole
 from leads.models import Lead, User
 from leads.pages import page, reader, render
 from leads.paging import MOST_ROWS
-from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion
+from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion, restore_criterion
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
 from scoring.actions.versions import activate_version, withdraw_draft
 from scoring.compiler import criterion_data
@@ -46,6 +48,7 @@ VERBS = {
     "edit_criterion": "changed",
     "move_criterion": "moved",
     "remove_criterion": "removed",
+    "restore_criterion": "put back",
     "add_group": "added the group",
     "edit_group": "changed the group",
     "remove_group": "removed the group",
@@ -141,7 +144,20 @@ def criterion_move(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 def criterion_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     version = draft_of(pk)
     criterion = get_object_or_404(version.criteria, key=key)
-    return edited(request, version, lambda: remove_criterion(criterion, actor=reader(request), rev=seen_rev(request)))
+    answer = edited(request, version, lambda: remove_criterion(criterion, actor=reader(request), rev=seen_rev(request)))
+    if answer.status_code == 200:
+        undo = reverse("admin:criterion-restore", args=[pk, key])
+        trigger_client_event(answer, "toast", {"text": f"“{criterion.label}” was removed.", "undo": undo})
+    return answer
+
+
+@page(EDIT)
+@require_POST
+def criterion_restore(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """Take a removal back, on the draft as it is now; the toast that asks for it draws nothing itself."""
+    version = draft_of(pk)
+    answer = edited(request, version, lambda: restore_criterion(version, key, actor=reader(request), rev=version.rev))
+    return reswap(retarget(answer, "#draft"), "outerHTML")
 
 
 @page(EDIT)

@@ -33,16 +33,18 @@ def test_points_change_in_place_by_clicks_and_by_typing(people, page_as, draft):
     assert dict(draft.criteria.values_list("key", "points")).items() >= {"size": 22, "decider": -7}.items()
 
 
-def test_a_criterion_moves_down_and_goes_away(people, page_as, draft):
+def test_a_criterion_moves_down_goes_away_and_comes_back(people, page_as, draft):
     page = page_as(people.marketer)
     page.goto(address(draft))
     page.get_by_role("button", name="Move Company of the right size down").click()
     expect(page.get_by_text("revision 2")).to_be_visible()
     rows = page.locator("tr[id^=criterion-]")
     expect(rows.nth(0)).to_contain_text("Decides")
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove Company of the right size").click()
     expect(page.locator("#criterion-size")).to_have_count(0)
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(rows.nth(1)).to_contain_text("Company of the right size")
+    expect(page.get_by_text("revision 4")).to_be_visible()
 
 
 def test_choosing_a_field_shows_its_inputs_and_saving_leads_back(people, page_as, draft):

@@ -113,6 +113,7 @@ ROWS: dict[str, Row] = {
     "admin:criterion-points": Row(EDITORS, of=criterion, post={"points": "7"}),
     "admin:criterion-move": Row(EDITORS, of=criterion, post={"direction": "up"}),
     "admin:criterion-remove": Row(EDITORS, of=criterion, post={}),
+    "admin:criterion-restore": Row(EDITORS, of=criterion, post={}),
     "admin:group-add": Row(EDITORS, of=draft, post={}),
     "admin:group-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.group], post={}),
     "admin:gate-add": Row(EDITORS, of=draft),

@@ -1,5 +1,6 @@
 """The criteria pages as a browser sees them: who gets in, what is shown, what a wrong or late post is answered with."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -263,6 +264,32 @@ def test_points_order_and_removal_work_with_and_without_script(browser: Client, 
     removed = browser.post(url("criterion-remove", draft.pk, "title"), {"rev": 5}, headers=HTMX)
     assert "criterion-title" not in removed.content.decode()
     assert [one.key for one in draft.criteria.all()] == ["size"]
+
+
+def test_a_removed_criterion_is_put_back_in_its_place(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
+    add_criterion(draft, a_test("country", 5, label="Country"), actor=cast.marketer, rev=3)
+    before = Criterion.objects.get(key="title").content_hash
+    removed = browser.post(url("criterion-remove", draft.pk, "title"), {"rev": 4}, headers=HTMX)
+    undo = json.loads(removed["HX-Trigger"])["toast"]["undo"]
+    browser.post(url("criterion-points", draft.pk, "size"), {"rev": 5, "points": "25"})
+    back = browser.post(undo, headers=HTMX)
+    assert (back.status_code, back["HX-Retarget"], back["HX-Reswap"]) == (200, "#draft", "outerHTML")
+    assert "put back" in back.content.decode()
+    assert [one.key for one in draft.criteria.all()] == ["size", "title", "country"]
+    assert Criterion.objects.get(key="title").content_hash == before
+    again = browser.post(undo, headers=HTMX)
+    assert again.status_code == 422
+    assert "already" in again.content.decode()
+    assert browser.post(url("criterion-restore", draft.pk, "never"), headers=HTMX).status_code == 422
+
+
+def test_fit_and_engagement_are_drawn_on_one_scale(browser: Client, draft: ModelVersion, cast: Any) -> None:
+    add_criterion(draft, a_tally("demo", 40), actor=cast.marketer, rev=2)
+    page = browser.get(url("criteria-draft", draft.pk)).content.decode()
+    widths = re.findall(r'p-fill-won" width="([^"]+)"', page)
+    size = Criterion.objects.get(key="size").points
+    assert [float(width) for width in widths] == [100 * size / 40, 100.0]
 
 
 @pytest.mark.parametrize(("points", "status"), [("5000", 422), ("many", 422), ("", 422), ("-30", 200)])
