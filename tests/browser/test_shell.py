@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 
 from leads.models import User
+from tests.browser.conftest import sideways
 
 PASSWORD = "correct horse battery"
 
@@ -193,3 +194,15 @@ def test_navigation_is_reachable_at_every_width(width, people, page_as):
     page.get_by_role("navigation", name="Work").get_by_role("link", name="Setup").click()
     page.wait_for_url("**/setup/")
     assert page.get_by_role("heading", name="Setup", level=1).is_visible()
+
+
+def test_a_list_of_setup_is_whole_on_the_phone(people, page_as):
+    page = page_as(people.admin, phone=True)
+    page.goto("/setup/leads/user/")
+    row = page.locator("#result_list tbody tr").first
+    for cell in row.locator("td, th").all():
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    assert page.locator(".results").evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert sideways(page) == []
