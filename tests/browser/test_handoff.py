@@ -261,6 +261,32 @@ def test_a_review_by_keyboard(rejected, people, page_as):
     expect(page.get_by_text("1 rejection agreed.")).to_be_visible()
 
 
+def test_a_rejection_on_the_phone_is_short_and_whole(rejected, people, page_as):
+    page = page_as(people.marketer, phone=True)
+    page.goto("/rejections/")
+    first = page.locator("[data-row]").first
+    assert first.bounding_box()["height"] < 240
+    score, check = first.locator("td[data-label=Score]"), first.get_by_role("checkbox")
+    assert score.bounding_box()["height"] < 30
+    assert check.bounding_box()["x"] + check.bounding_box()["width"] < 390
+    for name in ("Reason", "Period", "Review"):
+        box = page.get_by_label(name, exact=True).first.bounding_box()
+        assert box["x"] + box["width"] <= 376, name
+    first.get_by_text("Score lines").click()
+    line = first.locator(".p-lines tr", has_text="Requested a demo")
+    expect(line).to_be_visible()
+    assert line.bounding_box()["height"] < 60
+    assert sideways(page) == []
+
+
+def test_the_verdicts_keep_their_distance_from_the_edge(rejected, people, page_as):
+    page = page_as(people.marketer)
+    page.goto("/rejections/")
+    card, last = page.locator(".p-card", has=page.locator("[data-row]")), page.get_by_role("button", name="Dispute…").first
+    right = card.bounding_box()["x"] + card.bounding_box()["width"]
+    assert right - (last.bounding_box()["x"] + last.bounding_box()["width"]) >= 16
+
+
 def test_a_dispute_without_words_comes_back_in_its_row(rejected, people, page_as, complaints):
     complaints.expect(422)
     page = page_as(people.marketer)
