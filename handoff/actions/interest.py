@@ -11,13 +11,14 @@ from django.db.models.functions import Coalesce
 
 from handoff import notices
 from handoff.actions.opening import raise_to
+from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent
 from handoff.policybook import PolicyBook
 from handoff.since import OWN_SOURCE, ScoreNow, scores_now
 from handoff.states import WITH_REP
 from leads import clock
 from leads.models import Activity, Lead
-from leads.notify.outbox import Message, enqueue
+from leads.notify.messages import Message, enqueue
 from scoring.models import Qualification, ScoreChange
 
 DAY = timedelta(days=1)
@@ -64,7 +65,7 @@ def _due(now: datetime) -> QuerySet[Handoff]:
 
 def _note(handoffs: Sequence[Handoff], leads: dict[int, Lead], now: datetime) -> None:
     scores, done = scores_now(handoffs), _doings(handoffs, now)
-    book, people = PolicyBook(now), notices.People()
+    book, people = PolicyBook(now), People()
     messages: list[Message] = []
     for handoff in handoffs:
         handoff.lead = leads[handoff.lead_id]
@@ -95,9 +96,9 @@ def _doings(handoffs: Sequence[Handoff], now: datetime) -> dict[int, str]:
 
 
 def _tell(
-    handoff: Handoff, did: str, score: ScoreNow | None, people: notices.People, book: PolicyBook, now: datetime
+    handoff: Handoff, did: str, score: ScoreNow | None, people: People, book: PolicyBook, now: datetime
 ) -> Iterator[Message]:
     payload = notices.facts(handoff, did=did, now=str(score or ""))
-    owners = people.users([handoff.owner_id] if handoff.owner_id else [])
+    owners = people.of(("owner",), handoff.owner_id)
     key = f"interest:{handoff.pk}:{int(now.timestamp())}"
     return notices.tell(owners, key=key, kind=notices.INTEREST, payload=payload, book=book, at=now, handoff=handoff)
