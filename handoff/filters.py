@@ -72,9 +72,9 @@ class RejectionFilter(filters.FilterSet):  # type: ignore[misc]
         chosen = self.form.cleaned_data.get("period") if self.form.is_valid() else DEFAULT_PERIOD
         return None if chosen == "all" else int(chosen or DEFAULT_PERIOD)
 
-    def without(self, *names: str) -> QuerySet[Handoff]:
-        """The list narrowed by everything but these."""
-        narrowed: QuerySet[Handoff] = self.queryset.all()
+    def without(self, *names: str, of: QuerySet[Handoff] | None = None) -> QuerySet[Handoff]:
+        """The list, or other hand-offs, narrowed by everything but these."""
+        narrowed: QuerySet[Handoff] = self.queryset.all() if of is None else of
         if not self.form.is_valid():
             return narrowed
         for name, value in self.form.cleaned_data.items():

@@ -17,7 +17,7 @@ from handoff.actions.reviewing import review_rejection
 from handoff.filters import RejectionFilter
 from handoff.forms import ReviewForm
 from handoff.models import Handoff, RejectionReview
-from handoff.rejections import findings, known_sources, listed, reason_bars, rejections, unreviewed_count
+from handoff.rejections import answered, findings, known_sources, listed, reason_bars, rejections, unreviewed_count
 from handoff.states import REVIEW
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
@@ -47,7 +47,9 @@ def rejection_list(request: HttpRequest) -> HttpResponse:
         "filter": narrowed,
         "page": BoundedPaginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "bars": reason_bars(for_bars, now=now, days=days, chosen=request.GET.get("reason", ""), query=kept.urlencode()),
-        "findings": findings(narrowed.without("reason", "reviewed")),
+        "findings": findings(
+            narrowed.without("reason", "reviewed"), narrowed.without("reason", "reviewed", "q", of=answered(reader(request)))
+        ),
         "days": days,
         "waiting": unreviewed_count(reader(request)),
         "query": request.GET.urlencode(),

@@ -9,8 +9,8 @@ import pytest
 
 from handoff.actions import accept_handoff, recycle_handoff, reject_handoff, review_rejection
 from handoff.filters import RejectionFilter
-from handoff.models import Handoff, RejectionReview
-from handoff.rejections import findings, reason_bars, rejections, unreviewed_count
+from handoff.models import Handoff, RejectionReview, Rep
+from handoff.rejections import answered, findings, is_cause, reason_bars, rejections, unreviewed_count
 from leads.models import Campaign
 from tests.handoff.conftest import HOUR, MONDAY
 
@@ -147,25 +147,90 @@ SIZE = {
 DEMO = {"kind": "criterion", "dimension": "engagement", "key": "demo", "label": "Requested a demo", "points": 52}
 
 
-def test_a_finding_names_the_criterion_that_paid_for_what_was_rejected(work, cast):
-    for lines in ([SIZE, DEMO], [SIZE, DEMO], [DEMO], [SIZE]):
+BAND = SIZE | {"key": "band", "label": "Company size 20 to 199", "points": 8}
+
+
+def accepted(work, cast, lines, ago=timedelta(0)):
+    handoff = work.offered(lines=lines)
+    accept_handoff(handoff, actor=handoff.owner)
+    Handoff.objects.filter(pk=handoff.pk).update(answered_at=MONDAY - ago)
+
+
+@pytest.fixture
+def roomy(work):
+    """A rep who may have any number open."""
+    Rep.objects.update(open_cap=1000)
+
+
+def found(cast):
+    return findings(rejections(cast.marketer), answered(cast.marketer))
+
+
+def test_a_finding_names_the_criterion_that_paid_for_what_was_rejected(work, cast, roomy):
+    for lines in ([BAND, DEMO], [BAND, DEMO], [DEMO], [BAND], [BAND]):
         rejected(work, cast, lines=lines)
-    rejected(work, cast, reason="no_need", lines=[DEMO])
-    (finding,) = findings(rejections(cast.marketer))
+    for lines in ([SIZE], [SIZE, DEMO], [BAND], [SIZE, DEMO], *([SIZE],) * 7):
+        accepted(work, cast, lines)
+    (finding,) = found(cast)
     assert (finding.reason, finding.count, finding.total, finding.points, finding.criterion) == (
         "Too small",
-        3,
         4,
-        20,
-        "Company size",
+        5,
+        8,
+        "Company size 20 to 199",
     )
-    assert finding.share == 0.75
+    assert (finding.share, finding.everywhere, finding.handoffs) == (0.8, 5, 16)
 
 
-def test_points_that_were_taken_away_are_no_finding(work, cast):
+def test_what_nearly_every_lead_gets_is_no_cause(work, cast, roomy):
+    for _ in range(4):
+        rejected(work, cast, lines=[SIZE, DEMO])
+    for _ in range(6):
+        accepted(work, cast, [SIZE])
+    assert found(cast) == []
+
+
+def test_a_reason_that_names_no_facts_says_nothing_about_criteria(work, cast, roomy):
+    for _ in range(5):
+        rejected(work, cast, reason="bad_timing", lines=[BAND, DEMO])
+    for _ in range(6):
+        accepted(work, cast, [SIZE])
+    assert found(cast) == []
+
+
+def test_points_that_were_taken_away_are_no_finding(work, cast, roomy):
     for _ in range(4):
         rejected(work, cast, lines=[SIZE | {"points": -5}, SIZE | {"kind": "cap", "key": "cap"}, DEMO])
-    assert findings(rejections(cast.marketer)) == []
+    accepted(work, cast, [DEMO])
+    assert found(cast) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "everywhere", "handoffs", "cause"),
+    [
+        (2, 2, 1, 100, False),  # two say nothing
+        (3, 3, 20, 100, True),
+        (3, 4, 45, 100, False),  # may well be chance
+        (9, 11, 40, 100, True),
+        (11, 11, 90, 100, False),  # nearly everybody
+        (49, 100, 5, 100, False),  # under half
+        (60, 100, 50, 100, False),  # too little more
+        (5, 5, 0, 0, False),
+    ],
+)
+def test_how_much_oftener_is_clearly_oftener(count, total, everywhere, handoffs, cause):
+    assert is_cause(count, total, everywhere, handoffs) is cause
+
+
+def test_the_page_compares_with_the_hand_offs_of_the_same_period(work, cast, roomy, client_of):
+    for _ in range(4):
+        rejected(work, cast, lines=[BAND])
+    for _ in range(6):
+        accepted(work, cast, [SIZE])
+        accepted(work, cast, [BAND], ago=60 * DAY)
+    browser = client_of(cast.marketer)
+    assert "against 4 of all 10 answered" in browser.get("/rejections/?period=30").content.decode()
+    assert "What the criteria paid for" not in browser.get("/rejections/?period=all").content.decode()
 
 
 def test_the_score_lines_of_a_rejection_are_a_part_of_their_own(work, cast, hx):
@@ -323,8 +388,6 @@ def test_who_reviews(work, cast, client_of, who, status, path):
 def test_the_review_asks_the_same_of_the_database_with_3_and_with_60(work, cast, client_of, django_assert_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
-
-    from handoff.models import Rep
 
     Rep.objects.update(open_cap=1000)
     counts = []
