@@ -120,6 +120,7 @@ def _batch(port: int, secret: str, size: int, first: int) -> Iterator[Result]:
         state["marks"] = _marks()
 
     def post() -> None:
+        state["counts"] = _counts()
         body = state["body"]
         check(isinstance(body, bytes), "no body")
         status, answer = browser.request("POST", "/api/v1/leads/batch", body if isinstance(body, bytes) else b"")
@@ -132,14 +133,22 @@ def _batch(port: int, secret: str, size: int, first: int) -> Iterator[Result]:
         check(made == BATCH, f"a batch of {BATCH} made {made} leads")
         marks = state["marks"]
         state["rows"] = _take_out(marks if isinstance(marks, dict) else {})
+        before, posted = state["counts"], _counts()
+        check(
+            isinstance(before, dict) and posted["leads_lead"] == before["leads_lead"] + BATCH, "a batch is not all in the table"
+        )
 
     def put_back() -> None:
+        check(_counts() == before, "rows of the batch were left behind")
+        state["counts"] = posted
         rows = state["rows"]
         _copy_in(rows if isinstance(rows, dict) else {})
 
-    api, copy = Probe("batch_intake", post, prepare, BATCH), Probe("copy", put_back, take_out, BATCH)
+    def compare() -> None:
+        check_copied(state["counts"], _counts())
+
+    api, copy = Probe("batch_intake", post, prepare, BATCH), Probe("copy", put_back, take_out, BATCH, after=compare)
     interleave([api, copy], ROUNDS)
-    check(Lead.objects.filter(pk__gt=0).count() >= size, "leads are missing after the copy")
     rate = BATCH / (median_ms(api.seconds) / 1000)
     limit = BATCH / (median_ms(copy.seconds) / 1000)
     yield Result("copy", size, median_ms(copy.seconds), p95_ms(copy.seconds), limit)
@@ -158,6 +167,21 @@ def _batch(port: int, secret: str, size: int, first: int) -> Iterator[Result]:
 
 def _key_of(table: str) -> str:
     return "lead_id" if table == "leads_leadrevision" else "id"
+def check_copied(posted: object, copied: dict[str, int]) -> None:
+    """COPY must have written as many rows into every table as the API had: neither fewer nor more."""
+    check(posted == copied, f"COPY did not write what the API had: {copied} rows instead of {posted}")
+
+
+def _counts() -> dict[str, int]:
+    """The number of rows of each table."""
+    counts = {}
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
+            counts[table] = int(cursor.fetchone()[0])
+    return counts
+
+
 
 
 def _marks() -> dict[str, int]:

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 class CheckFailed(Exception):
@@ -16,7 +16,8 @@ class CheckFailed(Exception):
 
 @dataclass(slots=True)
 class Probe:
-    """One thing to time. `run` does the work once; `before` prepares it outside the clock; `items` are done by one run."""
+    """One thing to time. `run` does the work once; `before` prepares it and `after` checks it, both outside the clock; `items`
+    are done by one run."""
 
     step: str
     run: Callable[[], object]
@@ -24,6 +25,10 @@ class Probe:
     items: int = 1
     seconds: list[float] = field(default_factory=list)
 
+    after: Callable[[], object] | None = None
+
+
+Measured = Literal["ratio", "median_ms", "p95_ms", "rate_per_s"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -76,6 +81,8 @@ def median_ms(seconds: Sequence[float]) -> float:
 
 def p95_ms(seconds: Sequence[float]) -> float:
     """The nearest-rank 95th percentile in milliseconds."""
+            if probe.after is not None:
+                probe.after()
     ordered = sorted(seconds)
     return ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)] * 1000
 
