@@ -24,16 +24,21 @@ class Probe:
     before: Callable[[], object] | None = None
     items: int = 1
     seconds: list[float] = field(default_factory=list)
-
     after: Callable[[], object] | None = None
 
 
 Measured = Literal["ratio", "median_ms", "p95_ms", "rate_per_s"]
 
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the table: `ratio` is this step's rate or time over its limit's, `target` what it should be at least (rate)
-    or at most (time)."""
+    """One line of the table: a step at `size` rows.
+
+    `limit` names what the step is measured against and `ratio` is this step's rate or time over the limit's. `target` is what is
+    asked of one of the figures and `target_of` says of which: "ratio", "median_ms", "p95_ms" or "rate_per_s". Milliseconds are to
+    be at most the target, a rate at least; a ratio of rates at least, a ratio of times at most. `met` tells whether it is so.
+    What a step has no figure or no target for is None, in JSON null.
+    """
 
     step: str
     size: int
@@ -44,6 +49,7 @@ class Result:
     ratio: float | None = None
     target: float | None = None
     met: bool | None = None
+    target_of: Measured | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -56,6 +62,7 @@ class Result:
             "ratio": _rounded(self.ratio, 4),
             "target": self.target,
             "met": self.met,
+            "target_of": self.target_of,
         }
 
 
@@ -73,6 +80,8 @@ def interleave(probes: Sequence[Probe], rounds: int) -> None:
             start = time.perf_counter()
             probe.run()
             probe.seconds.append(time.perf_counter() - start)
+            if probe.after is not None:
+                probe.after()
 
 
 def median_ms(seconds: Sequence[float]) -> float:
@@ -81,8 +90,6 @@ def median_ms(seconds: Sequence[float]) -> float:
 
 def p95_ms(seconds: Sequence[float]) -> float:
     """The nearest-rank 95th percentile in milliseconds."""
-            if probe.after is not None:
-                probe.after()
     ordered = sorted(seconds)
     return ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)] * 1000
 
@@ -95,7 +102,7 @@ def check(condition: object, message: str) -> None:
 
 def table(results: Sequence[Result]) -> str:
     """The results as aligned columns for people."""
-    heads = ("step", "size", "median ms", "p95 ms", "per second", "limit", "ratio", "target", "")
+    heads = ("step", "size", "median ms", "p95 ms", "per second", "limit", "ratio", "target", "target of", "")
     rows = [heads]
     for r in results:
         rows.append(
@@ -108,6 +115,7 @@ def table(results: Sequence[Result]) -> str:
                 r.limit or "",
                 _cell(r.ratio, 3),
                 _cell(r.target, 3),
+                r.target_of or "",
                 "" if r.met is None else ("met" if r.met else "NOT MET"),
             )
         )
