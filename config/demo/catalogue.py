@@ -10,24 +10,29 @@ from leads.models import Asset, Campaign, LeadField, Product
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A way people come in: its share of all leads, how well it selects (-1 to 1), and what they do first."""
+    """A way people come in: its share of all leads, how well it selects (-1 to 1), how far those it sends go on to buy and how
+    readily reps see an objection (1: as the company and the interest say), what they do first, and the channel of its campaign."""
 
     key: str
     share: float
     quality: float
+    buys: float
+    doubt: float
     first: str
-    campaign: str = ""
+    channel: str = ""
 
 
 SOURCES = (
-    Source("Website", 0.27, 0.20, "form_submit"),
-    Source("Paid search", 0.22, 0.05, "whitepaper", "Search: route planning"),
-    Source("Trade show", 0.12, 0.35, "event_visit", "Expo Rotterdam"),
-    Source("Bought list", 0.15, -0.55, "form_submit", "Bought list, spring"),
-    Source("Partner", 0.08, 0.45, "contact_request"),
-    Source("Webinar", 0.10, 0.10, "webinar_registered"),
-    Source("Social media", 0.06, -0.20, "ebook"),
+    Source("Website", 0.27, 0.20, 1.0, 1.0, "form_submit"),
+    Source("Paid search", 0.22, 0.05, 0.8, 1.0, "whitepaper", Campaign.Channel.SEARCH),
+    Source("Trade show", 0.12, 0.45, 1.6, 0.55, "event_visit", Campaign.Channel.EVENT),
+    Source("Bought list", 0.15, -0.35, 0.2, 1.25, "form_submit", Campaign.Channel.LIST),
+    Source("Partner", 0.08, 0.45, 1.3, 0.7, "contact_request"),
+    Source("Webinar", 0.10, 0.10, 1.0, 0.9, "webinar_registered"),
+    Source("Social media", 0.06, -0.20, 0.8, 1.1, "ebook"),
 )
+# The days, counted back from today, on which the show stopped in a port; the last stop has just been.
+STOPS = (430, 330, 235, 150, 70, 5)
 
 ASSETS = (
     # key, name, kind, product, stage, tags, pain, talk track
@@ -94,6 +99,11 @@ ASSETS = (
 )
 
 
+def season(day: date) -> str:
+    """The season most people around Harborline would call it."""
+    return ("winter", "spring", "summer", "autumn")[day.month % 12 // 3]
+
+
 def create_catalogue(today: date) -> None:
     """Products, campaigns, assets and two custom fields, as marketing would have set them up."""
     dispatch = Product.objects.create(key="dispatch", name="Harborline Dispatch", sales_priority=1)
@@ -109,15 +119,15 @@ def create_catalogue(today: date) -> None:
         product=dispatch,
     )
     Campaign.objects.create(
-        name="Expo Rotterdam",
+        name="Expo tour, four ports",
         channel=Campaign.Channel.EVENT,
-        cost=Decimal(27500),
-        starts_on=today - timedelta(days=8),
-        ends_on=today - timedelta(days=3),
+        cost=Decimal(57500),
+        starts_on=today - timedelta(days=STOPS[2]),
+        ends_on=today - timedelta(days=1),
         product=yard,
     )
     Campaign.objects.create(
-        name="Bought list, spring",
+        name=f"Bought list, {season(today - timedelta(days=250))}",
         channel=Campaign.Channel.LIST,
         cost=Decimal(9800),
         starts_on=today - timedelta(days=250),

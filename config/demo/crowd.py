@@ -23,6 +23,8 @@ class Prospect:
     arrives: datetime
     doings: list[tuple[datetime, str, str]]
     heat: float
+    # What the form's question was answered with; "" where there was no form.
+    horizon: str
 
 
 class Crowd:
@@ -33,20 +35,20 @@ class Crowd:
         self.size = size
         self.start = start
         self.now = now
-        self.campaigns = {campaign.name: campaign for campaign in Campaign.objects.all()}
+        self.campaigns = {campaign.channel: campaign for campaign in Campaign.objects.all()}
 
     def people(self) -> list[Prospect]:
         """Everybody of the year, in the order of coming in; the last ones come from the show that has just been."""
         firms = world.make_firms(self.rng, max(40, int(self.size * 0.62)))
         taken: set[str] = set()
         prospects = []
-        surge = max(30, self.size // 14)
+        surge = max(24, self.size // 17)
         for number in range(self.size):
             source = self.rng.choices(catalogue.SOURCES, weights=[one.share for one in catalogue.SOURCES])[0]
             if number < surge:  # the show has just been
                 source = next(one for one in catalogue.SOURCES if one.key == "Trade show")
             contact = self._contact(firms, source, taken)
-            prospects.append(self._prospect(contact, source, self.campaigns.get(source.campaign), fresh=number < surge))
+            prospects.append(self._prospect(contact, source, self.campaigns.get(source.channel), fresh=number < surge))
         prospects.sort(key=lambda one: one.arrives)
         return prospects
 
@@ -69,10 +71,17 @@ class Crowd:
             arrives = self.now - timedelta(hours=self.rng.triangular(1, 110, 12))
         elif campaign is not None and campaign.starts_on and campaign.ends_on and source.key == "Bought list":
             arrives = self._moment(campaign.starts_on.toordinal(), campaign.ends_on.toordinal())
+        elif source.key == "Trade show":
+            stop = self.now.toordinal() - self.rng.choice(catalogue.STOPS[:-1])
+            arrives = self._moment(stop, stop + 2)
         else:
             arrives = self._seasonal_moment()
         heat = min(1.0, max(0.02, 0.55 * contact.quality + 0.25 * source.quality + self.rng.uniform(0.0, 0.55)))
-        return Prospect(contact, source, arrives, self._doings(arrives, source, heat, pace=0.12 if fresh else 1.0), heat)
+        horizon = ""
+        if source.first in ("form_submit", "contact_request"):
+            horizon = self.rng.choices(["This quarter", "This year", "Just looking"], [heat, 0.4, 1 - heat])[0]
+        doings = self._doings(arrives, source, heat, pace=0.12 if fresh else 1.0)
+        return Prospect(contact, source, arrives, doings, heat, horizon)
 
     def _seasonal_moment(self) -> datetime:
         while True:
@@ -137,10 +146,8 @@ class Crowd:
             values["company.is_customer"] = True
         if self.rng.random() < 0.45:
             values["custom.fleet_size"] = max(1, int(firm.employees * self.rng.uniform(0.05, 0.4)))
-        if one.source.first in ("form_submit", "contact_request"):
-            values["custom.buying_horizon"] = self.rng.choices(
-                ["This quarter", "This year", "Just looking"], [one.heat, 0.4, 1 - one.heat]
-            )[0]
+        if one.horizon:
+            values["custom.buying_horizon"] = one.horizon
         return Incoming(
             values=values,
             activities=[
@@ -153,33 +160,43 @@ class Crowd:
         )
 
     def _campaign_id(self, one: Prospect) -> int | None:
-        campaign = self.campaigns.get(one.source.campaign)
+        campaign = self.campaigns.get(one.source.channel)
         if campaign is None or (campaign.starts_on and one.arrives.date() < campaign.starts_on):
             return None
         return campaign.pk
 
     def objection(self, one: Prospect) -> tuple[str, str] | None:
-        """Why a rep rejects somebody: causes that can be seen in the data, and a little bad luck."""
+        """Why a rep rejects somebody, each reason with a cause that can be seen in the data; None if they take the lead."""
         firm, title = one.contact.firm, one.contact.title
-        roll = self.rng.random()
-        if firm.is_competitor:
-            return "not_a_buyer", "Works for a competitor"
-        if firm.employees < 30 and roll < 0.85:
-            return "too_small", self.rng.choice(["", f"{firm.employees} people, two vans", "One-man show"])
-        if world.TITLES[title][1] < 0.32 and roll < 0.7:
-            return "wrong_person", self.rng.choice(
-                ["", "No say in buying", "Doing a thesis" if title == "Student" else "Sent me to their boss"]
-            )
-        if world.INDUSTRIES[firm.industry][1] < 0.2 and roll < 0.75:
-            return "wrong_industry", ""
-        if firm.country not in world.SERVED and roll < 0.8:
-            return "wrong_region", ""
-        if firm.is_customer and roll < 0.7:
-            return "known_already", "Has a contract since 2024"
-        if not one.contact.phone and roll < 0.08:
-            return "unreachable", "Mail bounces, no number"
-        if roll > 0.97 - 0.12 * (1 - one.heat):
-            return "bad_timing", self.rng.choice(["Call again next quarter", "Budget is spent for this year", ""])
+        small = f"{firm.employees} people"
+        causes: tuple[tuple[str, float, tuple[str, ...]], ...] = (
+            ("not_a_buyer", 1.0 if firm.is_competitor else 0.0, ("Works for a competitor",)),
+            ("not_a_buyer", 0.9 if title == "Student" else 0.0, ("Doing a thesis", "Student, writes a paper", "")),
+            (
+                "too_small",
+                0.9 if firm.employees < 50 else 0.5 if firm.employees < 100 else 0.0,
+                ("", small, f"{small}, two vans"),
+            ),
+            ("wrong_person", 0.7 if world.TITLES[title][1] < 0.32 else 0.0, ("", "No say in buying", "Sent me to their boss")),
+            (
+                "wrong_industry",
+                0.75 if world.INDUSTRIES[firm.industry][1] < 0.4 else 0.0,
+                ("", f"{firm.industry}: no docks, no tours"),
+            ),
+            ("wrong_region", 0.85 if firm.country not in world.SERVED else 0.0, ("", "We have no partner there")),
+            ("known_already", 0.8 if firm.is_customer else 0.0, ("Has a contract already", "Talks with their account manager")),
+            ("unreachable", 0.0 if one.contact.phone else 0.12, ("Mail bounces, no number", "No number, no answer to mails")),
+            ("no_need", 0.4 if one.source.key == "Bought list" else 0.0, ("Never asked us for anything", "Does not know us", "")),
+            ("no_need", 0.3 if one.horizon == "Just looking" else 0.0, ("Looked around, nothing planned", "")),
+            (
+                "bad_timing",
+                0.25 if one.horizon == "This year" else 0.06,
+                ("Call again next quarter", "Budget is spent for this year", ""),
+            ),
+        )
+        for code, chance, notes in causes:
+            if self.rng.random() < chance * one.source.doubt:
+                return code, self.rng.choice(notes)
         return None
 
     def amount(self, employees: int | None) -> Decimal:
@@ -189,4 +206,4 @@ class Crowd:
     @staticmethod
     def appetite(one: Prospect) -> float:
         """How likely somebody who was reached goes on, 0 to 1."""
-        return 0.25 + 0.75 * one.contact.quality * (0.5 + 0.5 * one.heat)
+        return min(0.9, (0.2 + 0.8 * one.contact.quality * (0.5 + 0.5 * one.heat)) * one.source.buys)

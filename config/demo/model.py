@@ -1,15 +1,20 @@
 """What Harborline's two sides agreed: a first model, a better one some weeks later, and the next draft."""
 
+from collections import Counter
 from typing import Any
 
-from leads.models import User
+from handoff.rejections import rejections
+from leads.choices import Outcome
+from leads.models import Case, User
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.parts import add_gate, set_decision
 from scoring.actions.versions import activate_version, create_draft, create_model
 from scoring.compiler import criterion_data
 from scoring.models import Activation, ModelVersion, ScoringModel
 
+OWN_FLEET = ["Healthcare", "Public sector"]
 TARGETS = ["Logistics", "Manufacturing", "Retail", "Food and beverage", "Wholesale"]
+DECIDED = [Outcome.REJECTED, Outcome.LOST, Outcome.WON]
 SERVED = ["DE", "NL", "AT", "CH", "FR", "SE", "GB", "PL"]
 
 
@@ -41,37 +46,40 @@ def _tally(key: str, label: str, points: int, kinds: list[str], days: int, **mor
 
 
 FIRST: tuple[dict[str, Any], ...] = (
-    _test("size", "Company size 20 to 5,000", 14, {"field": "company.employees", "op": "between", "low": 20, "high": 5000}),
-    _test("industry", "Industry on the target list", 14, {"field": "company.industry", "op": "in", "values": TARGETS}),
+    _test("size", "Company size 200 to 5,000", 12, {"field": "company.employees", "op": "between", "low": 200, "high": 5000}),
+    _test("mid_size", "Company size 20 to 199", 10, {"field": "company.employees", "op": "between", "low": 20, "high": 199}),
+    _test("industry", "Industry on the target list", 11, {"field": "company.industry", "op": "in", "values": TARGETS}),
+    _test("own_fleet", "Industry with a fleet of its own", 7, {"field": "company.industry", "op": "in", "values": OWN_FLEET}),
     _test(
         "decider",
-        "Decides or advises",
-        12,
-        {"field": "lead.seniority", "op": "in", "values": ["owner", "c_level", "vp", "director", "manager"]},
+        "Director or above",
+        11,
+        {"field": "lead.seniority", "op": "in", "values": ["owner", "c_level", "vp", "director"]},
     ),
-    _test("country", "Country we serve", 6, {"field": "lead.country", "op": "in", "values": SERVED}),
+    _test("manager", "Manager", 7, {"field": "lead.seniority", "op": "in", "values": ["manager"]}),
+    _test("country", "Country we serve", 4, {"field": "lead.country", "op": "in", "values": SERVED}),
     _test(
         "free_mail",
         "Free mail address",
-        -8,
+        -6,
         {"field": "lead.email_domain", "op": "in", "values": ["gmail.com", "gmx.de", "outlook.com", "web.de"]},
     ),
-    _tally("demo", "Requested a demo", 24, ["demo_request", "contact_request"], 90),
-    _tally("pricing", "Viewed pricing", 12, ["pricing_view"], 30, award="each", freq_max=2),
+    _tally("demo", "Requested a demo", 18, ["demo_request", "contact_request"], 90),
+    _tally("pricing", "Viewed pricing", 9, ["pricing_view"], 30, award="each", freq_max=2),
     _tally(
         "content",
         "Took content",
-        9,
+        7,
         ["ebook", "whitepaper", "case_study", "roi_guide"],
-        180,
+        90,
         award="each",
         freq_max=4,
-        half_life=60,
-        cap=20,
+        half_life=30,
+        cap=15,
     ),
-    _tally("webinar", "Attended a webinar", 10, ["webinar_attended"], 120),
-    _tally("event", "Met us at an event", 10, ["event_visit"], 120),
-    _tally("site", "Looked around the site", 2, ["page_view", "product_view", "security_view"], 60, award="each", freq_max=5),
+    _tally("webinar", "Attended a webinar", 8, ["webinar_attended"], 120),
+    _tally("event", "Met us at an event", 7, ["event_visit"], 120),
+    _tally("site", "Looked around the site", 2, ["page_view", "product_view", "security_view"], 60, award="each", freq_max=4),
     _tally("unsubscribed", "Unsubscribed", -20, ["unsubscribed"], 365),
 )
 GATE = {
@@ -82,7 +90,7 @@ GATE = {
 DECISION = {
     "kind": "total",
     "tiers": ["D", "C", "B", "A"],
-    "edges": [30, 60, 80],
+    "edges": [30, 60, 74],
     "mql_from": "B",
     "mqo": {
         "tiers": ["A"],
@@ -106,32 +114,52 @@ def activate_first_model(people: dict[str, User]) -> ModelVersion:
 
 
 def replace_model(people: dict[str, User]) -> None:
-    """Some weeks later: small firms wasted the reps' time, so size counts more and starts higher."""
+    """Some months later: small firms wasted the reps' time, so size earns points from higher on. The words are counted."""
     maya, jonas = people["maya"], people["jonas"]
     draft = create_draft(ScoringModel.objects.get(), actor=maya)
     _change(
         draft,
-        "size",
+        "mid_size",
         maya,
-        label="Company size 50 to 5,000",
-        points=18,
-        when={"all": [{"field": "company.employees", "op": "between", "low": 50, "high": 5000}]},
+        label="Company size 50 to 199",
+        points=7,
+        when={"all": [{"field": "company.employees", "op": "between", "low": 50, "high": 199}]},
     )
     add_criterion(
         draft,
         _test(
             "tiny",
             "Fewer than 20 people",
-            -18,
+            -14,
             {"field": "company.employees", "op": "between", "high": 19},
-            why="Two of three rejects were too small.",
+            why=_said_of_small(),
         ),
         actor=jonas,
         rev=draft.rev,
     )
     _change(draft, "site", maya, points=1)
-    reason = "Half of all rejects said too small: size starts at 50, and very small firms lose points."
+    reason = f"{_said_too_small(maya)}: size earns points from 50 people on, and very small firms lose points."
     activate_version(draft, actor=jonas, rev=draft.rev, reason=reason, wave=Activation.Wave.NONE)
+
+
+def _said_too_small(reader: User) -> str:
+    """How many of the rejections up to now said too small, and whether it was the most frequent reason."""
+    said = Counter(rejections(reader).values_list("reason__code", flat=True))
+    small = said["too_small"]
+    if not small:
+        return "Both sides want no more firms that are too small"
+    leads = all(number < small for code, number in said.items() if code != "too_small")
+    return f"{small} of {said.total()} rejections said too small{', more than any other reason' if leads else ''}"
+
+
+def _said_of_small() -> str:
+    """What became of the small firms that sales has decided on, in the old system or here."""
+    ends = Counter(
+        Case.objects.filter(lead__company__employees__lt=50, outcome__in=DECIDED).values_list("outcome", flat=True),
+    )
+    if not ends:
+        return "Nobody has sold to any of them yet."
+    return f"Of {ends.total()} leads from firms under 50 people that sales decided on, {ends[Outcome.WON]} became customers."
 
 
 def open_next_draft(people: dict[str, User]) -> None:

@@ -72,7 +72,7 @@ TITLES = {
     "Warehouse Supervisor": (0.08, 0.30),
     "Marketing Assistant": (0.05, 0.05),
     "Student": (0.05, 0.00),
-    "IT Manager": (0.04, 0.45),
+    "IT Manager": (0.04, 0.25),
 }
 FREE_MAIL = ("gmail.com", "gmx.de", "outlook.com", "web.de")
 

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from random import Random
+from statistics import mean
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import Count
 
+from config.demo import world
 from config.demo.catalogue import create_catalogue
 from config.demo.crowd import Crowd
 from handoff.models import Handoff, SlaEvent, SlaTimer
@@ -17,8 +19,12 @@ from scoring.models import LeadScore, ModelVersion, Qualification
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC)
 
 
+def make_crowd(seed, size=120):
+    return Crowd(Random(seed), size=size, start=datetime(2025, 7, 22, 6, tzinfo=UTC), now=NOW)
+
+
 def crowd(seed):
-    return Crowd(Random(seed), size=120, start=datetime(2025, 11, 25, 6, tzinfo=UTC), now=NOW).people()
+    return make_crowd(seed).people()
 
 
 def test_the_same_seed_makes_the_same_people(db):
@@ -26,6 +32,42 @@ def test_the_same_seed_makes_the_same_people(db):
     assert crowd(7) == crowd(7)
     assert crowd(7) != crowd(8)
     assert len({one.contact.email for one in crowd(7)}) == 120
+
+
+def test_every_objection_has_its_cause_in_the_data(db):
+    create_catalogue(NOW.date())
+    makers = make_crowd(3, size=1500)
+    said = {}
+    for one in makers.people():
+        reason = makers.objection(one)
+        if reason:
+            said.setdefault(reason[0], []).append(one)
+    assert len(said) >= 7
+    assert max(one.contact.firm.employees for one in said["too_small"]) < 100
+    assert max(world.TITLES[one.contact.title][1] for one in said["wrong_person"]) < 0.32
+    assert {one.contact.firm.industry for one in said["wrong_industry"]} == {
+        "Healthcare",
+        "Education",
+        "Public sector",
+        "Software",
+    }
+    assert {one.contact.firm.country for one in said["wrong_region"]} == {"US", "BR"}
+    assert all(one.contact.firm.is_customer for one in said["known_already"])
+    assert not any(one.contact.phone for one in said["unreachable"])
+    assert all(one.horizon == "Just looking" or one.source.key == "Bought list" for one in said["no_need"])
+
+
+def test_the_three_campaigns_differ_in_quality(db):
+    create_catalogue(NOW.date())
+    makers = make_crowd(3, size=1500)
+    people = makers.people()
+    taken, wanted = {}, {}
+    for key in ("Trade show", "Paid search", "Bought list"):
+        mine = [one for one in people if one.source.key == key]
+        taken[key] = mean(makers.objection(one) is None for one in mine)
+        wanted[key] = mean(makers.appetite(one) for one in mine)
+    for figure in (taken, wanted):
+        assert figure["Trade show"] > figure["Paid search"] + 0.05 > figure["Bought list"] + 0.1
 
 
 @pytest.mark.slow
