@@ -1,15 +1,18 @@
-"""The year itself. Ten weeks ago Harborline began with Accord and brought the history of its old system along, outcomes included;
+"""The year itself. A year ago Harborline began with Accord and brought the history of its old system along, outcomes included;
 since then people come in, are judged, handed over, answered, won or lost, each by the portal's own verbs at its time."""
 
+import gc
 import heapq
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from random import Random
 
+from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
@@ -18,8 +21,9 @@ from config.demo.crowd import Crowd, Prospect
 from config.demo.model import activate_first_model, open_next_draft, replace_model
 from handoff import sweep
 from handoff.actions.answering import accept_handoff, reject_handoff
+from handoff.actions.assigning import reassign
 from handoff.actions.opening import open_handoffs
-from handoff.actions.reviewing import review_rejection
+from handoff.actions.reviewing import review_rejection, settle_dispute
 from handoff.actions.seen import mark_seen
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
 from handoff.businesstime import Calendar, add, between
@@ -35,7 +39,15 @@ from leads.notify.outbox import deliver
 from scoring.rescoring import score_dirty
 
 DAY = timedelta(days=1)
-LIVE = timedelta(weeks=10)
+LIVE = timedelta(weeks=52)
+# How far the history of the old system goes back.
+HISTORY = 520 * DAY
+# What Ben was offered so many working hours ago is still open: one promise has run out, one is about to.
+KEPT_FOR_BEN = (5.4, 3.68)
+# How many of the show's best visitors come in before each of them.
+BEST = 5
+# The weeks longer ago are told in larger steps, and without who opened which packet.
+LATELY = 30 * DAY
 OFFICE = Calendar.of("Europe/Berlin", {day: [[540, 1020]] for day in range(5)}, {})
 FIRST_CALL_WORDS = (
     "Reached the assistant, call again",
@@ -53,23 +65,30 @@ class Story:
     def __init__(self, *, leads: int, seed: int, now: datetime) -> None:
         self.rng = Random(seed)  # noqa: S311 - invented data, no secret
         self.now = now
-        self.start = (now - 364 * DAY).replace(hour=6, minute=0, second=0, microsecond=0)
+        self.start = (now - HISTORY).replace(hour=6, minute=0, second=0, microsecond=0)
         self.live_from = (now - LIVE).replace(hour=6, minute=0, second=0, microsecond=0)
         self.size = leads
         self._steps: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = count()
         self.people: dict[str, User] = {}
         self.by_email: dict[str, Prospect] = {}
-        self._answered: set[int] = set()
+        self._answered: set[tuple[int, datetime | None]] = set()
+        self._kept: set[int] = set()
+        self._disputes = 0
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Write the whole year; `say` hears about the progress."""
+        with _light_work():
+            self._tell(say)
+
+    def _tell(self, say: Callable[[str], None]) -> None:
         with clock.frozen(self.live_from):
             self.people = cast.create_cast(self.start.date())
             install_defaults(zone="Europe/Berlin")
             catalogue.create_catalogue(self.now.date())
         self.crowd = Crowd(self.rng, size=self.size, start=self.start, now=self.now)
         prospects = self.crowd.people()
+        self._bring_some_for_ben(prospects)
         self.by_email = {one.contact.email: one for one in prospects}
         with clock.frozen(self.live_from):
             self._bring_history([one for one in prospects if one.arrives < self.live_from])
@@ -142,14 +161,24 @@ class Story:
                 self._plan(tick, partial(self._intake, tick, arrivals[tick], doings[tick]))
 
     def _ticks(self) -> list[datetime]:
+        """When what happened is delivered: once a week at first, oftener the nearer to now, on weekends only in the last days."""
         ticks = []
-        day = self.live_from
+        day = self.live_from.replace(hour=0)
         while day <= self.now:
-            hours = (7.4, 10.2, 13.6) if self.now - day < 30 * DAY else (8.1,)
-            if (day.weekday() in (0, 2, 4) or self.now - day < 30 * DAY) and (day.weekday() < 5 or self.now - day < 4 * DAY):
-                ticks += [day.replace(hour=0) + timedelta(hours=hour + self.rng.uniform(0, 0.6)) for hour in hours]
+            age, weekday = self.now - day, day.weekday()
+            if age < 4 * DAY:
+                hours = [self.rng.uniform(6.5, 8.5), self.rng.uniform(9.5, 11), self.rng.uniform(12, 14.5)]
+            elif age < 10 * DAY:
+                hours = [self.rng.uniform(7, 9), self.rng.uniform(11, 14)] if weekday < 5 else []
+            elif age < LATELY:
+                hours = [self.rng.uniform(7, 13)] if weekday < 5 else []
+            else:
+                days = (0, 3) if age < 3 * LATELY else (day.isocalendar().week % 5,)
+                hours = [self.rng.uniform(7, 13)] if weekday in days else []
+            ticks += [day + timedelta(hours=hour) for hour in hours]
             day += DAY
-        ticks = [tick for tick in ticks if tick < self.now]
+        kept = [_working_hours_ago(self.now, hours) - timedelta(minutes=1) for hours in KEPT_FOR_BEN]
+        ticks = sorted([*(tick for tick in ticks if tick < self.now), *kept])
         return [*ticks, self.now - timedelta(minutes=4)]
 
     def _intake(
@@ -176,6 +205,30 @@ class Story:
         route_waiting()
         self._plan_answers(tick)
 
+    def _bring_some_for_ben(self, prospects: list[Prospect]) -> None:
+        """The most promising visitors of the show that has just been came by shortly before each offer Ben is to leave waiting."""
+        fresh = [one for one in prospects if one.arrives > self.now - 5 * DAY and not one.contact.firm.is_competitor]
+        fresh.sort(key=lambda one: (-len({kind for _, kind, _ in one.doings}) * one.contact.quality, one.contact.email))
+        moments = [_working_hours_ago(self.now, hours) for hours in KEPT_FOR_BEN]
+        for place, one in enumerate(fresh[: BEST * len(moments)]):
+            one.arrives = moments[place % len(moments)] - timedelta(minutes=100)
+            pause = timedelta(minutes=90) / len(one.doings)
+            one.doings = [(one.arrives + pause * n, kind, asset) for n, (_, kind, asset) in enumerate(one.doings)]
+
+    def _keep_one_for_ben(self) -> None:
+        """One of the offers just made to Ben is left waiting; were they all to others, Mona gives him one of theirs."""
+        ben, now = self.people["ben"], clock.now()
+        offered = (
+            Handoff.objects.filter(state=HandoffState.OFFERED).exclude(pk__in=self._kept).order_by("-is_mqo", "-score", "pk")
+        )
+        one = offered.filter(owner=ben, offered_at__gte=now - timedelta(minutes=2)).first()
+        if one is None:
+            one = offered.exclude(owner=ben).order_by("-offered_at", "pk").first()
+            if one is None:
+                return
+            reassign(one, actor=self.people["mona"], to=ben, reason="Ben has been talking to them")
+        self._kept.add(one.pk)
+
     # People answering
 
     def _plan(self, at: datetime, step: Callable[[], None]) -> None:
@@ -183,32 +236,37 @@ class Story:
 
     def _plan_answers(self, tick: datetime) -> None:
         """Each rep answers what they were just offered, most in time, some late; the newest offers are still open."""
-        offered = Handoff.objects.filter(state=HandoffState.OFFERED).exclude(pk__in=self._answered)
+        offered = Handoff.objects.filter(state=HandoffState.OFFERED)
         prompt = cast.promptness()
         for handoff in offered.select_related("owner", "lead").order_by("pk"):
-            self._answered.add(handoff.pk)
+            offer = (handoff.pk, handoff.offered_at)  # what one rep let pass is offered to another
+            if offer in self._answered:
+                continue
+            self._answered.add(offer)
             owner = handoff.owner
-            if owner is None or self._stays_open(handoff.offered_at or tick):
+            if owner is None or self._stays_open(owner, handoff.offered_at or tick):
                 continue
             in_time = self.rng.random() < prompt.get(owner.email, 0.9)
-            hours = self.rng.uniform(0.15, 3.4) if in_time else self.rng.uniform(4.5, 15)
+            hours = self.rng.uniform(0.15, 3.4) if in_time else self.rng.uniform(4.3, 9.5)
             at = _working_hours_later(handoff.offered_at or tick, hours)
-            self._plan(at - timedelta(minutes=self.rng.uniform(2, 9)), partial(self._look, handoff.pk))
+            if self.now - at < 2 * LATELY:
+                self._plan(at - timedelta(minutes=self.rng.uniform(2, 9)), partial(self._look, handoff.pk))
             self._plan(at, partial(self._answer, handoff.pk))
 
-    def _stays_open(self, offered_at: datetime) -> bool:
-        """Some of the last working day's offers are still waiting, a few of them past their time."""
+    def _stays_open(self, owner: User, offered_at: datetime) -> bool:
+        """Some of the last working day's offers are still waiting, a few of them past their time; Ben's past theirs are kept apart."""
         waited = between(OFFICE, offered_at, self.now)
-        return self.now - offered_at < 4 * DAY and waited < timedelta(hours=7.5) and self.rng.random() < 0.6
+        limit = timedelta(hours=3.2 if owner == self.people["ben"] else 7.5)
+        return self.now - offered_at < 4 * DAY and waited < limit and self.rng.random() < 0.7
 
     def _look(self, pk: int) -> None:
         handoff = Handoff.objects.select_related("owner").get(pk=pk)
-        if handoff.state == HandoffState.OFFERED and handoff.owner is not None:
+        if handoff.state == HandoffState.OFFERED and handoff.owner is not None and pk not in self._kept:
             mark_seen(handoff, actor=handoff.owner)
 
     def _answer(self, pk: int) -> None:
         handoff = Handoff.objects.select_related("owner", "lead__company").get(pk=pk)
-        if handoff.state != HandoffState.OFFERED or handoff.owner is None:
+        if handoff.state != HandoffState.OFFERED or handoff.owner is None or pk in self._kept:
             return
         one = self.by_email[handoff.lead.email]
         reason = self.crowd.objection(one)
@@ -221,8 +279,8 @@ class Story:
 
     def _plan_work(self, handoff: Handoff, one: Prospect) -> None:
         """After accepting: calls until reached, then perhaps an opportunity, then won or lost weeks later."""
-        at = _working_hours_later(clock.now(), self.rng.uniform(0.4, 7.0))
-        tries = self.rng.choice([1, 1, 2, 2, 3, 5])
+        at = _working_hours_later(clock.now(), self.rng.uniform(1.0, 7.6))
+        tries = self.rng.choice([1, 1, 1, 2, 2, 4])
         for number in range(tries):
             reached = number == tries - 1 and self.rng.random() < 0.85
             self._plan(at, partial(self._try, handoff.pk, reached=reached))
@@ -303,16 +361,16 @@ class Story:
         Leave.objects.create(rep=dev, starts_at=away, ends_at=away + 10 * DAY, reason="Holiday")
         soon = (self.now + 9 * DAY).replace(hour=0, minute=0)
         Leave.objects.create(rep=self.people["tom"].rep, starts_at=soon, ends_at=soon + 5 * DAY, reason="Holiday")
-        half = _at_work(self.live_from + 38 * DAY)
-        self._plan(half, partial(replace_model, self.people))
+        self._plan(_at_work(self.live_from + 110 * DAY), partial(replace_model, self.people))
+        for hours in KEPT_FOR_BEN:
+            self._plan(_working_hours_ago(self.now, hours), self._keep_one_for_ben)
 
     def _review(self) -> None:
         maya = self.people["maya"]
         waiting = Handoff.objects.filter(state=HandoffState.REJECTED, review=None, undo_until__lt=clock.now())
-        for handoff in waiting.select_related("reason", "lead").order_by("answered_at")[:30]:
+        for handoff in waiting.select_related("reason", "lead__company").order_by("answered_at", "pk")[:30]:
             code = handoff.reason.code if handoff.reason else ""
-            roll = self.rng.random()
-            if roll < 0.12:
+            if self.rng.random() < 0.12:
                 continue
             if code == "bad_timing":
                 returns = (clock.now() + self.rng.uniform(30, 100) * DAY).date()
@@ -320,19 +378,38 @@ class Story:
                     handoff,
                     actor=maya,
                     verdict=RejectionReview.Verdict.RECYCLE,
-                    note="Back with the spring webinar",
+                    note="Back when their budget is made",
                     return_on=returns,
                 )
                 self._plan_return(handoff, returns.toordinal())
-            elif roll < 0.2 and code in ("wrong_person", "too_small"):
-                review_rejection(
-                    handoff,
-                    actor=maya,
-                    verdict=RejectionReview.Verdict.DISPUTE,
-                    note="Meets what we agreed in May: please look again",
-                )
+            elif doubt := self._doubt(handoff, code):
+                review_rejection(handoff, actor=maya, verdict=RejectionReview.Verdict.DISPUTE, note=doubt)
+                self._disputes += 1
+                if not self._is_last_review():
+                    self._plan(clock.now() + 5 * DAY, partial(self._settle, handoff.pk, stands=self._disputes % 2 == 1))
             else:
                 review_rejection(handoff, actor=maya, verdict=RejectionReview.Verdict.AGREE)
+
+    def _doubt(self, handoff: Handoff, code: str) -> str:
+        """Marketing disputes a few: firms that are not so small, people who have a say after all."""
+        employees = _employees(handoff) or 0
+        if self.rng.random() > (1.0 if self._is_last_review() else 0.3):
+            return ""
+        if code == "too_small" and employees >= 50:
+            return f"{employees} people: that is what we agreed on, please look again"
+        if code == "wrong_person" and "Manager" in handoff.lead.job_title:
+            return f"{handoff.lead.job_title}: advises on the purchase, please look again"
+        return ""
+
+    def _is_last_review(self) -> bool:
+        """What is disputed in the last review before today is still open today."""
+        return self.now - clock.now() < 16 * DAY
+
+    def _settle(self, pk: int, *, stands: bool) -> None:
+        words = (
+            "Talked it over: it stands, we look at the criterion" if stands else "Talked it over: somebody else gives it a try"
+        )
+        settle_dispute(pk, actor=self.people["maya"], stands=stands, note=words)
 
     # Clocks and messages
 
@@ -352,6 +429,24 @@ class Story:
         old.update(state=Outbox.State.SENT, sent_at=Coalesce(F("due_at"), F("created_at")), next_attempt_at=None, lease=None)
         seen = Outbox.objects.filter(channel=Outbox.Channel.INAPP, seen_at=None, created_at__lt=self.now - 3 * DAY)
         seen.update(seen_at=F("created_at") + timedelta(minutes=25))
+
+
+@contextmanager
+def _light_work() -> Iterator[None]:
+    """Thousands of small commits return before the disk has them (a year that breaks off is begun anew anyway), and the code
+    that is loaded is not looked through for garbage again and again."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit TO off")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET synchronous_commit")
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def deliver_work(at: datetime) -> int:
@@ -381,3 +476,15 @@ def _at_work(at: datetime) -> datetime:
 def _working_hours_later(start: datetime, hours: float) -> datetime:
     """About `hours` of working time after `start`, on the team's calendar of 9 to 17 in Berlin."""
     return add(OFFICE, start, timedelta(hours=hours))
+
+
+def _working_hours_ago(now: datetime, hours: float) -> datetime:
+    """The latest instant, to the second, that lies `hours` of working time before `now`."""
+    earliest, latest = now - 14 * DAY, now
+    while latest - earliest > timedelta(seconds=1):
+        middle = earliest + (latest - earliest) / 2
+        if between(OFFICE, middle, now) >= timedelta(hours=hours):
+            earliest = middle
+        else:
+            latest = middle
+    return earliest.replace(microsecond=0)
