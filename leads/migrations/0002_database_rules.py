@@ -1,4 +1,4 @@
-"""Rules the database keeps by itself: decided cases and list revisions do not change."""
+"""Rules the database keeps by itself: decided cases, list revisions and what was written down once do not change."""
 
 from django.db import migrations
 
@@ -33,6 +33,24 @@ UNFREEZE_LIST = """
 DROP TRIGGER leads_valuelistrevision_frozen ON leads_valuelistrevision; DROP FUNCTION leads_valuelistrevision_frozen();
 """
 
+# No verb changes one of these rows, so no column is let through: what is wrong is told by a further row, what an import
+# brought is taken back by deleting it, and no foreign key of theirs is set to null.
+APPEND_ONLY = """
+CREATE FUNCTION leads_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+CREATE TRIGGER leads_append_only BEFORE UPDATE ON leads_activity FOR EACH ROW EXECUTE FUNCTION leads_append_only();
+CREATE TRIGGER leads_append_only BEFORE UPDATE ON leads_submission FOR EACH ROW EXECUTE FUNCTION leads_append_only();
+CREATE TRIGGER leads_append_only BEFORE UPDATE ON leads_leadevent FOR EACH ROW EXECUTE FUNCTION leads_append_only();
+"""
+APPEND_ONLY_NO_MORE = """
+DROP TRIGGER leads_append_only ON leads_leadevent;
+DROP TRIGGER leads_append_only ON leads_submission;
+DROP TRIGGER leads_append_only ON leads_activity;
+DROP FUNCTION leads_append_only();
+"""
+
 TUNE = """
 ALTER TABLE leads_leadrevision SET (fillfactor = 70);
 ALTER TABLE leads_outbox SET (autovacuum_vacuum_scale_factor = 0.02);
@@ -49,5 +67,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(FREEZE_CASE, UNFREEZE_CASE),
         migrations.RunSQL(FREEZE_LIST, UNFREEZE_LIST),
+        migrations.RunSQL(APPEND_ONLY, APPEND_ONLY_NO_MORE),
         migrations.RunSQL(TUNE, UNTUNE),
     ]
