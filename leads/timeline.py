@@ -110,7 +110,7 @@ def timeline(lead: Lead, *, show: str = "all", after: Place | None = None, limit
     return Timeline(list(_joined(page)), page[-1].place if len(found) > limit else None, show if show in SHOWN else "all")
 
 
-def _before(rows: QuerySet[Any], column: str, rank: int, after: Place | None, limit: int) -> list[Any]:
+def before(rows: QuerySet[Any], column: str, rank: int, after: Place | None, limit: int) -> list[Any]:
     """The newest `limit` rows of one record that stand after the place."""
     if after is not None:
         if rank < after.rank:
@@ -123,7 +123,7 @@ def _before(rows: QuerySet[Any], column: str, rank: int, after: Place | None, li
 
 def _activities(lead: Lead, after: Place | None, limit: int) -> Iterator[Entry]:
     rows = Activity.objects.filter(lead=lead).select_related("asset", "campaign")
-    for row in _before(rows, "occurred_at", ACTIVITY, after, limit):
+    for row in before(rows, "occurred_at", ACTIVITY, after, limit):
         campaign = row.campaign.name if row.campaign else ""
         said = ", ".join(
             f"{key.replace('_', ' ')}: {value}" for key, value in islice(row.properties.items(), 6) if _is_short(value)
@@ -143,12 +143,12 @@ def _is_short(value: object) -> bool:
 
 
 def _notes(lead: Lead, after: Place | None, limit: int) -> Iterator[Entry]:
-    for row in _before(LeadNote.objects.filter(lead=lead).select_related("author"), "at", NOTE, after, limit):
+    for row in before(LeadNote.objects.filter(lead=lead).select_related("author"), "at", NOTE, after, limit):
         yield Entry(place=Place(row.at, NOTE, row.pk), icon="note", title="Note", text=row.text, by=str(row.author))
 
 
 def _events(lead: Lead, after: Place | None, limit: int) -> Iterator[Entry]:
-    rows = _before(LeadEvent.objects.filter(lead=lead, kind__in=_EVENTS).select_related("actor"), "at", EVENT, after, limit)
+    rows = before(LeadEvent.objects.filter(lead=lead, kind__in=_EVENTS).select_related("actor"), "at", EVENT, after, limit)
     people = names_of(rows)
     for row in rows:
         icon, title, tone = _event_words(row, people)
@@ -191,7 +191,7 @@ def _event_words(event: LeadEvent, people: Mapping[int, str]) -> tuple[str, str,
 def _outcomes(lead: Lead, after: Place | None, limit: int) -> Iterator[Entry]:
     decided = Case.objects.filter(lead=lead, outcome__in=[stage.value for stage in OUTCOME_STAGES]).select_related("reason")
     rows = decided.annotate(ended_at=Coalesce("outcome_at", F("decided_at")))
-    for row in _before(rows, "ended_at", CASE, after, limit):
+    for row in before(rows, "ended_at", CASE, after, limit):
         amount = f"{row.amount:,.0f}" if row.amount is not None else ""
         yield Entry(
             place=Place(row.ended_at, CASE, row.pk),

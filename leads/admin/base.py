@@ -1,10 +1,12 @@
 """What every model page of Setup shares: changed fields only, labels on inline inputs, words where lists are empty, and
 actions that ask before they act."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import chain
 from typing import Any, TypeVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminSplitDateTime
@@ -13,10 +15,14 @@ from django.db.models import Model, QuerySet
 from django.forms import BaseModelForm, BaseModelFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.choices import flatten_choices
+from django.utils.text import Truncator
 
 from leads.paging import BoundedPaginator
 
 M = TypeVar("M", bound=Model)
+FormSet = TypeVar("FormSet", bound=BaseModelFormSet[Any, Any])
+LONGEST_WORDS = 200
 Action = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
 
 
@@ -41,17 +47,25 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
         if changed:
             obj.save(update_fields=changed)
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> list[Any]:
+        """The stock message; of a changed field it also tells what it was and what it is."""
+        message: list[Any] = super().construct_change_message(request, form, formsets, add)
+        told = iter([] if add or not form.changed_data else [form])
+        for formset in formsets or ():
+            of = {one.instance.pk: one for one in formset.initial_forms}
+            told = chain(told, [of[changed.pk] for changed, _ in formset.changed_objects])
+        for part in message:
+            if "changed" in part:
+                values = [_change(source, name) for source in (next(told),) for name in source.changed_data]
+                part["changed"] |= {"fields": [_told(one) for one in values], "values": values}
+        return message
+
     def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> type[BaseModelFormSet[M, Any]]:
-        formset = super().get_changelist_formset(request, **kwargs)
+        return _labelled(super().get_changelist_formset(request, **kwargs), lambda form, index: f"of {form.instance}")
 
-        class Labelled(formset):  # type: ignore[valid-type, misc]
-            def add_fields(self, form: Any, index: int | None) -> None:
-                super().add_fields(form, index)
-                for field in form.fields.values():
-                    if field.label:
-                        field.widget.attrs.setdefault("aria-label", f"{field.label} of {form.instance}")
-
-        return Labelled
+    def get_formsets_with_inlines(self, request: HttpRequest, obj: M | None = None) -> Iterator[Any]:
+        for formset, inline in super().get_formsets_with_inlines(request, obj):
+            yield _labelled(formset, lambda form, index: "" if index is None else f"in row {index + 1}"), inline
 
     def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> type[ModelForm[M]]:
         form = super().get_form(request, obj, change, **kwargs)
@@ -101,6 +115,49 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+
+def _labelled(formset: type[FormSet], place: Callable[[Any, int | None], str]) -> type[FormSet]:
+    """The formset with a name for each input: in a table the head of the column is none."""
+
+    class Labelled(formset):  # type: ignore[valid-type, misc]
+        def add_fields(self, form: Any, index: int | None) -> None:
+            super().add_fields(form, index)
+            for field in form.fields.values():
+                if field.label:
+                    field.widget.attrs.setdefault("aria-label", f"{field.label} {place(form, index)}".strip())
+
+    return Labelled
+
+
+def _change(form: ModelForm[Any], name: str) -> dict[str, str]:
+    """A changed field in words: by what name people know it, what it was, what it is."""
+    field = form.fields[name]
+    label = field.label or name.replace("_", " ")
+    old, new = _words(field, form.initial.get(name)), _words(field, form.cleaned_data.get(name))
+    return {"field": name, "label": str(label), "old": old, "new": new}
+
+
+def _told(change: dict[str, str]) -> str:
+    return f"{change['label']} ({change['old']} → {change['new']})"
+
+
+def _words(field: forms.Field, value: Any) -> str:
+    """A value of a form's field as people read it; a dash for nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(field, forms.ModelChoiceField):
+        if value is not None and not isinstance(value, Model | QuerySet | list):
+            value = field.queryset.model._default_manager.filter(pk=value).first() if field.queryset is not None else value
+        value = list(value) if isinstance(value, QuerySet) else value
+    elif isinstance(field, forms.ChoiceField | forms.MultipleChoiceField):
+        flat: list[tuple[Any, Any]] = list(flatten_choices(field.choices))  # type: ignore[arg-type]
+        labels = {str(key): str(label) for key, label in flat}
+        value = [labels.get(str(one), one) for one in value] if isinstance(value, list | tuple) else labels.get(str(value), value)
+    else:
+        value = field.prepare_value(value)
+    words = ", ".join(sorted(map(str, value))) if isinstance(value, list | tuple) else "" if value is None else str(value)
+    return Truncator(words).chars(LONGEST_WORDS) or "–"
 
 
 class BoundedAdmin(AccordModelAdmin[M]):
