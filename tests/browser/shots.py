@@ -25,7 +25,6 @@ import django
 
 django.setup()
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
@@ -34,16 +33,13 @@ from django.test import Client
 from django.test.runner import DiscoverRunner
 from django.test.testcases import LiveServerThread
 from django.test.utils import setup_test_environment
-from django.urls import reverse
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import embedded
 from handoff.models import Handoff, SlaTimer
 from leads import clock
-from leads.models import ImportRun, Lead, User
-from leads.roles import BY_KEY
-from scoring.models import ModelVersion
-from tests.browser.addresses import pages_without_object
+from leads.models import Lead, User
+from tests.browser.addresses import first_with, pages_of_objects, pages_without_object
 from tests.browser.chromium import HOW_TO_INSTALL, launch
 
 SIZES = {"1440": (1440, 900), "390": (390, 844)}
@@ -54,34 +50,13 @@ EYES = ("rep", "marketing", "sales_manager", "administrator")
 
 def people() -> dict[str, User]:
     """One person of the demo's cast for each role."""
-    return {role: found for role in EYES if (found := _first_with(role))}
-
-
-def _first_with(role: str) -> User | None:
-    return User.objects.filter(groups__name=BY_KEY[role].label, is_active=True).order_by("pk").first()
+    return {role: found for role in EYES if (found := first_with(role))}
 
 
 def addresses() -> dict[str, str]:
     """Every page by the name its picture gets: those without an object, and the first object of each kind."""
     found = {re.sub(r"[^a-z0-9]+", "-", address.strip("/")) or "home": address for address in pages_without_object()}
-    own = Handoff.objects.filter(owner=_first_with("rep")).order_by("-pk")
-    offered, worked, answered = (own.filter(state=state).first() for state in ("offered", "contacted", "rejected"))
-    for name, handoff in (("packet-offered", offered), ("packet-contacted", worked), ("packet-rejected", answered)):
-        if handoff:
-            found[name] = reverse("admin:handoff-packet", args=[handoff.pk])
-    if offered:
-        found["lead-page"] = reverse("admin:lead-detail", args=[offered.lead_id])
-    if run := ImportRun.objects.order_by("-pk").first():
-        found["import-page"] = reverse("admin:import-detail", args=[run.pk])
-    for version in ModelVersion.objects.order_by("-pk")[:1]:
-        found["criteria-version"] = reverse("admin:criteria-version", args=[version.pk])
-    for draft in ModelVersion.objects.filter(activated_at=None)[:1]:
-        found["criteria-draft"] = reverse("admin:criteria-draft", args=[draft.pk])
-    for model in ("user", "team", "campaign", "reason", "leadfield"):
-        first = apps.get_model("leads", model).objects.order_by("pk").first()
-        if first:
-            found[f"setup-{model}-change"] = reverse(f"admin:leads_{model}_change", args=[first.pk])
-    return found
+    return found | pages_of_objects()
 
 
 def last_working_morning() -> datetime:
@@ -101,7 +76,7 @@ def hold_clock(at: datetime) -> None:
 
 def fill_one_inbox() -> None:
     """What is offered waits with one rep, in every state a clock can show: an inbox worth a picture."""
-    rep = _first_with("rep")
+    rep = first_with("rep")
     now = clock.now()
     waiting = list(Handoff.objects.filter(state="offered").order_by("-score", "pk")[:14])
     minutes = (-196, -5, 12, 27, 62, 88, 125, 177, 252, 337, 372, 1700, 1820, 1900)

@@ -1,12 +1,26 @@
-"""Every page that needs no object, for a rep and for an administrator: clean for axe, on the phone, and in the console.
+"""Every page that needs no object, for a rep and for an administrator, and one of each kind that needs one: clean for axe,
+on the phone, and in the console.
 
 What a theme can change is contrast, so the dark one is asked for that alone.
 """
 
+import io
+
 import pytest
 
-from tests.browser.addresses import pages_without_object
-from tests.browser.conftest import PHONE, sideways, violations
+from handoff.actions import accept_handoff, log_attempt, reject_handoff
+from handoff.defaults import install_defaults
+from handoff.models import Rep, WorkCalendar
+from leads import clock
+from leads.importing.actions import upload
+from leads.models import Campaign, LeadEvent, LeadField, Reason
+from scoring.actions.versions import create_model
+from tests.browser.addresses import pages_of_objects, pages_without_object
+from tests.browser.conftest import DESK, PHONE, sideways, violations
+from tests.handoff.conftest import Work
+
+# Nowhere to break it: what a page does not foresee makes it as wide as this.
+LONG = "Wolfeschlegelsteinhausenbergerdorff" * 3
 
 
 def is_page(response):
@@ -28,9 +42,69 @@ def test_pages_are_accessible_and_fit_the_phone(role, theme, people, page_as, cl
         problems += [f"{address}: {found}" for found in violations(page, complaints, only=only)]
         page.set_viewport_size(PHONE)
         problems += [f"{address}: wider than the phone: {found}" for found in sideways(page)]
-        page.set_viewport_size({"width": 1440, "height": 900})
+        page.set_viewport_size(DESK)
     assert not problems, "\n".join(problems)
     assert len(opened) >= (3 if role == "rep" else 12), opened
+
+
+@pytest.fixture
+def objects(people, make, settings, tmp_path):
+    """One of everything a page can be about, with names that do not break."""
+    settings.MEDIA_ROOT = tmp_path
+    install_defaults("Europe/Berlin")
+    WorkCalendar.objects.update(weekly={str(day): [[0, 1440]] for day in range(7)})
+    now = clock.now()
+    work = Work(make, people)
+    Rep.objects.create(user=people.rep)
+    reason = Reason.objects.filter(for_reject=True, active=True, children=None).first()
+
+    def offered(number):
+        company = make.company(LONG, industry=LONG, employees=480, country="NL")
+        lead = make.lead(
+            f"{number}{LONG[:60]}@company.test",
+            last_name=LONG,
+            job_title=LONG,
+            company=company,
+            phone="+31 20 1234567",
+            first_source=LONG[:60],
+        )
+        for kind in ("demo_request", "page_view"):
+            make.activity(lead, kind, at=now)
+        LeadEvent.objects.create(lead=lead, kind="updated", at=now, changes={"lead.job_title": [LONG, LONG[::-1]]})
+        return work.offered(lead=lead, at=now)
+
+    answered, worked, _ = (offered(number) for number in range(3))
+    reject_handoff(answered, actor=people.rep, reason=reason, note=LONG)
+    log_attempt(accept_handoff(worked, actor=people.rep), actor=people.rep, channel="call", result="reached", note=LONG)
+    create_model(LONG[:60], actor=people.head_of_marketing)
+    Campaign.objects.create(name=LONG)
+    LeadField.objects.create(key="plan", label=LONG[:60], type="text")
+    file = io.BytesIO(f"Email,{LONG}\nivy@x.test,{LONG}\n".encode())
+    upload(file, name=f"{LONG}.csv", kind="leads", actor=people.marketing_ops)
+
+
+@pytest.mark.slow
+def test_pages_of_objects_are_accessible_and_fit_the_phone(objects, people, page_as, client_of, complaints):
+    problems, opened = [], set()
+    theirs = {people.rep: ("packet", "lead-page"), people.admin: ("lead-edit", "import", "criteria", "setup")}
+    for user, names in theirs.items():
+        page = page_as(user)
+        for name, address in pages_of_objects().items():
+            if not name.startswith(names):
+                continue
+            assert page.goto(address).status == 200, name
+            opened.add(name)
+            problems += [f"{name}: {found}" for found in violations(page, complaints)]
+            page.set_viewport_size(PHONE)
+            problems += [f"{name}: wider than the phone: {found}" for found in sideways(page)]
+            page.emulate_media(color_scheme="dark")
+            page.reload()
+            problems += [f"{name}, dark: {found}" for found in violations(page, complaints, only="color-contrast")]
+            page.emulate_media(color_scheme="light")
+            page.set_viewport_size(DESK)
+    assert not problems, "\n".join(problems)
+    assert opened == set(pages_of_objects())
+    assert len(opened) == 14
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
