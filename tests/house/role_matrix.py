@@ -1,8 +1,9 @@
 """Who may open which page. One row for each address; a new address without a row fails the test, and so does a wrong answer.
 
-`opens` names who is let in (an answer other than 403, 404 or the login). Everybody else on `PEOPLE` gets 403 or 404, and who is
-not signed in, or has no role in the portal, is sent to the login. `of` gives the arguments of the address from the world of
-`test_roles.py`; `post` says that the page takes posts, and what is sent.
+`opens` names who is let in: they get the very answer the row names. Everybody else on `PEOPLE` gets 403 or 404, and who is not
+signed in, or has no role in the portal, is sent to the login. `of` gives the arguments of the address from the world of
+`test_roles.py`. A page is asked by GET (answer `got`; 0: it takes none), and, where `post` says what is sent, by POST (`did`);
+`posts` names who may, where they are fewer, and `sent_on` who is led to another page instead.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ STRANGERS = ("anonymous", "outsider")
 class Row:
     opens: str = ALL
     of: Callable[[Any], list[Any]] = lambda world: []
-    post: dict[str, Any] | None = None
+    post: dict[str, Any] | Callable[[Any], dict[str, Any]] | None = None
+    did: int = 302
+    got: int = 200
+    posts: str | None = None
+    sent_on: str = ""
     public: bool = False
     query: dict[str, str] = field(default_factory=dict)
 
@@ -31,6 +36,10 @@ def lead(world: Any) -> list[Any]:
 
 def handoff(world: Any) -> list[Any]:
     return [world.handoff.pk]
+
+
+def worked(world: Any) -> list[Any]:
+    return [world.worked.pk]
 
 
 def rejected(world: Any) -> list[Any]:
@@ -49,6 +58,11 @@ def criterion(world: Any) -> list[Any]:
     return [world.draft.pk, world.criterion]
 
 
+def on_draft(world: Any) -> dict[str, Any]:
+    """A save from the revision the page was drawn from."""
+    return {"rev": str(world.draft.rev)}
+
+
 HEADS = "head_of_marketing head_of_sales"
 MARKETING = "marketer marketing_ops head_of_marketing"
 SEERS = f"rep manager {MARKETING} head_of_sales admin"  # of a lead that belongs to the rep
@@ -56,90 +70,97 @@ IMPORTERS = f"{MARKETING} admin"
 EDITORS = f"manager {MARKETING} head_of_sales admin"
 
 ROWS: dict[str, Row] = {
-    "healthz": Row(public=True),
+    "healthz": Row(public=True, got=503),
     # the portal itself
-    "admin:home": Row(),
-    "admin:preferences": Row(),
-    "admin:theme-choose": Row(post={"theme": "dark"}, public=True),
-    "admin:login": Row(public=True),
-    "admin:logout": Row(post={}, public=True),
-    "admin:password_change": Row(),
+    "admin:home": Row(sent_on="rep other_rep"),
+    "admin:preferences": Row(post={"full_name": "New Name", "time_zone": "Europe/Berlin"}, did=422),
+    "admin:theme-choose": Row(got=0, post={"theme": "dark"}, public=True),
+    "admin:login": Row(public=True, sent_on=ALL, post={"username": "x@y.test", "password": "wrong"}, did=200),
+    "admin:logout": Row(got=0, post={}, public=True, did=200, sent_on="outsider anonymous"),
+    "admin:password_change": Row(post={}, did=200),
     "admin:password_change_done": Row(),
-    "admin:password_reset": Row(public=True),
+    "admin:password_reset": Row(public=True, post={"email": "nobody@accord.test"}),
     "admin:password_reset_done": Row(public=True),
     "admin:password_reset_confirm": Row(public=True, of=lambda world: ["MQ", "set-password"]),
     "admin:password_reset_complete": Row(public=True),
     "admin:jsi18n": Row(),
     # leads
     "admin:lead-list": Row(),
-    "admin:lead-export": Row(EDITORS),
-    "admin:lead-add": Row(IMPORTERS),
+    "admin:lead-export": Row(EDITORS, post={"format": "csv"}, did=302),
+    "admin:lead-add": Row(IMPORTERS, post={"last_name": "New", "email": "new@northwind.test"}),
     "admin:lead-detail": Row(SEERS, of=lead),
-    "admin:lead-edit": Row(IMPORTERS, of=lead),
-    "admin:title-correct": Row(IMPORTERS, of=lead, post={}),
-    "admin:lead-timeline": Row(SEERS, of=lead),
+    "admin:lead-edit": Row(IMPORTERS, of=lead, post={"last_name": "New", "email": "new@northwind.test"}, did=422),
+    "admin:title-correct": Row(IMPORTERS, of=lead, got=0, post={"seniority": "manager", "department": "it"}),
+    "admin:lead-timeline": Row(SEERS, of=lead, got=302),
     "admin:lead-changes": Row(SEERS, of=lead),
-    "admin:note-add": Row(SEERS, of=lead, post={}),
+    "admin:note-add": Row(SEERS, of=lead, got=0, post={"text": "Hello"}),
     # import
     "admin:import-list": Row(IMPORTERS),
-    "admin:import-create": Row(IMPORTERS),
-    "admin:import-detail": Row(IMPORTERS, of=run),
-    "admin:import-columns": Row(IMPORTERS, of=run),
-    "admin:import-reread": Row(IMPORTERS, of=run, post={}),
-    "admin:import-check": Row(IMPORTERS, of=run),
-    "admin:import-stop": Row(IMPORTERS, of=run, post={}),
-    "admin:import-resume": Row(IMPORTERS, of=run, post={}),
-    "admin:import-undo": Row(IMPORTERS, of=run, post={}),
-    "admin:import-retry": Row(IMPORTERS, of=run, post={}),
-    "admin:import-discard": Row(IMPORTERS, of=run, post={}),
-    "admin:import-release": Row(IMPORTERS, of=run, post={}),
+    "admin:import-create": Row(IMPORTERS, post={"kind": "leads"}, did=422),
+    "admin:import-detail": Row(IMPORTERS, of=run, got=302),
+    "admin:import-columns": Row(IMPORTERS, of=run, post={"do": "save"}, did=200),
+    "admin:import-reread": Row(IMPORTERS, of=run, got=0, post={}),
+    "admin:import-check": Row(IMPORTERS, of=run, post={}, got=302, did=409),
+    "admin:import-stop": Row(IMPORTERS, of=run, got=0, post={}, did=409),
+    "admin:import-resume": Row(IMPORTERS, of=run, got=0, post={}, did=409),
+    "admin:import-undo": Row(IMPORTERS, of=run, got=0, post={}, did=409),
+    "admin:import-retry": Row(IMPORTERS, of=run, got=0, post={}, did=409),
+    "admin:import-discard": Row(IMPORTERS, of=run, got=0, post={}),
+    "admin:import-release": Row(IMPORTERS, of=run, got=0, post={}),
     "admin:import-refused": Row(IMPORTERS, of=run),
     "admin:import-refused-download": Row(IMPORTERS, of=run),
-    "admin:import-refused-correct": Row(IMPORTERS, of=lambda world: [world.run.pk, world.refusal.line]),
+    "admin:import-refused-correct": Row(IMPORTERS, of=lambda world: [world.run.pk, world.refusal.line], post={}, did=409),
     # criteria
     "admin:criteria": Row(),
-    "admin:criteria-begin": Row(EDITORS, post={}),
-    "admin:criteria-version": Row(of=draft),
-    "admin:criteria-draft-begin": Row(EDITORS, of=lambda world: [world.draft.model.key], post={}),
+    "admin:criteria-begin": Row(EDITORS, got=0, post={"name": "Second"}),
+    "admin:criteria-version": Row(of=draft, sent_on=EDITORS),
+    "admin:criteria-draft-begin": Row(EDITORS, of=lambda world: [world.draft.model.key], got=0, post={}, did=409),
     "admin:criteria-conversion": Row(EDITORS),
     "admin:criteria-draft": Row(EDITORS, of=draft),
-    "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, post={}),
-    "admin:criteria-withdraw": Row(EDITORS, of=draft, post={}),
-    "admin:criteria-bounds": Row(EDITORS, of=draft, post={}),
-    "admin:criteria-scope": Row(EDITORS, of=draft),
-    "admin:criteria-decision": Row(EDITORS, of=draft),
-    "admin:criterion-add": Row(EDITORS, of=draft),
-    "admin:criterion-edit": Row(EDITORS, of=criterion),
-    "admin:criterion-points": Row(EDITORS, of=criterion, post={"points": "7"}),
-    "admin:criterion-move": Row(EDITORS, of=criterion, post={"direction": "up"}),
-    "admin:criterion-remove": Row(EDITORS, of=criterion, post={}),
-    "admin:criterion-restore": Row(EDITORS, of=criterion, post={}),
-    "admin:group-add": Row(EDITORS, of=draft, post={}),
-    "admin:group-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.group], post={}),
-    "admin:gate-add": Row(EDITORS, of=draft),
-    "admin:gate-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.gate]),
-    "admin:gate-remove": Row(EDITORS, of=lambda world: [world.draft.pk, world.gate], post={}),
+    "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=422),
+    "admin:criteria-withdraw": Row(EDITORS, of=draft, got=0, post={}, did=409),
+    "admin:criteria-bounds": Row(EDITORS, of=draft, got=0, post={}, did=409),
+    "admin:criteria-scope": Row(EDITORS, of=draft, post=on_draft),
+    "admin:criteria-decision": Row(EDITORS, of=draft, post=on_draft, did=422),
+    "admin:criterion-add": Row(EDITORS, of=draft, post=on_draft, did=422),
+    "admin:criterion-edit": Row(EDITORS, of=criterion, post=on_draft, did=422),
+    "admin:criterion-points": Row(EDITORS, of=criterion, got=0, post=lambda world: {"points": "7", **on_draft(world)}),
+    "admin:criterion-move": Row(EDITORS, of=criterion, got=0, post=lambda world: {"to": "up", **on_draft(world)}),
+    "admin:criterion-remove": Row(EDITORS, of=criterion, got=0, post=on_draft),
+    "admin:criterion-restore": Row(EDITORS, of=criterion, got=0, post={}, did=409),
+    "admin:group-add": Row(EDITORS, of=draft, got=0, post=on_draft, did=422),
+    "admin:group-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.group], got=0, post=on_draft, did=422),
+    "admin:gate-add": Row(EDITORS, of=draft, post=on_draft, did=422),
+    "admin:gate-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.gate], post=on_draft, did=422),
+    "admin:gate-remove": Row(EDITORS, of=lambda world: [world.draft.pk, world.gate], got=0, post=on_draft),
     # hand-offs
     "admin:inbox": Row("rep other_rep manager"),
     "admin:inbox-pulse": Row("rep other_rep manager"),
     "admin:handoff-packet": Row(SEERS, of=handoff),
     "admin:handoff-row": Row("rep manager", of=handoff),
-    "admin:handoff-accept": Row("rep", of=handoff, post={}),
-    "admin:handoff-reject": Row("rep manager", of=handoff),
-    "admin:handoff-undo": Row("rep manager", of=handoff, post={}),
-    "admin:handoff-attempt": Row("rep manager head_of_sales", of=handoff, post={}),
-    "admin:handoff-convert": Row("rep manager head_of_sales", of=handoff, post={}),
-    "admin:handoff-win": Row("rep manager head_of_sales", of=handoff, post={}),
-    "admin:handoff-lose": Row("rep manager head_of_sales", of=handoff, post={}),
-    "admin:handoff-give-up": Row("rep manager head_of_sales", of=handoff, post={}),
-    "admin:handoff-reassign": Row("manager head_of_sales admin", of=handoff, post={}),
-    "admin:handoff-settle": Row(MARKETING, of=rejected, post={}),
+    "admin:handoff-accept": Row("rep", of=handoff, got=0, post={}),
+    "admin:handoff-reject": Row(
+        "rep manager", of=handoff, post=lambda world: {"reason": world.reason.code, "note": "Not our market."}, posts="rep"
+    ),
+    "admin:handoff-undo": Row("rep", of=rejected, got=0, post={}),
+    "admin:handoff-attempt": Row("rep manager head_of_sales", of=worked, got=0, post={"what": "call:reached"}),
+    "admin:handoff-convert": Row("rep manager head_of_sales", of=worked, got=0, post={"convert-amount": "100"}),
+    "admin:handoff-win": Row("rep manager head_of_sales", of=worked, got=0, post={"win-amount": "100"}),
+    "admin:handoff-lose": Row("rep manager head_of_sales", of=worked, got=0, post=lambda world: {"lose-reason": world.loss.code}),
+    "admin:handoff-give-up": Row("rep manager head_of_sales", of=worked, got=0, post={"give_up-note": "Nobody answers."}),
+    "admin:handoff-reassign": Row(
+        "manager head_of_sales admin",
+        of=handoff,
+        got=0,
+        post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
+    ),
+    "admin:handoff-settle": Row(MARKETING, of=rejected, got=0, post={}, did=422),
     "admin:rejection-list": Row(MARKETING),
     "admin:rejection-export": Row(MARKETING),
-    "admin:rejection-review": Row(MARKETING, post={}),
+    "admin:rejection-review": Row(MARKETING, got=0, post=lambda world: {"ids": [world.rejected.pk], "verdict": "agree"}),
     "admin:rejection-lines": Row(MARKETING, of=rejected),
     "admin:notification-list": Row(),
-    "admin:notification-seen": Row(post={}),
+    "admin:notification-seen": Row(got=0, post={}),
     # the API asks for a key, not for a person; tests/intake holds what each key may do
     "api-docs": Row(),
     "api-1:openapi-json": Row(public=True),
@@ -175,9 +196,9 @@ SETUP: dict[str, dict[str, str]] = {
     "leads_leadevent": READ,
     "leads_job": READ,
     "leads_outbox": READ,
-    "handoff_workcalendar": KEPT,
+    "handoff_workcalendar": KEPT | {"delete": ADMIN},  # one nobody works by
     "handoff_calendarday": EDITED,
-    "handoff_slapolicy": KEPT,
+    "handoff_slapolicy": KEPT | {"delete": ADMIN},  # one never used
     "handoff_slatarget": EDITED,
     "handoff_handoff": {"view": "manager head_of_sales admin"},
     "handoff_rejectionreview": {"view": "marketing_ops head_of_marketing admin"},

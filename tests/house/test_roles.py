@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,15 +13,19 @@ from django.db import transaction
 from django.urls import reverse
 
 from handoff.actions.answering import accept_handoff, reject_handoff
-from handoff.models import Rep
+from handoff.models import Leave, Rep
+from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
+from tests.house.one_of_each import one_of_each
 from tests.house.role_matrix import PEOPLE, ROWS, SETUP, STRANGERS
 from tests.house.urls import pages
 
 __all__ = ["defaults", "hands", "work"]
 SETUP_PAGE = re.compile(r"admin:(\w+_\w+)_(changelist|add|history|delete|change|password_change)")
+REFUSED = (403, 404)
+OF_A_TEAM = ("handoff_rep", "handoff_leave", "handoff_handoff")
 NEEDS = {"changelist": "view", "history": "view", "password_change": "change"}
 
 
@@ -47,25 +52,37 @@ def world(work, cast, client_of, settings, tmp_path):
         .split("/")[3]
     )
     refusal = ImportRefusal.objects.create(run=run, line=2, content={"cells": ["x"]}, problems=[])
+    worked = accept_handoff(work.offered(), actor=cast.rep)
+    loss = Reason.objects.filter(for_lost=True, active=True, children=None).first()
+    stand_in = Rep.objects.create(user=cast.other_rep)
     draft = create_model("Roles", actor=cast.head_of_marketing)
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
-        people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, run=run, refusal=refusal, draft=draft,
+        people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
+        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft,
         criterion=draft.criteria.first().key, group="role", gate="competitor",
     )  # fmt: skip
 
 
-def answer(client, url, row):
-    """What came back, as one word; whatever was written is undone."""
+def answer(client, url, query=None, post=None):
+    """What came back: the status, or "login"; whatever was written is undone."""
     with transaction.atomic():
         point = transaction.savepoint()
-        response = client.post(url, row.post) if row.post is not None else client.get(url, row.query)
+        response = client.get(url, query) if post is None else client.post(url, post)
         if response.streaming:
             list(response.streaming_content)
         transaction.savepoint_rollback(point)
     if response.status_code in (301, 302) and response.headers["Location"].startswith(reverse("admin:login")):
         return "login"
-    return {403: "refused", 404: "refused"}.get(response.status_code, "in" if response.status_code < 500 else "broken")
+    return response.status_code
+
+
+def asked(row, world):
+    """How a page is asked, and what it answers those who may enter."""
+    if row.got:
+        yield "GET", {"query": row.query}, row.got
+    if row.post is not None:
+        yield "POST", {"post": row.post(world) if callable(row.post) else row.post}, row.did
 
 
 def test_every_address_has_a_row():
@@ -94,20 +111,22 @@ def test_everybody_gets_into_what_is_theirs_and_nowhere_else(world):
         if name not in known:
             continue
         url = reverse(name, args=row.of(world))
-        for person, client in world.people.items():
-            got = answer(client, url, row)
-            if row.public:
-                right = ("in",) if name != "healthz" else ("in", "broken")
-            elif person in STRANGERS:
-                right = ("login", "refused")
-            else:
-                right = ("in",) if person in row.opens.split() else ("refused",)
-            if got not in right:
-                wrong.append(f"{name} {person}: {got}, should be {' or '.join(right)}")
+        for method, sent, inside in asked(row, world):
+            for person, client in world.people.items():
+                opens = row.opens if method == "GET" or row.posts is None else row.posts
+                if row.public or person in opens.split():
+                    right = (302,) if (method == "GET" or not row.got) and person in row.sent_on.split() else (inside,)
+                else:
+                    right = ("login", *REFUSED) if person in STRANGERS else REFUSED
+                if (got := answer(client, url, **sent)) not in right:
+                    wrong.append(f"{method} {name} {person}: {got}, should be {' or '.join(map(str, right))}")
     assert not wrong, "\n".join(wrong)
 
 
-def test_set_up_is_open_to_those_who_keep_it(world):
+def test_set_up_is_open_to_those_who_keep_it(world, work, make, cast):
+    """Asked for the rows of another team, which a sales manager of this one does not see."""
+    theirs = one_of_each(work, make, cast)
+    assert theirs.keys() == SETUP.keys()
     wrong = []
     for page in pages():
         found = setup_page(page.name)
@@ -115,22 +134,40 @@ def test_set_up_is_open_to_those_who_keep_it(world):
             continue
         model, verb = found
         needed = NEEDS.get(verb, verb)
-        allowed = SETUP.get(model, {}).get(needed, "").split()
+        allowed = set(SETUP.get(model, {}).get(needed, "").split())
         if needed == "change":
-            allowed += SETUP.get(model, {}).get("view", "").split()
-        args = ["999999"] if "<" in page.route else []
+            allowed |= set(SETUP.get(model, {}).get("view", "").split())
+        of_object = "<" in page.route
+        if of_object and model in OF_A_TEAM:
+            allowed.discard("manager")
+        url = reverse(page.name, args=[theirs[model].pk] if of_object and model in theirs else ["999999"] if of_object else [])
         for person, client in world.people.items():
             if person == "other_rep":  # a rep is a rep here
                 continue
-            response = client.get(reverse(page.name, args=args))
-            inside = response.status_code == 200 or (
-                response.status_code == 302 and "/login/" not in response.headers["Location"]
-            )
-            if verb == "history":
-                inside = person in allowed if response.status_code in (302, 404) else inside
-            if inside != (person in allowed):
-                wrong.append(f"{page.name} {person}: {response.status_code}")
+            got = answer(client, url)
+            if (got == 200) != (person in allowed):
+                wrong.append(f"{page.name} {person}: {got}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_sales_manager_keeps_the_rows_of_the_own_team(world, cast):
+    rep = Rep.objects.get(user=cast.rep)
+    leave = Leave.objects.create(rep=rep, starts_at=clock.now(), ends_at=clock.now() + timedelta(days=1))
+    manager = world.people["manager"]
+    for row in (rep, leave, world.handoff):
+        name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+        for verb in ("change", "history"):
+            assert answer(manager, reverse(f"{name}_{verb}", args=[row.pk])) == 200, (name, verb)
+        assert f"{row.pk}/change/" in manager.get(reverse(f"{name}_changelist")).content.decode()
+
+
+def test_a_sales_manager_sees_no_row_of_another_team_in_a_list(world, work, make, cast):
+    theirs = one_of_each(work, make, cast)
+    for model in OF_A_TEAM:
+        url = reverse(f"admin:{model}_changelist")
+        for person, sees in (("manager", False), ("head_of_sales", True)):
+            page = world.people[person].get(url).content.decode()
+            assert (f"{url}{theirs[model].pk}/change/" in page) is sees, (model, person)
 
 
 def test_an_accepted_hand_off_is_still_nobody_elses(world, cast):
