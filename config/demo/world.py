@@ -28,8 +28,9 @@ COUNTRIES = {
     "BR": 0.01,
 }
 SERVED = frozenset({"DE", "NL", "AT", "CH", "FR", "SE", "GB", "PL"})
-DIALLING = {"DE": "+49 30 ", "NL": "+31 20 ", "AT": "+43 1 ", "CH": "+41 44 ", "FR": "+33 1 ", "SE": "+46 8 ", "GB": "+44 20 ",
-            "PL": "+48 22 ", "US": "+1 212 ", "BR": "+55 11 "}  # fmt: skip
+# What a number of seven more digits begins with, so that it can exist in the country.
+DIALLING = {"DE": "+49 30 ", "NL": "+31 20 ", "AT": "+43 1 ", "CH": "+41 44 ", "FR": "+33 1 4", "SE": "+46 8 ", "GB": "+44 20 7",
+            "PL": "+48 22 ", "US": "+1 212 ", "BR": "+55 11 3"}  # fmt: skip
 FIRST = (
     "Anna Ben Carla David Elif Felix Greta Hugo Ivy Jan Katrin Luis Maria Nils Olga Paul Quentin Rosa Sven Tara Ugo Vera "
     "Wim Yara Zoe Aisha Bruno Chiara Dario Emma Finn Gina Henrik Ida Jonas Kofi Lena Marek Noor Oskar Priya Rafael Sara "
