@@ -16,6 +16,8 @@ DASH = mark_safe('<span class="p-muted">–</span>')  # noqa: S308 - our own wor
 
 
 def _clipped(label: str, text: str) -> SafeString:
+    if not text:
+        return format_html('<td data-label="{}"></td>', label)  # a card on the phone leaves it out
     return format_html('<td data-label="{0}"><bdi class="p-clip" title="{1}">{1}</bdi></td>', label, text)
 
 
