@@ -136,13 +136,28 @@ class RepAdmin(AccordModelAdmin[Rep]):
         self.message_user(request, f"{done} switched on." if done else "They take leads already.")
 
 
+class WhoFilter(admin.SimpleListFilter):
+    """The reps with leave to see, by one query; the stock filter asks for the name of each."""
+
+    title = "rep"
+    parameter_name = "rep"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        there = model_admin.get_queryset(request).order_by("rep__user__full_name").values_list("rep", "rep__user__full_name")
+        return [(str(pk), name) for pk, name in there.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        known = {key for key, _ in self.lookup_choices}
+        return queryset.filter(rep=self.value()) if self.value() in known else queryset
+
+
 @admin.register(Leave)
 class LeaveAdmin(AccordModelAdmin[Leave]):
     setup_group = "Hand-off"
     setup_intro = "Who is away and when. Nobody away is offered a lead."
     empty_hint = "Enter holidays and sick days here or on the page of the rep."
     list_display = ("rep", "starts_at", "ends_at", "days", "reason", "is_now")
-    list_filter = ("rep",)
+    list_filter = (WhoFilter,)
     list_select_related = ("rep__user",)
     search_fields = ("rep__user__full_name", "reason")
     date_hierarchy = "starts_at"

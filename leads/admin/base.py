@@ -1,7 +1,7 @@
 """What every model page of Setup shares: changed fields only, labels on inline inputs, words where lists are empty, and
 actions that ask before they act."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from itertools import chain
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.widgets import AdminSplitDateTime
+from django.contrib.admin.widgets import AdminSplitDateTime, AutocompleteSelect
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.forms import BaseModelForm, BaseModelFormSet, ModelForm
@@ -117,15 +117,29 @@ class AccordModelAdmin(admin.ModelAdmin[M]):
         return actions
 
 
+class ChosenAlready(AutocompleteSelect):
+    """A choice by search that knows the object its row was read with."""
+
+    chosen: Model | None = None
+
+    def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
+        if self.chosen is None or list(value) != [str(self.chosen.pk)]:
+            return super().optgroups(name, value, attr)
+        return [(None, [self.create_option(name, self.chosen.pk, str(self.chosen), True, 0)], 0)]
+
+
 def _labelled(formset: type[FormSet], place: Callable[[Any, int | None], str]) -> type[FormSet]:
     """The formset with a name for each input: in a table the head of the column is none."""
 
     class Labelled(formset):  # type: ignore[valid-type, misc]
         def add_fields(self, form: Any, index: int | None) -> None:
             super().add_fields(form, index)
-            for field in form.fields.values():
+            for name, field in form.fields.items():
                 if field.label:
                     field.widget.attrs.setdefault("aria-label", f"{field.label} {place(form, index)}".strip())
+                widget = getattr(field.widget, "widget", field.widget)
+                if isinstance(widget, ChosenAlready) and form.instance.pk:
+                    widget.chosen = getattr(form.instance, name)
 
     return Labelled
 
@@ -171,6 +185,23 @@ class BoundedAdmin(AccordModelAdmin[M]):
         self, request: HttpRequest, queryset: QuerySet[M], per_page: int, orphans: int = 0, allow_empty_first_page: bool = True
     ) -> Paginator[M]:
         return BoundedPaginator(queryset, per_page)
+
+
+class FixedFilter(admin.SimpleListFilter):
+    """A filter by values known beforehand: a long table is not read for what there is."""
+
+    choices_of: Mapping[str, str] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.choices_of.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() in self.choices_of else queryset
+
+
+def fixed_filter(name: str, field: str, values: Mapping[str, str]) -> type[FixedFilter]:
+    """A filter called `name` by the `field` and these values with their labels."""
+    return type("Filter", (FixedFilter,), {"title": name, "parameter_name": field, "choices_of": values})
 
 
 class ReadOnlyAdmin(AccordModelAdmin[M]):

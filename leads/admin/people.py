@@ -10,11 +10,11 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from leads.admin.base import AccordModelAdmin, confirmed_action
+from leads.admin.base import AccordModelAdmin, ChosenAlready, confirmed_action
 from leads.models import Team, TeamMember, User
 from leads.roles import BY_LABEL, ROLES, Side
 
@@ -64,6 +64,14 @@ class TeamMemberInline(admin.TabularInline[TeamMember, Any]):
     extra = 0
     autocomplete_fields = ("user", "team")
     verbose_name = "member"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TeamMember]:
+        return super().get_queryset(request).select_related("user", "team")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Rows show whom they were read with, instead of each asking again who is chosen."""
+        kwargs.setdefault("widget", ChosenAlready(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class TeamsOfPersonInline(TeamMemberInline):
@@ -119,8 +127,16 @@ class PersonAdmin(AccordModelAdmin[User]):
             obj.set_password(form.cleaned_data.get("password") or None)
         elif obj.pk == request.user.pk and not obj.is_active:
             obj.is_active = True
-            messages.warning(request, "You cannot switch off your own account.")
+            request.META["accord.kept_on"] = True
         super().save_model(request, obj, form, change)
+
+    def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
+        """Who wanted to switch off the own account is told that it was not done, and nothing else."""
+        response = super().response_change(request, obj)
+        if request.META.pop("accord.kept_on", False):
+            list(messages.get_messages(request))
+            messages.warning(request, "You cannot switch off your own account. It stays on.")
+        return response
 
     @admin.display(description="roles")
     def role_badges(self, person: User) -> SafeString | str:
@@ -189,6 +205,12 @@ class TeamAdmin(AccordModelAdmin[Team]):
     list_display = ("name", "manager_names", "member_count")
     search_fields = ("name",)
     inlines = (TeamMemberInline,)
+    fieldsets = (
+        (
+            "What the team is called",
+            {"fields": ("name",), "description": "Its people share their leads; who manages it sees them all."},
+        ),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         return (

@@ -9,10 +9,12 @@ from django.urls import reverse
 
 from handoff.actions.answering import reject_handoff
 from leads import clock
-from leads.models import Campaign, ImportRun, Reason
+from leads.models import Campaign, ImportRun, Reason, Team, TeamMember
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
+from tests.house.one_of_each import one_of_each
 from tests.house.query_counts import COUNTS
+from tests.house.role_matrix import SETUP
 
 __all__ = ["defaults", "hands", "work"]
 
@@ -63,3 +65,41 @@ def test_lists_take_the_same_queries_for_two_rows_and_for_twelve(more, cast, cli
             extra = "".join(f"\n      {sql}" for sql in after if after.count(sql) > before.count(sql)) if few != many else ""
             wrong.append(f"{name}: {few} queries for two rows, {many} for twelve, {pinned} written down{extra}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def counted(client_of, cast):
+    """`counted(url)`: what an administrator's page takes, its counts and choices cached where they are cached for good."""
+    client = client_of(cast.admin)
+
+    def count(url):
+        client.get(url)
+        return queries_of(client, url)
+
+    return count
+
+
+def test_every_list_of_set_up_takes_the_same_queries_for_few_rows_and_for_many(work, make, cast, counted):
+    measured = {model: [] for model in SETUP}
+    for size in (2, 8):
+        for _ in range(size):
+            one_of_each(work, make, cast)
+        for model, found in measured.items():
+            found.append(counted(reverse(f"admin:{model}_changelist")))
+    wrong = []
+    for model, ((few, before), (many, after)) in measured.items():
+        if few != many:
+            extra = "".join(f"\n      {sql}" for sql in dict.fromkeys(after) if after.count(sql) > before.count(sql))
+            wrong.append(f"{model}: {few} queries for few rows, {many} for many{extra}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_team_takes_the_same_queries_however_many_are_in_it(make, cast, counted):
+    person = make.user("", "", "rep")
+    pages = [reverse("admin:leads_team_change", args=[cast.team.pk]), reverse("admin:leads_user_change", args=[person.pk])]
+    TeamMember.objects.create(team=cast.team, user=person)
+    few = [counted(page)[0] for page in pages]
+    for number in range(9):
+        TeamMember.objects.create(team=cast.team, user=make.user("", "", "rep"))
+        TeamMember.objects.create(team=Team.objects.create(name=f"Team {number}"), user=person)
+    assert [counted(page)[0] for page in pages] == few
