@@ -183,7 +183,9 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
 
     @admin.display(description="promises")
     def promised(self, policy: SlaPolicy) -> str:
-        return ", ".join(f"{ClockKind(one.kind).label.lower()} {hours_of(one.duration_us)}" for one in policy.targets.all())
+        """In one line; a word in capitals, such as MQO, keeps them."""
+        labels = ((str(ClockKind(one.kind).label), hours_of(one.duration_us)) for one in policy.targets.all())
+        return ", ".join(f"{label if label[:2].isupper() else label.lower()} {hours}" for label, hours in labels)
 
     @admin.display(description="in use", boolean=True)
     def is_used(self, policy: Any) -> bool:

@@ -8,9 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from leads.admin.base import AccordModelAdmin, BoundedAdmin, ReadOnlyAdmin, confirmed_action
+from leads.admin.base import AccordModelAdmin, BoundedAdmin, ReadOnlyAdmin, confirmed_action, fixed_filter
 from leads.intake.keys import create_key, revoke_key, rotate_key
-from leads.models import ApiKey, Submission, User
+from leads.models import ApiKey, Lead, Submission, User
+from leads.wordsearch import matching
+
+KINDS = {"lead": "Lead", "company": "Company", "activity": "Activity", "outcome": "Outcome"}
+CHANNELS = {"api": "API", "import": "Import", "manual": "By hand"}
 
 
 class KeyForm(forms.ModelForm[ApiKey]):
@@ -114,10 +118,29 @@ class SubmissionAdmin(BoundedAdmin[Submission], ReadOnlyAdmin[Submission]):
     setup_group = "System"
     setup_intro = "What came in, raw, before it was understood. Refused items are nowhere else."
     empty_text = "Nothing came in yet."
-    list_display = ("received_at", "channel", "kind", "source", "status", "reasons", "lead")
-    list_filter = ("status",)
+    list_display = ("received_at", "what", "way", "source", "lead", "reasons")
+    list_filter = (fixed_filter("kind", "kind", KINDS), fixed_filter("way", "channel", CHANNELS), "status")
     list_select_related = ("lead",)
+    search_fields = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
+    search_help_text = "Name, company or e-mail of the lead"
     raw_id_fields = ("lead", "campaign", "import_run", "api_key")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Submission], search_term: str
+    ) -> tuple[QuerySet[Submission], bool]:
+        if search_term.strip():
+            queryset = queryset.filter(lead__in=matching(Lead.objects.all(), search_term))
+        return queryset, False
+
+    @admin.display(description="what became of it")
+    def what(self, submission: Submission) -> str:
+        """The status said of what it was: an activity does not create a lead."""
+        thing = KINDS.get(submission.kind, submission.kind)
+        return f"{thing}: {submission.get_status_display().lower()}"
+
+    @admin.display(description="came by")
+    def way(self, submission: Submission) -> str:
+        return CHANNELS.get(submission.channel, submission.channel)
 
     @admin.display(description="reasons")
     def reasons(self, submission: Submission) -> str:

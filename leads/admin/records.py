@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,11 +12,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from leads.actions.machine import resume_job, send_again, stop_job
-from leads.admin.base import BoundedAdmin, ReadOnlyAdmin, confirmed_action
+from leads.admin.base import BoundedAdmin, ReadOnlyAdmin, confirmed_action, fixed_filter
+from leads.changes import facts_of
+from leads.choices import ACTIVITY_KINDS
 from leads.errors import Conflict
-from leads.lib.folding import email_key
+from leads.lib.folding import email_key, fold
 from leads.models import Activity, Job, Lead, LeadEvent, Outbox, User
+from leads.notify.registry import kinds
 from leads.pages import reader
+from leads.timeline import names_of
 
 M = TypeVar("M", bound=Model)
 
@@ -44,6 +49,7 @@ class ActivityAdmin(OfLeadsAdmin[Activity]):
     empty_text = "Nothing has happened yet."
     empty_hint = "Activities come in by imports and the API."
     list_display = ("label", "of_lead", "asset", "campaign", "occurred_at", "known_at", "source")
+    list_filter = (fixed_filter("kind", "kind", ACTIVITY_KINDS), "campaign", ("asset__kind", admin.AllValuesFieldListFilter))
     list_display_links = ("label",)
     list_select_related = ("lead", "asset", "campaign")
 
@@ -52,17 +58,37 @@ class ActivityAdmin(OfLeadsAdmin[Activity]):
         return activity.label
 
 
+class EventList(ChangeList):
+    """The page's events with the names of the owners they speak of, read at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list: Any = list(self.result_list)
+        people = names_of(self.result_list)
+        for event in self.result_list:
+            event.people = people
+
+
 @admin.register(LeadEvent)
 class LeadEventAdmin(OfLeadsAdmin[LeadEvent]):
     setup_group = "System"
     setup_intro = "Who changed what about which lead, when and why."
     empty_text = "Nothing was changed yet."
-    list_display = ("at", "of_lead", "kind", "actor", "changed", "reason")
+    list_display = ("at", "of_lead", "kind", "by", "changed", "reason")
+    list_filter = ("kind",)
     list_select_related = ("lead", "actor")
 
     @admin.display(description="what")
     def changed(self, event: LeadEvent) -> str:
-        return ", ".join(event.changes)
+        """By label, with old and new, as on the page of the lead."""
+        return "; ".join(f"{one.label}: {one.old} → {one.new}" for one in facts_of(event, people=getattr(event, "people", None))) or "–"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return EventList
+
+    @admin.display(description="who")
+    def by(self, event: LeadEvent) -> str:
+        return str(event.actor) if event.actor else "Accord"
 
 
 @admin.register(Job)
@@ -101,10 +127,31 @@ class OutboxAdmin(BoundedAdmin[Outbox], ReadOnlyAdmin[Outbox]):
     setup_group = "System"
     setup_intro = "Messages on their way: in the portal, by mail and to other systems. What could not be sent says why."
     empty_text = "No messages yet."
-    list_display = ("kind", "channel", "recipient", "state", "due_at", "sent_at", "attempts", "last_error")
+    list_display = ("what", "about", "channel", "recipient", "state", "due_at", "sent_at", "attempts", "last_error")
     list_filter = ("state", "channel")
     list_select_related = ("recipient",)
+    search_fields = ("recipient",)  # so that there is a search box; `get_search_results` says what it finds
+    search_help_text = "Name or e-mail address of who is told"
     actions = ("again",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Outbox], search_term: str
+    ) -> tuple[QuerySet[Outbox], bool]:
+        if words := fold(search_term).strip():
+            people = User.objects.values_list("pk", "full_name", "email")  # few, other than messages
+            told = [pk for pk, name, email in people if words in fold(name) or words in fold(email)]
+            queryset = queryset.filter(recipient__in=told)
+        return queryset, False
+
+    @admin.display(description="what")
+    def what(self, message: Outbox) -> str:
+        known = kinds.get(message.kind)
+        return known.label if known else message.kind
+
+    @admin.display(description="about")
+    def about(self, message: Outbox) -> str:
+        """The lead as the message names it; work names none."""
+        return str(message.payload.get("lead") or "–")
 
     def has_steer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("leads.change_outbox")

@@ -1124,8 +1124,8 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(
                         choices=[
-                            ("created", "Created a lead"),
-                            ("updated", "Updated a lead"),
+                            ("created", "Created"),
+                            ("updated", "Updated"),
                             ("attached", "Known already, attached"),
                             ("refused", "Refused"),
                         ],

@@ -49,8 +49,8 @@ class Submission(models.Model):
     """What came in, raw, before it is understood. Append only; refused items are nowhere else."""
 
     class Status(models.TextChoices):
-        CREATED = "created", "Created a lead"
-        UPDATED = "updated", "Updated a lead"
+        CREATED = "created", "Created"
+        UPDATED = "updated", "Updated"
         ATTACHED = "attached", "Known already, attached"
         REFUSED = "refused", "Refused"
 

@@ -75,7 +75,7 @@ class Outbox(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} by {self.channel} ({self.state})"
+        return f"{self.get_channel_display()}, {self.get_state_display().lower()}, {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class Lane(models.Model):

@@ -8,7 +8,7 @@ from django.contrib import admin
 
 from leads.actions.machine import resume_job, send_again, stop_job
 from leads.errors import Conflict, NotAllowed
-from leads.models import Activity, Job, LeadEvent, Outbox
+from leads.models import Activity, Job, LeadEvent, Outbox, Submission
 from tests.builders import LONG_AGO
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +59,9 @@ def test_nobody_adds_changes_or_deletes_a_record(cast, client_of, rows, model):
 def test_long_lists_are_searched_by_the_leads_address(cast, client_of, rows):
     browser = client_of(cast.admin)
     page = browser.get(PAGES[Activity], {"q": "IVY@northwind.test"}).content.decode()
-    assert "Requested a demo" in page
-    assert "e-book" not in page
+    rows_shown = page.split("result_list")[1].split("</table>")[0]
+    assert "Requested a demo" in rows_shown
+    assert "e-book" not in rows_shown
     assert "<b>Ivy" not in page
     assert browser.get(PAGES[Activity], {"q": "nobody"}).context["cl"].result_count == 0
 
@@ -111,3 +112,40 @@ def test_what_has_ended_is_told_not_forced(cast):
     for verb, row in ((send_again, message(state="sent")), (stop_job, job("done")), (resume_job, job("done"))):
         with pytest.raises(Conflict):
             verb(row, actor=cast.admin)
+
+
+def test_records_are_told_in_words_and_can_be_narrowed(cast, client_of, rows, make):
+    lead = make.lead("otto@quillon.test")
+    for kind, status in (("activity", "created"), ("company", "updated"), ("lead", "refused")):
+        Submission.objects.create(channel="api", kind=kind, lead=lead, received_at=LONG_AGO, raw={}, status=status)
+    Outbox.objects.update(kind="handoff.offered", payload={"lead": "Ivy Okafor"}, recipient=cast.rep)
+    browser = client_of(cast.admin)
+    page = browser.get("/setup/leads/submission/").content.decode()
+    assert "Activity: created" in page
+    assert "Company: updated" in page
+    assert "a lead" not in page.split("result_list")[1].split("</table>")[0]
+    for query, count in (({"kind": "activity"}, 1), ({"channel": "import"}, 0), ({"q": "otto@quillon.test"}, 3), ({"q": "nobody"}, 0)):
+        assert browser.get("/setup/leads/submission/", query).context["cl"].result_count == count, query
+    page = browser.get(PAGES[LeadEvent], {"kind__exact": "updated"}).content.decode()
+    assert "Country: – → DE" in page
+    assert "Accord" in page
+    LeadEvent.objects.create(lead=lead, kind="owner", at=LONG_AGO, changes={"lead.owner": [None, cast.rep.pk]})
+    assert "Owner: – → Rita Rep" in browser.get(PAGES[LeadEvent]).content.decode()
+    page = browser.get(PAGES[Outbox], {"q": "rita"}).content.decode()
+    assert "Offer" in page
+    assert "handoff.offered" not in page
+    assert "Ivy Okafor" in page
+    assert browser.get(PAGES[Activity], {"kind": "ebook"}).context["cl"].result_count == 1
+
+
+def test_the_own_account_stays_on_and_nothing_else_is_said(cast, client_of):
+    url = f"/setup/leads/user/{cast.admin.pk}/change/"
+    browser = client_of(cast.admin)
+    sent = {
+        "full_name": cast.admin.full_name, "email": cast.admin.email, "initial-is_active": "on", "time_zone": cast.admin.time_zone,
+        "groups": [group.pk for group in cast.admin.groups.all()], "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    page = browser.post(url, sent, follow=True)
+    assert [str(one) for one in page.context["messages"]] == ["You cannot switch off your own account. It stays on."]
+    cast.admin.refresh_from_db()
+    assert cast.admin.is_active
