@@ -127,7 +127,7 @@ ROWS: dict[str, Row] = {
     "admin:criterion-points": Row(EDITORS, of=criterion, got=0, post=lambda world: {"points": "7", **on_draft(world)}),
     "admin:criterion-move": Row(EDITORS, of=criterion, got=0, post=lambda world: {"to": "up", **on_draft(world)}),
     "admin:criterion-remove": Row(EDITORS, of=criterion, got=0, post=on_draft),
-    "admin:criterion-restore": Row(EDITORS, of=criterion, got=0, post={}, did=409),
+    "admin:criterion-restore": Row(EDITORS, of=lambda world: [world.draft.pk, world.removed], got=0, post={}),
     "admin:group-add": Row(EDITORS, of=draft, got=0, post=on_draft, did=422),
     "admin:group-edit": Row(EDITORS, of=lambda world: [world.draft.pk, world.group], got=0, post=on_draft, did=422),
     "admin:gate-add": Row(EDITORS, of=draft, post=on_draft, did=422),

@@ -16,6 +16,7 @@ from handoff.actions.answering import accept_handoff, reject_handoff
 from handoff.models import Leave, Rep
 from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
+from scoring.actions.criteria import remove_criterion
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
 from tests.house.one_of_each import one_of_each
@@ -56,11 +57,14 @@ def world(work, cast, client_of, settings, tmp_path):
     loss = Reason.objects.filter(for_lost=True, active=True, children=None).first()
     stand_in = Rep.objects.create(user=cast.other_rep)
     draft = create_model("Roles", actor=cast.head_of_marketing)
+    removed = draft.criteria.last()
+    remove_criterion(removed, actor=cast.head_of_marketing, rev=draft.rev)
+    draft.refresh_from_db()
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
         loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft,
-        criterion=draft.criteria.first().key, group="role", gate="competitor",
+        criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip
 
 
