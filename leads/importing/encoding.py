@@ -6,14 +6,17 @@ The whole file is read once, in pieces, so that a bad byte is found before the f
 import codecs
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from charset_normalizer import from_bytes
 
+from leads.importing.alphabets import ENCODINGS
+from leads.importing.likely import UNLIKELY, readings
 from leads.importing.limits import FileRefused
 
 PIECE = 1 << 20
-SAMPLE = 256 * 1024
+SAMPLE = 256 * 1024  # of lines beyond ASCII, from the first on
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -21,34 +24,29 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What a reader of a Western European text would expect to meet in it beyond ASCII.
-WESTERN = frozenset("€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\xa0¡¢£¥§©ª«¬\xad®°±²³´µ¶·¹º»¼½¾¿" + "".join(map(chr, range(0xC0, 0x100))))
 LABELS = {
-    "utf-8": "UTF-8",
+    **{encoding.codec: encoding.label for encoding in ENCODINGS},
     "utf-8-sig": "UTF-8 with mark",
-    "utf-16": "UTF-16",
     "utf-16-le": "UTF-16",
     "utf-16-be": "UTF-16",
     "utf-32": "UTF-32",
-    "cp1252": "Windows Western (1252)",
-    "latin-1": "Latin-1",
 }
-CHOICES = (
-    "utf-8",
-    "cp1252",
-    "latin-1",
-    "iso8859-15",
-    "utf-16",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "mac-roman",
-    "shift_jis",
-    "gb18030",
-    "big5",
-    "euc_kr",
-)
+CHOICES = tuple(encoding.codec for encoding in ENCODINGS)
+MOST_WORDS = 6
+MOST_READINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The encoding a file is read in.
+
+    `is_guess` when the bytes do not prove it (as a mark or UTF-8 does) and nobody said so; then `readings` are the words
+    beyond ASCII as they read in it and, after it, in the next likely encodings that read them otherwise: (codec, words).
+    """
+
+    encoding: str
+    is_guess: bool = False
+    readings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,12 @@ def label(encoding: str) -> str:
 
 
 def find_encoding(file: BinaryIO, wanted: str = "") -> str:
-    """The codec that reads every byte of `file`, or FileRefused naming the line that none reads.
+    """The codec that reads every byte of `file`, see `recognise`."""
+    return recognise(file, wanted).encoding
+
+
+def recognise(file: BinaryIO, wanted: str = "") -> Found:
+    """The codec that reads every byte of `file`, and whether that is a guess; FileRefused naming the line that none reads.
 
     `wanted` is taken when it can be.
     """
@@ -79,7 +82,7 @@ def find_encoding(file: BinaryIO, wanted: str = "") -> str:
     found = next((codec for bom, codec in BOMS if head.startswith(bom)), "") or _wide_without_mark(head)
     if found.startswith(("utf-16", "utf-32")):
         _read_all(file, found)
-        return found
+        return Found(found)
     scan = _scan(file)
     if scan.nul_line:
         raise FileRefused(
@@ -89,13 +92,13 @@ def find_encoding(file: BinaryIO, wanted: str = "") -> str:
         )
     if wanted:
         _read_all(file, wanted)
-        return wanted
+        return Found(wanted)
     if not scan.not_utf8_line:
-        return found or "utf-8"
+        return Found(found or "utf-8")
     if found == "utf-8-sig" or _is_mostly_utf8(scan.high_lines):
         raise _undecodable(scan.not_utf8_line, "utf-8")
-    guess = _single_byte_guess(scan.high_lines)
-    _read_all(file, guess)
+    guess = _guess(scan.high_lines)
+    _read_all(file, guess.encoding)
     return guess
 
 
@@ -183,20 +186,26 @@ def _is_mostly_utf8(sample: bytes) -> bool:
     return good > bad
 
 
-def _single_byte_guess(sample: bytes) -> str:
-    """Windows Western when the sample reads as such, else what charset-normalizer finds most likely.
+def _guess(sample: bytes) -> Found:
+    """The likeliest of the usual encodings, else what charset-normalizer finds; `sample` is lines beyond ASCII."""
+    likely = readings(sample)
+    codecs = [reading.encoding.codec for reading in likely]
+    if not likely or likely[0].mean < UNLIKELY:
+        best = from_bytes(sample).best()
+        if best is not None:
+            codecs.insert(0, best.encoding)
+    codecs = codecs or ["cp1252"]
+    shown: dict[str, str] = {}
+    for codec in codecs[:12]:
+        words = _words(sample, codec)
+        if words and words not in shown.values():
+            shown.setdefault(codec, words)
+    return Found(codecs[0], is_guess=True, readings=tuple(islice(shown.items(), MOST_READINGS)))
 
-    Words that are accents almost throughout ("Ïðèâåò") are another script read wrongly; Western words carry an accent
-    here and there.
-    """
-    try:
-        western = sample.decode("cp1252")
-    except UnicodeDecodeError:
-        western = ""
-    if western and all(char < "\x80" or char in WESTERN for char in western):
-        words = [word for word in re.findall(r"[^\W\d_]+", western) if not word.isascii() and len(word) > 2]
-        accents = sum(char >= "\x80" for word in words for char in word)
-        if accents <= 0.5 * sum(map(len, words)):
-            return "cp1252"
-    best = from_bytes(sample).best()
-    return best.encoding if best else "cp1252"
+
+def _words(sample: bytes, codec: str) -> str:
+    """The first different words beyond ASCII of a sample, as they read in `codec`."""
+    text = sample[: 16 * 1024].decode(codec, errors="replace")
+    found = (match[0] for match in re.finditer(r"[^\s,;|\"]*[^\x00-\x7f][^\s,;|\"]*", text))
+    words = " · ".join(islice(dict.fromkeys(word[:40] for word in found), MOST_WORDS))
+    return "".join(char if char.isprintable() else "\ufffd" for char in words)

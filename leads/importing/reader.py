@@ -8,13 +8,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from leads.importing import workbook
 from leads.importing.dialect import find_delimiter
-from leads.importing.encoding import find_encoding
+from leads.importing.encoding import recognise
 from leads.importing.header import column_names, doubled_names, find_header
 from leads.importing.limits import MAX_BYTES, MAX_COLUMNS, MAX_LINE, MAX_ROWS, FileRefused
 
@@ -50,14 +50,16 @@ class Layout:
     sheet: str = ""
     sheets: tuple[str, ...] = ()
     doubled: tuple[str, ...] = ()  # names that the header has more than once
+    # The encoding is a guess: the words beyond ASCII as they read in it, then in others; (codec, words) each. Else empty.
+    readings: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Layout":
-        lists = {name: tuple(stored.get(name, ())) for name in ("columns", "sheets", "doubled")}
-        return cls(**{**stored, **lists})
+        parts = {name: tuple(stored.get(name, ())) for name in ("columns", "sheets", "doubled")}
+        return cls(**{**stored, **parts, "readings": tuple((codec, words) for codec, words in stored.get("readings", ()))})
 
 
 def inspect(
@@ -77,7 +79,8 @@ def inspect(
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _inspect_workbook(file, sheet, header_line)
     workbook.refuse_other_formats(head, file)
-    encoding = find_encoding(file, encoding)
+    found = recognise(file, encoding)
+    encoding = found.encoding
     lines = _sample_lines(file, encoding)
     if not any(line.strip() for line in lines):
         raise FileRefused(
@@ -94,7 +97,8 @@ def inspect(
     delimiter = delimiter or (hinted[1] if hinted else find_delimiter(lines))
     skip = 1 if hinted else 0
     sample = list(islice((item for item in _text_records(file, encoding, delimiter) if item[0] > skip), SAMPLE_ROWS))
-    return _layout("text", sample, encoding=encoding, delimiter=delimiter, header_line=header_line)
+    layout = _layout("text", sample, encoding=encoding, delimiter=delimiter, header_line=header_line)
+    return replace(layout, readings=found.readings)
 
 
 def _inspect_workbook(file: BinaryIO, sheet: str, header_line: int | None) -> Layout:
