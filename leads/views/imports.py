@@ -159,6 +159,7 @@ def import_columns(request: HttpRequest, pk: int) -> HttpResponseBase:
         "layout": layout,
         "reading": ReadingForm(run),
         "encoding": encoding.label(layout.encoding),
+        "readings": [(encoding.label(codec), words) for codec, words in layout.readings],
         "delimiter": NAMES.get(layout.delimiter, layout.delimiter),
         "earlier": actions.earlier_run(run),
         "error": error,

@@ -1,9 +1,13 @@
 """In which encoding a file is taken to be: real names of many languages, in each encoding their files come in."""
 
 import io
+import json
 import time
+from html import unescape
 
 import pytest
+from django.core.management import call_command
+from django.urls import reverse
 
 from leads.importing import encoding, reader
 from leads.importing.encoding import CHOICES, find_encoding, label, recognise
@@ -174,3 +178,41 @@ def test_a_letter_late_in_a_large_file_is_seen_and_the_guess_costs_next_to_nothi
     began = time.perf_counter()
     assert find_encoding(io.BytesIO(dense)) == "cp1250"
     assert time.perf_counter() - began < without * 20 + 1
+
+
+@pytest.mark.django_db
+class TestWhoeverImports:
+    """A guess is shown, with words to judge it by, before anything is stored."""
+
+    def test_the_columns_page_opens_how_a_guessed_file_was_read(self, client_of, ops, upload):
+        browser = client_of(ops)
+        run = upload("Email,Name\na@n.test,Şükrü\nb@n.test,Ayşe\n".encode("cp1254"))
+        shown = unescape(browser.get(reverse("admin:import-columns", args=[run.pk])).content.decode())
+        assert 'id="import-reading" open' in shown
+        assert "Şükrü · Ayşe" in shown
+        assert "Þükrü · Ayþe" in shown
+        assert "Turkish (Windows 1254)" in shown
+        browser.post(reverse("admin:import-reread", args=[run.pk]), {"encoding": "cp1254", "delimiter": ",", "header_line": "1"})
+        shown = unescape(browser.get(reverse("admin:import-columns", args=[run.pk])).content.decode())
+        assert 'id="import-reading" open' not in shown
+        assert "Þükrü" not in shown
+
+    def test_it_stays_closed_for_unicode(self, client_of, ops, upload):
+        browser = client_of(ops)
+        run = upload("Email,Name\na@n.test,Şükrü\n".encode())
+        assert 'id="import-reading" open' not in browser.get(reverse("admin:import-columns", args=[run.pk])).content.decode()
+
+    @pytest.mark.parametrize("codec", ["cp1254", "utf-8"])
+    def test_the_command_line_says_which_encoding_it_took(self, tmp_path, capsys, codec):
+        path = tmp_path / "leads.csv"
+        path.write_bytes("Email,Last Name\na@n.test,Şükrü\n".encode(codec))
+        call_command("import_leads", str(path), "--no-score")
+        said = capsys.readouterr().out
+        assert ("Read as Turkish (Windows 1254), a guess: Şükrü" in said) == (codec == "cp1254")
+        assert "1 created" in said
+        call_command("import_leads", str(path), "--no-score", "--json")
+        told = capsys.readouterr()
+        assert json.loads(told.out)["received"] == 1
+        assert ("Windows 1254" in told.err) == (codec == "cp1254")
+        call_command("import_leads", str(path), "--no-score", "--encoding", codec)
+        assert "a guess" not in capsys.readouterr().out

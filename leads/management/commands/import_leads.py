@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from leads import jobs
 from leads.errors import AccordError, Invalid
-from leads.importing import actions, mapping, targets
+from leads.importing import actions, encoding, mapping, targets
 from leads.importing.mapping import FileMapping, Goes
 from leads.models import ImportRefusal, ImportRun, Job
 
@@ -53,6 +53,7 @@ class Command(BaseCommand):
         run = None
         try:
             run = self._upload(options)
+            self._say_guess(run, options)
             run = actions.set_mapping(run, choices(run, options), actor=None)
             self._remark(columns_in_words(run), options)
             if options["dry_run"]:
@@ -85,6 +86,11 @@ class Command(BaseCommand):
                 )  # fmt: skip
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
+
+    def _say_guess(self, run: ImportRun, options: dict[str, Any]) -> None:
+        for codec, words in actions.layout_of(run).readings[:1]:
+            out = self.stderr if options["json"] else self.stdout
+            out.write(f"Read as {encoding.label(codec)}, a guess: {words} (--encoding says otherwise)")
 
     def _progress(self, run: ImportRun) -> Any:
         def beat() -> None:
