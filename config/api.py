@@ -1,29 +1,48 @@
 """API v1: the apps' routers under one roof, one answer for each kind of error, the OpenAPI document and its page."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.urls import path
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
+from config.logs import request_id
 from leads.api import BadRequest, Forbidden, TooLarge, TooMany, Unauthorized, router
+from leads.api_document import ERRORS, ITEM_CODES, LIMIT_IN_WORDS, schemas
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
 from leads.pages import render
+from leads.slots import slots
 
 VERSION = "1.0"
 
-api = NinjaAPI(
+logger = logging.getLogger("accord.api")
+
+
+class Api(NinjaAPI):
+    """The API whose document has the shapes of what it answers, those of the layers above included."""
+
+    def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(*args, **kwargs)
+        document["components"]["schemas"].update(schemas(slots.api_shapes))
+        return document
+
+
+api = Api(
     title="Accord",
     version=VERSION,
     description="Send leads, what they did and what became of them; read a lead with its score. Sign requests with a key: "
-    "Authorization: Bearer acc_… Times carry a zone. A refusal says why, with a stable code.",
+    "Authorization: Bearer acc_… Times carry a zone. A refusal says why, with a stable code. "
+    f"A body has at most {LIMIT_IN_WORDS}.",
     docs_url=None,
     openapi_url="/openapi.json",
     urls_namespace="api-1",
@@ -75,9 +94,23 @@ def http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return refusal(request, error.status_code, "bad_request", str(error), field="")
 
 
-@api.exception_handler(RequestDataTooBig)
-def too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return refusal(request, 413, "too_large", "The body is longer than the API takes. Send fewer items at once.", field="")
+@api.exception_handler(Http404)
+def nowhere(request: HttpRequest, error: Http404) -> HttpResponse:
+    return unknown_place(request)
+
+
+@api.exception_handler(UnreadablePostError)
+def broken_off(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
+    return refusal(request, 400, "bad_json", "The body broke off.", field="")
+
+
+@api.exception_handler(Exception)
+def failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    """A fault of ours: the sender learns that it was one and under which id our log has it, and nothing else."""
+    held = request_id.get()
+    logger.error("API failed: %s %s", request.method, request.path, exc_info=error)
+    words = f"The portal failed at this request. Its log has more under the request id {held}."
+    return refusal(request, 500, "internal", words, field="", request_id=held)
 
 
 def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
@@ -87,17 +120,6 @@ def wrong_method(request: HttpRequest, allowed: str) -> HttpResponse:
     response = refusal(request, 405, "wrong_method", message, field="", expected=allowed)
     response["Allow"] = allowed
     return response
-
-
-def _in_one_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The view of an address, whose bare refusal of a method is told in the API's own shape."""
-
-    @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        return wrong_method(request, response["Allow"]) if isinstance(response, HttpResponseNotAllowed) else response
-
-    return answer
 
 
 @csrf_exempt
@@ -112,7 +134,7 @@ class Field:
 
     name: str
     type: str
-    words: str
+    words: SafeString
     required: bool
     example: str
 
@@ -133,11 +155,30 @@ def docs(request: HttpRequest) -> HttpResponse:
                     "is_batch": bool(body) and "items" in body.get("properties", {}),
                     "fields": list(_fields(body)) if body else list(_parameters(operation)),
                     "answers": [
-                        (status, answer.get("description", "")) for status, answer in operation.get("responses", {}).items()
+                        (
+                            status,
+                            _with_code(answer["description"]),
+                            answer["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2],
+                        )
+                        for status, answer in operation["responses"].items()
+                        if status < 300
                     ],
                 }
             )
-    return render(request, "leads/api_docs.html", {"operations": operations, "version": VERSION}, title="API")
+    context = {
+        "operations": operations,
+        "errors": [(status, _with_code(words), codes) for status, (words, codes) in ERRORS.items()],
+        "item_codes": ITEM_CODES,
+        "limit": LIMIT_IN_WORDS,
+        "version": VERSION,
+    }
+    return render(request, "leads/api_docs.html", context, title="API")
+
+
+def _with_code(words: str) -> SafeString:
+    """Words as HTML, what stands between backticks as code."""
+    parts = enumerate(words.split("`"))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts))
 
 
 _NO_BRACES = str.maketrans("", "", "{}")
@@ -145,7 +186,9 @@ _NO_BRACES = str.maketrans("", "", "{}")
 
 def _parameters(operation: dict[str, Any]) -> Iterator[Field]:
     for one in operation.get("parameters", ()):
-        yield Field(one["name"], _type(one.get("schema", {})), one.get("description", ""), one.get("required", False), "")
+        yield Field(
+            one["name"], _type(one.get("schema", {})), _with_code(one.get("description", "")), one.get("required", False), ""
+        )
 
 
 def _fields(schema: dict[str, Any], prefix: str = "") -> Iterator[Field]:
@@ -153,7 +196,7 @@ def _fields(schema: dict[str, Any], prefix: str = "") -> Iterator[Field]:
     required = schema.get("required", ())
     for name, inner in schema.get("properties", {}).items():
         example = inner.get("examples", [""])[0]
-        yield Field(f"{prefix}{name}", _type(inner), inner.get("description", ""), name in required, str(example))
+        yield Field(f"{prefix}{name}", _type(inner), _with_code(inner.get("description", "")), name in required, str(example))
         for shape in (inner, *inner.get("anyOf", ())):
             if shape.get("properties"):
                 yield from _fields(shape, f"{prefix}{name}.")
@@ -166,13 +209,24 @@ def _type(schema: dict[str, Any]) -> str:
     return " or ".join(dict.fromkeys(name for name in names if name and name != "null"))
 
 
-_patterns, _app, _namespace = api.urls
+def _refusing_in_json(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """The view, with django-ninja's plain answer to a method it does not have as one of ours."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        return wrong_method(request, response.headers["Allow"]) if response.status_code == 405 else response
+
+    return answer
+
+
+_patterns, _app_name, _namespace = api.urls
 for _pattern in _patterns:
-    if isinstance(_pattern, URLPattern):
-        _pattern.callback = _in_one_shape(_pattern.callback)
+    assert _pattern.callback is not None
+    _pattern.callback = _refusing_in_json(_pattern.callback)
 
 urlpatterns = [
     path("docs", admin.site.admin_view(docs), name="api-docs"),
-    path("", (_patterns, _app, _namespace)),
+    path("", (_patterns, _app_name, _namespace)),
     path("<path:rest>", unknown_place),
 ]

@@ -10,6 +10,7 @@ import django_filters as filters
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
 from django.urls import reverse
 
+from handoff.api_shapes import LatestHandoff
 from handoff.clocks import faces_of
 from handoff.models import Handoff
 from handoff.routewords import routed
@@ -151,4 +152,5 @@ def connect() -> None:
         )
     )  # fmt: skip
     slots.api_sections["handoff"] = api_section
+    slots.api_shapes["handoff"] = LatestHandoff
     slots.home_cards.append((20, "handoff/_home_card.html", home_card))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from leads import clock
 from leads.api_answers import batch_json, lead_json, taken_json
+from leads.api_document import API_MAX_BYTES, LIMIT_IN_WORDS, lead_answers, post_answers
 from leads.errors import AccordError, Invalid, NotFound
 from leads.intake import wire
 from leads.intake.answers import Answer, answer_once
@@ -125,19 +125,14 @@ def _takes(shape: type[BaseModel], scope: ApiKey.Scope, *, batch: bool = False) 
         "schema": {"type": "string", "maxLength": 200},
         "description": "The same key with the same body gets the answer once given; kept for a day.",
     }
-    answers = (
-        {"200": {"description": "Taken in; each item with what became of it"}}
-        if batch
-        else {
-            "200": {"description": "Known already: updated or attached"},
-            "201": {"description": "Created"},
-            "422": {"description": "Refused, with the reasons"},
-        }
-    )
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "requestBody": {
+            "required": True,
+            "description": f"At most {LIMIT_IN_WORDS}." if batch else f"At most {LIMIT_IN_WORDS.partition(',')[0]}.",
+            "content": {"application/json": {"schema": schema}},
+        },
         "parameters": [header],
-        "responses": answers,
+        "responses": post_answers(is_batch=batch),
         "x-scope": scope.value,
     }
 
@@ -174,14 +169,14 @@ def _json(status: int, body: dict[str, Any]) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes:
-    longest = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 2_621_440
+    """The body of a request, read past Django's limit, which is one for forms: a thousand items have to fit."""
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
         length = 0
-    if length > longest:
-        raise TooLarge(f"The body has {length:,} bytes; at most {longest:,}. Send fewer items at once.")
-    return request.body
+    if length > API_MAX_BYTES:
+        raise TooLarge(f"The body has {length:,} bytes; at most {API_MAX_BYTES:,} ({LIMIT_IN_WORDS}). Send fewer items at once.")
+    return request.read()
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -330,13 +325,14 @@ def post_outcomes(request: HttpRequest) -> HttpResponse:
     return _answer(request, lambda post: Answer(200, batch_json(_take_outcomes(post, _items(post)))))
 
 
-_READS = {"x-scope": ApiKey.Scope.LEADS_READ.value}
+def _reads(*codes: str) -> dict[str, Any]:
+    return {"x-scope": ApiKey.Scope.LEADS_READ.value, "responses": lead_answers(*codes)}
 
 
 @router.get(
     "/leads/{lead_id}",
     auth=KeyAuth(ApiKey.Scope.LEADS_READ),
-    openapi_extra=_READS,
+    openapi_extra=_reads("invalid"),
     summary="Read a lead by id, with its score lines",
 )
 def get_lead(request: HttpRequest, lead_id: int) -> HttpResponse:
@@ -346,7 +342,7 @@ def get_lead(request: HttpRequest, lead_id: int) -> HttpResponse:
 @router.get(
     "/leads",
     auth=KeyAuth(ApiKey.Scope.LEADS_READ),
-    openapi_extra=_READS,
+    openapi_extra=_reads("which_lead"),
     summary="Read a lead by e-mail or by another system's id",
 )
 def find_lead(request: HttpRequest, email: str = "", system: str = "", external_id: str = "") -> HttpResponse:

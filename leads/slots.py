@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import django_filters
     from django.db.models import Exists, QuerySet
     from django.http import HttpRequest
+    from pydantic import BaseModel
 
     from leads.models import ImportRun, Lead, User
 
@@ -72,6 +73,8 @@ class Slots:
     import_cards: "list[tuple[int, str, Callable[[HttpRequest, ImportRun], dict[str, Any] | None]]]" = field(default_factory=list)
     # Sections of the API's lead by name: lead ids in, JSON-ready value by lead id out.
     api_sections: "dict[str, Callable[[Sequence[int]], dict[int, Any]]]" = field(default_factory=dict)
+    # The shapes of those sections, for the API's document.
+    api_shapes: "dict[str, type[BaseModel]]" = field(default_factory=dict)
     # Cards of the home page: template and context, None to leave it out.
     home_cards: "list[tuple[int, str, Callable[[HttpRequest], dict[str, Any] | None]]]" = field(default_factory=list)
     # Whether a lead has met the criteria and was released to sales, as a condition on the lead's `pk`.

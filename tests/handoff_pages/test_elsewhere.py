@@ -59,6 +59,7 @@ def test_the_api_says_where_the_latest_hand_off_stands(work, cast):
     section = slots.api_sections["handoff"]([handoff.lead_id, never.pk])
     assert section == api_section([handoff.lead_id])
     assert set(section) == {handoff.lead_id}
+    assert slots.api_shapes["handoff"].model_validate(section[handoff.lead_id]).id == handoff.pk
     assert (section[handoff.lead_id]["state"], section[handoff.lead_id]["rep"], section[handoff.lead_id]["nth"]) == (
         "offered",
         cast.rep.email,

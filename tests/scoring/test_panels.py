@@ -119,6 +119,7 @@ def test_the_apis_lead_has_the_score_with_its_lines(scored: Any) -> None:
     assert sum(line["points"] for line in first["lines"]) == 40
     assert section[scored[2].pk]["lines"] == []
     assert slots.api_sections["score"] is api_section
+    assert slots.api_shapes["score"].model_validate(first).total == 40
 
 
 def test_the_apis_score_agrees_with_itself_before_the_pipeline_has_scored_anew(scored: Any, did: Any) -> None:
