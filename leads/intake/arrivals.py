@@ -9,10 +9,10 @@ from leads.copying import copy
 from leads.hooks import nudge_facts_changed
 from leads.intake import activities, outcomes, store
 from leads.intake.activities import Did
-from leads.intake.companies import Companies, wanted
+from leads.intake.companies import Companies, name_key, wanted
 from leads.intake.incoming import Incoming, Problem, Taken
 from leads.intake.people import Person
-from leads.intake.reading import Reading, problem
+from leads.intake.reading import Reading, problem, shown
 from leads.intake.record import TRUSTED_HISTORY, Context, write_events, write_submissions
 from leads.lib.folding import fold
 from leads.models import Submission
@@ -150,14 +150,17 @@ def _take_one(
     notes += person.take(
         reading, product_id=product_id, source=" ".join(item.source.split()), campaign_id=item.campaign_id, said_at=said_at
     )
-    _take_company(person, reading, companies, said_at.isoformat(), context.at)
+    notes += _take_company(person, reading, companies, said_at.isoformat(), context.at)
     people.learn(item, person, instead_of=address)
     changed = Submission.Status.UPDATED if person.edits > edits else Submission.Status.ATTACHED
     return _Answer(status or changed.value, person, [*reading.notes, *notes])
 
 
-def _take_company(person: Person, reading: Reading, companies: Companies, said: str, at: datetime) -> None:
-    """Let the person work for the company named, or for that of the address when they have none; facts fill its blanks."""
+def _take_company(person: Person, reading: Reading, companies: Companies, said: str, at: datetime) -> list[Problem]:
+    """Let the person work for the company named, or for that of the address when they have none; facts fill its blanks.
+
+    Answers a note when the company goes by another name than the one given: one domain is one company.
+    """
     domain, name = wanted(reading)
     own = person.company or companies.by_id.get(person.row["company_id"])
     named = bool(name or reading.company.get("company.domain"))
@@ -165,8 +168,12 @@ def _take_company(person: Person, reading: Reading, companies: Companies, said: 
         company = companies.take(domain, name, reading.company, at, overwrite=False)
         if company is not None and company is not own:
             person.belong_to(company, said)
+        if company is not None and name and name != company.name and name_key(name) != company.row["name_key"]:
+            words = f"company.name: “{shown(name)}” was not used, as {company.row['domain']} is known as “{company.name}”."
+            return [Problem("other_company_name", "company.name", shown(name), words)]
     elif own is not None and reading.company:
         companies.say(own, "", "", reading.company, overwrite=False)
+    return []
 
 
 def _write_leads(people: _People, companies: Companies, received: int) -> tuple[list[int], list[int]]:

@@ -123,9 +123,7 @@ def sla_bar(face: ClockFace) -> SafeString:
 def score_badge(score: int | None, *, tier: str = "", word: str = "score") -> SafeString:
     """The score as a large number with its tier."""
     if score is None:
-        return mark_safe(
-            '<div class="p-score"><span class="p-score-none">–</span><span class="p-score-word">not scored</span></div>'
-        )  # noqa: S308
+        return mark_safe('<div class="p-score"><span class="p-score-none">–</span><span class="p-score-word">not scored</span></div>')  # noqa: S308
     return format_html(
         '<div class="p-score"><span class="p-score-line"><strong class="p-score-number">{}</strong>{}</span>'
         '<span class="p-score-word">{}</span></div>',
