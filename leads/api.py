@@ -25,6 +25,7 @@ from leads.lib.folding import email_key
 from leads.models import ApiKey, Lead
 
 DEEPEST = 24
+MOST_THROWN_AWAY = 8 * API_MAX_BYTES
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
@@ -175,6 +176,10 @@ def _body(request: HttpRequest) -> bytes:
     except ValueError:
         length = 0
     if length > API_MAX_BYTES:
+        # A connection closed on unread bytes is reset, and the sender would never read why.
+        thrown_away = 0
+        while thrown_away < MOST_THROWN_AWAY and (piece := request.read(1 << 16)):
+            thrown_away += len(piece)
         raise TooLarge(f"The body has {length:,} bytes; at most {API_MAX_BYTES:,} ({LIMIT_IN_WORDS}). Send fewer items at once.")
     return request.read()
 

@@ -151,6 +151,7 @@ def test_a_thousand_rich_items_fit_and_the_limit_is_told(post, document):
     assert response.json()["refused"] == 1_000
     refused = post("leads", {"email": "x" * API_MAX_BYTES})
     assert refused.status_code == 413
+    assert refused.wsgi_request.read() == b""  # so that the sender gets to read the answer
     assert "10 MB" in refused.json()["error"]["message"]
     operation = document["paths"]["/api/v1/leads/batch"]["post"]
     assert "10 MB" in operation["requestBody"]["description"]
