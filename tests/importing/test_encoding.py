@@ -192,6 +192,7 @@ class TestWhoeverImports:
         assert "Şükrü · Ayşe" in shown
         assert "Þükrü · Ayþe" in shown
         assert "Turkish (Windows 1254)" in shown
+        assert shown.index('id="import-reading"') < shown.index('id="import-columns"')
         browser.post(reverse("admin:import-reread", args=[run.pk]), {"encoding": "cp1254", "delimiter": ",", "header_line": "1"})
         shown = unescape(browser.get(reverse("admin:import-columns", args=[run.pk])).content.decode())
         assert 'id="import-reading" open' not in shown
