@@ -14,7 +14,7 @@ from django.db.models.functions import JSONObject
 from leads import clock
 from leads.filters import choice_filter
 from leads.slots import LeadColumn, LeadPanel, NavItem, slots
-from scoring.api_shapes import Score
+from scoring import api_shapes
 from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluate, evaluator
 from scoring.facts import load_facts, longest_window
@@ -253,7 +253,7 @@ def connect() -> None:
         )
     )
     slots.api_sections["score"] = api_section
-    slots.api_shapes["score"] = Score
+    slots.api_shapes["score"] = api_shapes.Score
     slots.import_forecasts.append(import_forecast)
     slots.import_cards.append((10, "scoring/_import_kept_back.html", import_card))
     slots.score_now.append(score_now)

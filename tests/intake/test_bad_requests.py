@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from leads.api_document import API_MAX_BYTES, LIMIT_IN_WORDS
 from leads.intake.keys import create_key, revoke_key
 from leads.models import Activity, ApiKey, Case, Lead, LeadEvent, Submission
 from tests.conftest import MONDAY
@@ -115,8 +116,8 @@ def test_a_body_that_is_no_json_object(send, body, code, words):
 
 
 def test_a_body_that_is_too_long(send):
-    body = json.dumps({"email": "x" * 3_000_000})
-    words = f"The body has {len(body):,} bytes; at most 2,621,440. Send fewer items at once."
+    body = json.dumps({"email": "x" * API_MAX_BYTES})
+    words = f"The body has {len(body):,} bytes; at most {API_MAX_BYTES:,} ({LIMIT_IN_WORDS}). Send fewer items at once."
     send("leads", body, status=413, code="too_large", field="", words=words)
 
 
