@@ -14,7 +14,7 @@ import axe_playwright_python
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from leads.models import User
 from leads.roles import sync_roles
@@ -134,6 +134,11 @@ def violations(page: Page, heard: Complaints, *, only: str = "") -> list[str]:
         + (f" [{found['nodes'][0].get('failureSummary', '')}]" if found["id"] == "color-contrast" else "")
         for found in result["violations"]
     ]
+
+
+def settled(page: Page) -> None:
+    """Wait until htmx has taken over what it put into the page, which it does 20 ms after it is seen: nobody is faster but a test."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-added, .htmx-settling")).to_have_count(0)
 
 
 def sideways(page: Page) -> list[str]:

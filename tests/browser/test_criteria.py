@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_model
 from scoring.models import ModelVersion
-from tests.browser.conftest import sideways, violations
+from tests.browser.conftest import settled, sideways, violations
 from tests.scoring.samples import a_test
 
 
@@ -53,7 +53,10 @@ def test_choosing_a_field_shows_its_inputs_and_saving_leads_back(people, page_as
     page.get_by_label("Called").fill("Large enough")
     page.get_by_label("Ask about").select_option("company.employees")
     page.get_by_label("From").fill("200")
+    settled(page)
     page.get_by_role("button", name="Another question").click()
+    expect(page.get_by_label("Ask about")).to_have_count(2)
+    settled(page)
     page.get_by_label("Ask about").nth(1).select_option("lead.seniority")
     page.get_by_label("C level").check()
     expect(page.get_by_label("Called")).to_have_value("Large enough")
