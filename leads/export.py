@@ -1,13 +1,12 @@
 """Lists of leads as files that spreadsheets open safely: no cell of somebody else's text is ever taken for a formula."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, tzinfo
 from typing import IO
 
 from django.utils import timezone
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from leads.choices import FieldType
 from leads.models import Lead, LeadField
@@ -16,6 +15,7 @@ from leads.slots import LeadColumn
 BOM = "\ufeff"
 LONGEST_CELL = 32_767  # what a spreadsheet's cell holds
 MOST_XLSX_ROWS = 50_000
+_HELD_BY_NO_CELL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 - some spreadsheets run the wide ones, too
 
 Cell = str | int | float | datetime | None
@@ -24,7 +24,7 @@ Reading = tuple[str, Callable[[Lead], object]]
 
 def safe_text(text: str) -> str:
     """Text that no spreadsheet runs: what could begin a formula is quoted, what no file may hold is left out."""
-    clean = ILLEGAL_CHARACTERS_RE.sub("", text)[: LONGEST_CELL - 1]
+    clean = _HELD_BY_NO_CELL.sub("", text)[: LONGEST_CELL - 1]
     return f"'{clean}" if text.startswith(_FORMULA) or clean.startswith(_FORMULA) else clean
 
 
@@ -88,6 +88,8 @@ def csv_lines(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo) -
 
 def write_xlsx(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo, to: IO[bytes]) -> None:
     """A workbook of one sheet, written row by row without holding it in memory."""
+    from openpyxl import Workbook  # takes numpy with it, which most processes never need: 0.3 s each
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Leads")
     sheet.freeze_panes = "A2"

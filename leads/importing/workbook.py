@@ -4,14 +4,13 @@ import datetime as dt
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.workbook import Workbook
-
 from leads.importing.limits import MAX_CELL, MAX_COLUMNS, FileRefused
+
+if TYPE_CHECKING:
+    from openpyxl.workbook import Workbook
 
 MAX_SHEET = 2 * 1024**3  # bytes of one unpacked sheet, which is read as a stream
 MAX_PART = 200 * 1024**2  # bytes of any other unpacked part, which is held in memory
@@ -19,11 +18,17 @@ MAX_RATIO = 120  # how many times larger a part may unpack; repetitive sheets re
 RATIO_FROM = 8 * 1024**2
 MAX_PARTS = 5_000
 PIECE = 1 << 20
-_BROKEN = (
-    zipfile.BadZipFile, InvalidFileException, ParseError, zlib.error, KeyError, ValueError, TypeError, AttributeError,
-    IndexError, EOFError,
-    NotImplementedError, RuntimeError,
-)  # fmt: skip
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What reading a damaged workbook may raise."""
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    return (
+        zipfile.BadZipFile, InvalidFileException, ParseError, zlib.error, KeyError, ValueError, TypeError, AttributeError,
+        IndexError, EOFError,
+        NotImplementedError, RuntimeError,
+    )  # fmt: skip
 
 
 def refuse_other_formats(head: bytes, file: BinaryIO) -> None:
@@ -151,7 +156,7 @@ def sheet_rows(file: BinaryIO, sheet: str) -> Iterator[tuple[int, list[str]]]:
                 values = next(rows)
             except StopIteration:
                 return
-            except _BROKEN as error:
+            except _broken() as error:
                 raise FileRefused(
                     "damaged_workbook", f"Sheet {sheet!r} is damaged after row {line} ({error}).", line=line
                 ) from error
@@ -185,11 +190,13 @@ def cell_too_large(line: int, column: int = 0) -> FileRefused:
     )
 
 
-def _open(file: BinaryIO) -> Workbook:
+def _open(file: BinaryIO) -> "Workbook":
+    from openpyxl import load_workbook  # takes numpy with it, which most processes never need: 0.3 s each
+
     file.seek(0)
     try:
         return load_workbook(file, read_only=True, data_only=True, keep_links=False)
-    except _BROKEN as error:
+    except _broken() as error:
         raise FileRefused(
             "damaged_workbook", f"The workbook is damaged and cannot be read ({error}). Save it again in Excel."
         ) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,3 +204,9 @@ def test_the_rule_on_sql_lets_fixed_statements_pass(code):
 @pytest.mark.parametrize("word", ["/tmp/accord", "/work/main", "/root/"])
 def test_the_code_names_no_folder_of_somebodys_machine(word):
     assert [str(path.relative_to(ROOT)) for path in sources() if word in path.read_text()] == []
+
+
+def test_no_process_starts_with_numpy():
+    """It takes 0.3 s, also by way of openpyxl, and only previews and workbooks need it."""
+    start = "import django; django.setup(); import config.urls, sys; sys.exit('numpy' in sys.modules or 'openpyxl' in sys.modules)"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", start], check=True, cwd=ROOT)
