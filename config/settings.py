@@ -143,6 +143,8 @@ STORAGES = {
         "OPTIONS": {"file_permissions_mode": 0o644},  # for every account; uploads are for ours alone
     },
 }
+# Columns the preview computed, kept in each process.
+SCORING_CACHE_MB = env.int("SCORING_CACHE_MB", default=256)
 MEDIA_ROOT = VAR_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000

@@ -1,0 +1,165 @@
+"""Computing a primitive for all rows of a segment. Text is looked at once for each different value, not for each row."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from leads.choices import FieldType
+from scoring.column_cache import ColumnCache, column_cache
+from scoring.decay import weights
+from scoring.lowering import Column, CountColumn, DecayedColumn, FieldColumn
+from scoring.snapshot.dictionaries import KINDS, Dictionary, Value
+from scoring.snapshot.segment import CODED, UNKNOWN_DAY, Array, Segment
+from scoring.spec import EventFilter
+
+
+class NotInSnapshot(Exception):
+    """The spec asks for fields the snapshot does not hold: personal ones never enter it, new ones with the next rebuild."""
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        super().__init__(f"not in the snapshot: {', '.join(fields)}")
+        self.fields = tuple(fields)
+
+
+def column_of(column: Column, segment: Segment, day: int | None = None, cache: ColumnCache | None = None) -> Array:
+    """The column over the segment's rows: bool for fields, whole numbers for counts and summed weights. From the cache if kept.
+
+    `day` is the UTC day an open segment is looked at on, by default its own; cases are always as of their decision.
+    Raises `NotInSnapshot`; ValueError for a day given for cases.
+    """
+    if day is not None and not segment.is_open:
+        raise ValueError("cases are judged as of their decision, not of another day")
+    at = segment.as_of_day if day is None else day
+    if isinstance(column, FieldColumn) and column.field not in segment.columns:
+        raise NotInSnapshot([column.field])
+    key = (segment.key, at if column.moves_with_time else None, column.fingerprint)
+    kept = column_cache() if cache is None else cache
+    if isinstance(column, FieldColumn):
+        return kept.get(key, lambda: _field(column, segment, at))
+    return kept.get(
+        key, lambda: _count(column, segment, at) if isinstance(column, CountColumn) else _decayed(column, segment, at)
+    )
+
+
+# --- Fields -------------------------------------------------------------------------------------------------------------
+
+
+def _field(column: FieldColumn, segment: Segment, day: int | None) -> Array:
+    values = segment.columns[column.field]
+    if column.type in CODED:
+        return _of_code(column, segment.dictionaries[column.field])[values]
+    if column.type == FieldType.BOOLEAN:
+        return values >= 0 if column.asks == "known" else values == int(column.flag is True)
+    if column.type == FieldType.NUMBER:
+        return ~np.isnan(values) if column.asks == "known" else _between(values, column.low, column.high)
+    known: Array = values != UNKNOWN_DAY
+    if column.asks == "known":
+        return known
+    if column.asks == "between":
+        return known & _between(values, column.low, column.high)
+    # an age from low to high is a day from today - high to today - low
+    today = segment.days().astype(np.int64) if day is None else np.int64(day)
+    found = known
+    if column.low is not None:
+        found = found & (values <= today - int(column.low))
+    if column.high is not None:
+        found = found & (values >= today - int(column.high))
+    return found
+
+
+def _between(values: Array, low: float | None, high: float | None) -> Array:
+    """Ends included; not a number lies nowhere."""
+    found: Array = values == values
+    if low is not None:
+        found &= values >= low
+    if high is not None:
+        found &= values <= high
+    return found
+
+
+def _of_code(column: FieldColumn, dictionary: Dictionary) -> Array:
+    """For each code whether it matches, with one more at the end, where -1 points: unknown matches nothing."""
+    table = np.zeros(len(dictionary) + 1, bool)
+    if column.asks == "known":
+        table[:-1] = True
+        return table
+    if column.asks == "in_set":
+        text = column.type == FieldType.TEXT
+        for value in column.values:
+            code = dictionary.find(f" {value} " if text else value)
+            if code is not None:
+                table[code] = True
+        return table
+    matches = _matcher(column)
+    for code, known in enumerate(dictionary.values):
+        table[code] = known is not None and matches(known)
+    return table
+
+
+def _matcher(column: FieldColumn) -> Callable[[Value], bool]:
+    keys = frozenset(column.values)
+    match column.asks:
+        case "words" | "part":
+            wanted = tuple(f" {value} " for value in column.values) if column.asks == "words" else column.values
+            return lambda value: any(one in value for one in wanted)
+        case "has_any":
+            return lambda value: not keys.isdisjoint(value)
+        case "has_all":
+            return lambda value: keys.issubset(value)
+    raise ValueError(f"{column.type} has no column {column.asks!r}")
+
+
+# --- Events -------------------------------------------------------------------------------------------------------------
+
+
+def _recent(segment: Segment, wanted: EventFilter, days: int, day: int | None) -> tuple[Array, Array]:
+    """Row and age of the events that fit, with `0 <= age < days` on that day; kind after kind, in each the newest first."""
+    shift = 0 if day is None else day - segment.base_day
+    events = segment.events
+    kinds = segment.dictionaries[KINDS]
+    codes = [kinds.find(kind) for kind in wanted.kinds] if wanted.kinds else range(len(events.start) - 1)
+    limits = np.iinfo(events.age.dtype)
+    # in the type of the ages: another one would copy them all
+    ends = np.clip([-shift, days - shift], limits.min, limits.max).astype(events.age.dtype)
+    before = segment.as_of_day is not None and day is not None and day < segment.as_of_day
+    rows, ages = [], []
+    for code in codes:
+        if code is None or code >= len(events.start) - 1:
+            continue
+        first, last = int(events.start[code]), int(events.start[code + 1])
+        low, high = first + np.searchsorted(events.age[first:last], ends)
+        found, age = events.row[low:high], events.age[low:high].astype(np.int32) + shift
+        fits = _of(events.asset[low:high], wanted.assets)
+        if wanted.campaigns:
+            of_campaign = _of(events.campaign[low:high], wanted.campaigns)
+            fits = of_campaign if fits is None else fits & of_campaign
+        if before:  # what became known after that day did not count on it
+            known = age >= events.lag[low:high]
+            fits = known if fits is None else fits & known
+        rows.append(found if fits is None else found[fits])
+        ages.append(age if fits is None else age[fits])
+    if not rows:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    return np.concatenate(rows), np.concatenate(ages)
+
+
+def _of(values: Array, ids: tuple[int, ...]) -> Array | None:
+    return np.isin(values, ids) if ids else None
+
+
+def _count(column: CountColumn, segment: Segment, day: int | None) -> Array:
+    """In the smallest type that holds the largest count, so that none is cut off."""
+    rows, _ = _recent(segment, column.event, column.days, day)
+    counts = np.bincount(rows, minlength=len(segment))
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+
+
+def _decayed(column: DecayedColumn, segment: Segment, day: int | None) -> Array:
+    rows, ages = _recent(segment, column.event, column.days, day)
+    if column.most is not None and len(rows):
+        order = np.lexsort((ages, rows))
+        rows, ages = rows[order], ages[order]
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)  # 0 for a row's newest event
+        rows, ages = rows[place < column.most], ages[place < column.most]
+    table = np.array(weights(column.half_life), np.float64)  # whole numbers far below 2^53, so sums are exact
+    return np.bincount(rows, table[ages], len(segment)).astype(np.int64)

@@ -1,0 +1,184 @@
+"""From what the database answers to columns: raw values are read by the same readers as the reference evaluator's.
+
+Few values are different ones, so each is read once and then found by its raw text.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from leads.choices import FieldType
+from scoring.decay import MAX_DAYS
+from scoring.operators import READERS, day_of
+from scoring.snapshot.dictionaries import KINDS, Dictionary
+from scoring.snapshot.segment import AWAITED, CODED, DAY, UNKNOWN_CODE, UNKNOWN_DAY, Array, Events, Segment, narrow
+
+OLDEST = MAX_DAYS + 400  # older events reach no window, also not one looked at a year back
+_TYPES: Mapping[FieldType, Any] = {FieldType.NUMBER: np.float64, FieldType.BOOLEAN: np.int8}
+
+# An event as the database sends it: big-endian, instants in microseconds since 2000.
+SENT = np.dtype(
+    [("id", ">i8"), ("kind", ">i2"), ("occurred", ">i8"), ("known", ">i8"), ("asset", ">i4"), ("campaign", ">i4")]
+)  # fmt: skip
+SINCE_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000
+
+
+def microseconds(moment: datetime) -> int:
+    """An aware instant in whole microseconds since 1970."""
+    epoch = datetime.fromtimestamp(0, moment.tzinfo)
+    return (moment - epoch) // timedelta(microseconds=1)
+
+
+class Coder(dict[str, Any]):
+    """From raw text to a column's number; each different text is read once. The empty text is unknown."""
+
+    def __init__(self, kind: FieldType, dictionary: Dictionary, parse: Callable[[str], object]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.dictionary = dictionary
+        self._parse = parse
+
+    def __missing__(self, raw: str) -> Any:
+        fact = self._parse(raw) if raw else None
+        number = self[raw] = self.number(fact)
+        return number
+
+    def number(self, fact: object) -> Any:
+        value: Any = READERS[self.kind](fact)
+        match self.kind:
+            case FieldType.NUMBER:
+                return nan if value is None else value
+            case FieldType.BOOLEAN:
+                return -1 if value is None else int(value)
+            case FieldType.DATE:
+                return UNKNOWN_DAY if value is None else value
+            case FieldType.MULTI:
+                return UNKNOWN_CODE if value is None else self.dictionary.code(tuple(sorted(value)))
+            case _:
+                return UNKNOWN_CODE if value is None else self.dictionary.code(value)
+
+    def column(self, raw: Sequence[str]) -> Array:
+        """The column of these raw values."""
+        return np.fromiter(map(self.__getitem__, raw), _TYPES.get(self.kind, np.int32), len(raw))
+
+
+def coders(fields: Mapping[str, FieldType], dictionaries: dict[str, Dictionary], *, as_json: bool) -> dict[str, Coder]:
+    """A coder for each field; raw values are JSON text, or the text itself. Fields with codes get a dictionary."""
+    parse: Callable[[str], object] = json.loads if as_json else str
+    found = {}
+    for key, kind in fields.items():
+        dictionary = dictionaries.setdefault(key, Dictionary()) if kind in CODED else Dictionary()
+        found[key] = Coder(kind, dictionary, parse)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows read, in any order; see `Segment` for the columns. `decided` and `flags` are None for open leads."""
+
+    ids: Array
+    leads: Array
+    columns: Mapping[str, Array]
+    decided: Array | None = None
+    flags: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts. Raises ValueError when there are none."""
+    first = parts[0]
+
+    def together(arrays: Sequence[Array | None]) -> Array | None:
+        return None if arrays[0] is None else np.concatenate([array for array in arrays if array is not None])
+
+    columns = {key: np.concatenate([part.columns[key] for part in parts]) for key in first.columns}
+    return Rows(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.leads for part in parts]),
+        columns,
+        together([part.decided for part in parts]),
+        together([part.flags for part in parts]),
+    )
+
+
+def make_segment(
+    key: str,
+    rows: Rows,
+    sent: Array,
+    *,
+    fields: Mapping[str, FieldType],
+    dictionaries: Mapping[str, Dictionary],
+    as_of: datetime | None = None,
+    base_day: int | None = None,
+) -> Segment:
+    """A segment of these rows and events (of type `SENT`); events that do not count as of a row's moment are left out.
+
+    `as_of` makes it an open one, with ages before `base_day` (None: the day of `as_of`).
+    """
+    order = np.argsort(rows.ids, kind="stable")
+    base = 0 if as_of is None else (day_of(as_of) if base_day is None else base_day)
+    ids = rows.ids[order]
+    decided = None if rows.decided is None else rows.decided[order]
+    events, awaited = _events(ids, sent, decided, as_of, base, len(dictionaries[KINDS]))
+    return Segment(
+        key,
+        as_of,
+        base,
+        dict(fields),
+        ids,
+        rows.leads[order],
+        {name: _fitting(fields[name], column[order]) for name, column in rows.columns.items()},
+        events,
+        dictionaries,
+        decided,
+        None if rows.flags is None else rows.flags[order],
+        awaited,
+    )
+
+
+def _fitting(kind: FieldType, column: Array) -> Array:
+    return narrow(column) if kind in CODED else column
+
+
+def _events(
+    ids: Array, sent: Array, decided: Array | None, as_of: datetime | None, base: int, kinds: int
+) -> tuple[Events, Array | None]:
+    row = np.searchsorted(ids, sent["id"].astype(np.int64))
+    row[row == len(ids)] = 0
+    there = ids[row] == sent["id"] if len(ids) else np.zeros(len(sent), bool)
+    occurred, known = (sent[name].astype(np.int64) + SINCE_2000 for name in ("occurred", "known"))
+    counts_from = np.maximum(occurred, known)
+    if decided is not None:
+        limit: Any = decided[row] if len(ids) else np.zeros(len(sent), np.int64)
+        day: Any = limit // DAY
+    else:
+        assert as_of is not None
+        limit, day = microseconds(as_of), base
+    counted = there & (counts_from <= limit)
+    awaited = None
+    if decided is None:
+        late = there & ~counted
+        awaited = np.empty(int(late.sum()), AWAITED)
+        awaited["lead"], awaited["at"] = sent["id"][late], counts_from[late]
+    age = day - occurred // DAY
+    kept = np.flatnonzero(counted & (age < OLDEST))
+    kind, age = sent["kind"][kept].astype(np.int64), age[kept]
+    order = np.argsort(kind << 32 | (age + 2**31), kind="stable")
+    kept, kind = kept[order], kind[order]
+    lag = np.maximum(known[kept] // DAY - occurred[kept] // DAY, 0)
+    found = Events(
+        np.searchsorted(kind, np.arange(kinds + 1)).astype(np.int64),
+        row[kept].astype(np.int32),
+        age[order].astype(np.int16),
+        narrow(lag),
+        narrow(sent["asset"][kept]),
+        narrow(sent["campaign"][kept]),
+    )
+    return found, awaited
