@@ -143,7 +143,8 @@ STORAGES = {
         "OPTIONS": {"file_permissions_mode": 0o644},  # for every account; uploads are for ours alone
     },
 }
-# Columns the preview computed, kept in each process.
+# The preview's columns, a cache made from the database: files for all processes of a host, computed columns in each.
+SCORING_SNAPSHOT_DIR = Path(env.str("SCORING_SNAPSHOT_DIR", default="") or VAR_DIR / "snapshot").resolve()
 SCORING_CACHE_MB = env.int("SCORING_CACHE_MB", default=256)
 MEDIA_ROOT = VAR_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600

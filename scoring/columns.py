@@ -12,6 +12,8 @@ from scoring.snapshot.dictionaries import KINDS, Dictionary, Value
 from scoring.snapshot.segment import CODED, UNKNOWN_DAY, Array, Segment
 from scoring.spec import EventFilter
 
+_AGE_BITS = 12  # no window is longer than 2^12 days
+
 
 class NotInSnapshot(Exception):
     """The spec asks for fields the snapshot does not hold: personal ones never enter it, new ones with the next rebuild."""
@@ -157,9 +159,12 @@ def _count(column: CountColumn, segment: Segment, day: int | None) -> Array:
 def _decayed(column: DecayedColumn, segment: Segment, day: int | None) -> Array:
     rows, ages = _recent(segment, column.event, column.days, day)
     if column.most is not None and len(rows):
-        order = np.lexsort((ages, rows))
-        rows, ages = rows[order], ages[order]
-        place = np.arange(len(rows)) - np.searchsorted(rows, rows)  # 0 for a row's newest event
-        rows, ages = rows[place < column.most], ages[place < column.most]
+        # sorted as one number by row, then age: many times faster than sorting by two
+        both = np.sort(rows.astype(np.int64) << _AGE_BITS | ages)
+        rows, ages = both >> _AGE_BITS, both & (2**_AGE_BITS - 1)
+        place = np.arange(len(rows))
+        place -= np.maximum.accumulate(np.where(np.diff(rows, prepend=-1) != 0, place, 0))  # 0 for a row's newest event
+        newest = place < column.most
+        rows, ages = rows[newest], ages[newest]
     table = np.array(weights(column.half_life), np.float64)  # whole numbers far below 2^53, so sums are exact
     return np.bincount(rows, table[ages], len(segment)).astype(np.int64)

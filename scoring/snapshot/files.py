@@ -1,0 +1,219 @@
+"""The snapshot's files: written aside, forced to disk, named by a manifest with their checksums, and never changed.
+
+CURRENT                      generation number and checksum of its manifest, replaced by rename
+gen/<number>/manifest.json   what a generation is made of
+gen/<number>/<key>.bin       what may still change in a decided segment
+seg/<key>.bin                a segment, shared by the generations that have it
+dict/<field>/<number>.json   values added by a generation, in the order of their codes
+
+A segment's arrays are in one file, as forcing, mapping and removing cost by the file; the manifest says where each begins.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scoring.snapshot.dictionaries import Dictionary, from_plain, plain
+from scoring.snapshot.segment import Array
+
+FORMAT = 1
+ALIGNED = 64
+CURRENT = "CURRENT"
+
+
+class Damaged(Exception):
+    """A file of the snapshot is missing or not what was written: the snapshot has to be rebuilt."""
+
+
+class Busy(Exception):
+    """Another process of this host is building."""
+
+
+@contextmanager
+def builders_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Be the one builder of this host; the kernel lets go when the process ends, however it does. Raises `Busy` without `wait`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise Busy("another process is building the snapshot") from error
+        yield
+
+
+class Writer:
+    """Writes the files of one generation. Nothing of it counts before `publish`."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.folder = folder
+        self.number = number
+        self._unforced: list[Path] = []
+
+    def bytes(self, name: str, data: bytes) -> dict[str, Any]:
+        """Store a file; returns its entry for the manifest."""
+        path = self.folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(data)
+        self._unforced.append(path)
+        return {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()}
+
+    def arrays(self, name: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Store arrays of one dimension in one file, each beginning at a multiple of `ALIGNED` bytes."""
+        places, pieces, offset = {}, [], 0
+        for key, array in arrays.items():
+            places[key] = [array.dtype.str, len(array), offset]
+            data = array.tobytes()
+            pieces.append(data.ljust(-(-len(data) // ALIGNED) * ALIGNED, b"\0"))
+            offset += len(pieces[-1])
+        return self.bytes(name, b"".join(pieces) or b"\0") | {"arrays": places}
+
+    def dictionary(self, field: str, dictionary: Dictionary, held: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Store the values that are not in the files `held` yet; returns all files' entries."""
+        kept = held if dictionary.stored else []
+        if dictionary.stored == len(dictionary) and kept:
+            return kept
+        data = json.dumps(plain(dictionary.values[dictionary.stored :]), ensure_ascii=False).encode()
+        entry = self.bytes(f"dict/{field}/{self.number:06}.json", data)
+        dictionary.stored = len(dictionary)
+        return [*kept, entry]
+
+    def publish(self, manifest: Mapping[str, Any]) -> None:
+        """Force everything to disk, then make this the current generation in one step."""
+        text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1).encode()
+        entry = self.bytes(f"gen/{self.number:06}/manifest.json", text)
+        folders: set[Path] = set()
+        for path in self._unforced:
+            _force(path)
+            folders.update((path.parent, path.parent.parent))
+        for folder in folders:
+            _force(folder)
+        aside = self.folder / f"{CURRENT}.new"
+        aside.write_text(f"{self.number} {entry['sha256']}\n")
+        _force(aside)
+        aside.replace(self.folder / CURRENT)
+        _force(self.folder)
+
+
+def _force(path: Path) -> None:
+    """Have the file or folder on disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def current(folder: Path) -> tuple[int, str] | None:
+    """Number of the current generation and checksum of its manifest; None when there is no snapshot. Raises `Damaged`."""
+    try:
+        number, digest = (folder / CURRENT).read_text().split()
+        return int(number), digest
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Damaged(f"{CURRENT} cannot be read") from error
+
+
+def read_manifest(folder: Path, number: int, digest: str) -> dict[str, Any]:
+    """What a generation is made of. Raises `Damaged`."""
+    try:
+        data = (folder / f"gen/{number:06}/manifest.json").read_bytes()
+    except OSError as error:
+        raise Damaged(f"the manifest of generation {number} cannot be read: {error.strerror}") from error
+    if sha256(data).hexdigest() != digest:
+        raise Damaged(f"the manifest of generation {number} has another checksum")
+    manifest: dict[str, Any] = json.loads(data)
+    if manifest.get("format") != FORMAT:
+        raise Damaged(f"generation {number} has format {manifest.get('format')}, not {FORMAT}")
+    return manifest
+
+
+def entries(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All files of a generation but its manifest."""
+    for segment in manifest["segments"]:
+        yield segment["file"]
+        if "changing" in segment:
+            yield segment["changing"]
+    for parts in manifest["dictionaries"].values():
+        yield from parts
+
+
+_verified: set[tuple[str, int, int, str]] = set()
+
+
+def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare every file's checksum. Raises `Damaged` naming the first that differs.
+
+    A file whose checksum was right and that nobody wrote to since is not read again by the same process.
+    """
+    for entry in entries(manifest):
+        try:
+            with (folder / entry["name"]).open("rb") as file:
+                state = os.fstat(file.fileno())
+                seen = (entry["name"], state.st_ino, state.st_mtime_ns, entry["sha256"])
+                if seen in _verified and state.st_size == entry["size"]:
+                    continue
+                digest = sha256()
+                while piece := file.read(1 << 20):
+                    digest.update(piece)
+        except OSError as error:
+            raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
+        if digest.hexdigest() != entry["sha256"]:
+            raise Damaged(f"{entry['name']} has another checksum")
+        if len(_verified) > 10_000:
+            _verified.clear()
+        _verified.add(seen)
+
+
+def map_arrays(folder: Path, entry: Mapping[str, Any]) -> dict[str, Array]:
+    """The arrays of a file, mapped into memory and read-only. Raises `Damaged` when it is missing or has another size."""
+    try:
+        with (folder / entry["name"]).open("rb") as file:
+            if os.fstat(file.fileno()).st_size != entry["size"]:
+                raise Damaged(f"{entry['name']} has another size")
+            mapped = mmap(file.fileno(), 0, access=ACCESS_READ)  # stays as long as an array of it
+    except OSError as error:
+        raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
+    return {
+        key: np.frombuffer(mapped, np.dtype(kind), count, offset) if count else np.empty(0, np.dtype(kind))
+        for key, (kind, count, offset) in entry["arrays"].items()
+    }
+
+
+def read_dictionary(folder: Path, parts: list[dict[str, Any]]) -> Dictionary:
+    """The values of a field, checked. Raises `Damaged`."""
+    values: list[Any] = []
+    for entry in parts:
+        try:
+            data = (folder / entry["name"]).read_bytes()
+        except OSError as error:
+            raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
+        if sha256(data).hexdigest() != entry["sha256"]:
+            raise Damaged(f"{entry['name']} has another checksum")
+        values.extend(json.loads(data))
+    return Dictionary(from_plain(values))
+
+
+def sweep(folder: Path, kept: list[tuple[int, Mapping[str, Any]]]) -> None:
+    """Remove every file that none of these generations needs, also what a killed builder left. For the builder only.
+
+    Who has such a file mapped keeps reading it.
+    """
+    names = {entry["name"] for _, manifest in kept for entry in entries(manifest)}
+    names |= {f"gen/{number:06}/manifest.json" for number, _ in kept}
+    for top in ("gen", "seg", "dict"):
+        for path in list((folder / top).rglob("*")):
+            if path.is_file() and str(path.relative_to(folder)) not in names:
+                path.unlink()
+        for path in list((folder / top).glob("*")):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+    (folder / f"{CURRENT}.new").unlink(missing_ok=True)

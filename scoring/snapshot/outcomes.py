@@ -1,0 +1,99 @@
+"""What became of cases: the only part of a decided segment that may still change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoring.lift import LABELLED
+from scoring.snapshot.reader import LATEST_ACCEPTED, LATEST_WON, OUTCOMES, Cases
+from scoring.snapshot.reading import AT_ONCE, read_outcomes
+from scoring.snapshot.segment import Array, Segment
+
+_GOALS = ((LATEST_WON, LABELLED["won"]), (LATEST_ACCEPTED, LABELLED["accepted"]))
+
+
+@dataclass(eq=False, slots=True)
+class Decided:
+    """A decided segment while it is brought up to date; arrays as in `Cases`. `sealed` ones get no more rows."""
+
+    segment: Segment
+    sealed: bool
+    outcome: Array
+    reason: Array
+    latest: Array
+
+    def cases(self) -> Cases:
+        return Cases(self.segment, self.outcome, self.reason, self.latest)
+
+
+def with_outcomes(segment: Segment, sealed: bool) -> Decided:
+    """A new segment with what became of its cases as it is now; which are their leads' latest is not worked out yet."""
+    count = len(segment)
+    made = Decided(segment, sealed, np.full(count, -1, np.int8), np.zeros(count, np.int32), np.zeros(count, np.uint8))
+    if count:
+        _take(made, read_outcomes(range(int(segment.ids[0]), int(segment.ids[-1]) + 1), OUTCOMES))
+    return made
+
+
+def carried_over(old: Decided, segment: Segment) -> Decided:
+    """What became of the cases of `old` in a segment that has some of them, and others not known yet."""
+    made = Decided(
+        segment,
+        old.sealed,
+        *(np.zeros(len(segment), kind) for kind in (np.int8, np.int32, np.uint8)),
+    )
+    made.outcome[:] = -1
+    place = np.searchsorted(segment.ids, old.segment.ids)
+    there = np.isin(old.segment.ids, segment.ids)
+    for name in ("outcome", "reason", "latest"):
+        getattr(made, name)[place[there]] = getattr(old, name)[there]
+    return made
+
+
+def update_outcomes(one: Decided, case_ids: Sequence[int] | Array) -> None:
+    """Read again what became of these of its cases."""
+    wanted = np.intersect1d(one.segment.ids, np.asarray(case_ids, np.int64))
+    for first in range(0, len(wanted), AT_ONCE):
+        _take(one, read_outcomes(wanted[first : first + AT_ONCE].tolist(), OUTCOMES))
+
+
+def _take(one: Decided, sent: Array) -> None:
+    mine = sent[np.isin(sent["id"], one.segment.ids)]
+    place = np.searchsorted(one.segment.ids, mine["id"])
+    if not one.outcome.flags.writeable:
+        one.outcome, one.reason = one.outcome.copy(), one.reason.copy()
+    one.outcome[place], one.reason[place] = mine["outcome"], mine["reason"]
+
+
+def update_latest(all_cases: Sequence[Decided], leads: Array | None = None) -> None:
+    """Work out which case is its lead's latest labelled one, for these leads (None: all)."""
+    picked = [
+        np.arange(len(one.segment)) if leads is None else np.flatnonzero(np.isin(one.segment.leads, leads)) for one in all_cases
+    ]
+    if not any(map(len, picked)):
+        return
+    owner = np.repeat(np.arange(len(all_cases)), [len(rows) for rows in picked])
+    place = np.concatenate(picked)
+
+    def gathered(name: str) -> Array:
+        return np.concatenate([_array(one, name)[rows] for one, rows in zip(all_cases, picked, strict=True)])
+
+    outcome, lead = gathered("outcome"), gathered("leads")
+    order = np.lexsort((gathered("ids"), gathered("decided"), lead))
+    bits = np.zeros(len(place), np.uint8)
+    for bit, labelled in _GOALS:
+        codes = [OUTCOMES.index(str(name)) for name in labelled]
+        counted = order[np.isin(outcome[order], codes)]
+        last = np.append(lead[counted][1:] != lead[counted][:-1], True)[: len(counted)]
+        bits[counted[last]] |= np.uint8(bit)
+    for number, one in enumerate(all_cases):
+        mine = owner == number
+        if not np.array_equal(one.latest[place[mine]], bits[mine]):
+            one.latest = one.latest.copy()
+            one.latest[place[mine]] = bits[mine]
+
+
+def _array(one: Decided, name: str) -> Array:
+    found: Array = getattr(one, name) if name == "outcome" else getattr(one.segment, name)
+    return found

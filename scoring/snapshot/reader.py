@@ -1,0 +1,160 @@
+"""Opening the current generation: mapped read-only, shared by the threads of a process, exchanged when a new one is there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+from leads.choices import FieldType, Outcome
+from scoring.column_cache import column_cache
+from scoring.snapshot import files
+from scoring.snapshot.dictionaries import Dictionary
+from scoring.snapshot.segment import AWAITED, EVENT_ARRAYS, Array, Events, Segment
+
+OUTCOMES: tuple[str, ...] = tuple(str(outcome) for outcome in Outcome)
+LATEST_WON = 1  # the lead's latest case that is labelled for the goal "won"
+LATEST_ACCEPTED = 2  # the same for "accepted", where cases being worked are labelled, too
+_TRIES = 5
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cases:
+    """A decided segment with what may still change: `outcome` (int8, position in `OUTCOMES`, -1 another), `reason` (int32, id or
+    0), `latest` (uint8, `LATEST_...` bits).
+    """
+
+    segment: Segment
+    outcome: Array
+    reason: Array
+    latest: Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Snapshot:
+    """A generation, open for reading. Usable as long as it is held, also when a newer one has replaced it."""
+
+    number: int
+    folder: Path
+    manifest: Mapping[str, Any]
+    cases: tuple[Cases, ...]
+    leads: Segment
+    dictionaries: Mapping[str, Dictionary]
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment whose facts the open leads show."""
+        assert self.leads.as_of is not None
+        return self.leads.as_of
+
+    @property
+    def built_at(self) -> datetime:
+        return datetime.fromisoformat(self.manifest["built_at"])
+
+    @property
+    def mark(self) -> int:
+        """All that was committed before this transaction is in; what it or a later one wrote may not be."""
+        return int(self.manifest["mark"])
+
+    @property
+    def case_count(self) -> int:
+        return sum(len(some.segment) for some in self.cases)
+
+
+def snapshot_folder() -> Path:
+    return Path(settings.SCORING_SNAPSHOT_DIR)
+
+
+def open_snapshot(folder: Path, held: Snapshot | None = None) -> Snapshot | None:
+    """The current generation, `held` itself while it still is; None when nothing was built yet. Raises `Damaged`.
+
+    Segments that `held` has as well are not mapped again.
+    """
+    problem: files.Damaged | None = None
+    for _ in range(_TRIES):  # a generation may be replaced and swept between reading its name and its files
+        named = files.current(folder)
+        if named is None:
+            return None
+        if held is not None and held.folder == folder and (held.number, held.manifest["digest"]) == named:
+            return held
+        try:
+            return _open(folder, *named, held)
+        except files.Damaged as error:
+            problem = error
+            if files.current(folder) == named:
+                raise
+    assert problem is not None
+    raise problem
+
+
+def _open(folder: Path, number: int, digest: str, held: Snapshot | None) -> Snapshot:
+    manifest = files.read_manifest(folder, number, digest)
+    dictionaries = {field: files.read_dictionary(folder, parts) for field, parts in manifest["dictionaries"].items()}
+    fields = {key: FieldType(kind) for key, kind in manifest["fields"].items()}
+    mapped = {} if held is None else {one.key: one for one in (held.leads, *(some.segment for some in held.cases))}
+    cases, leads = [], None
+    for entry in manifest["segments"]:
+        known = mapped.get(entry["key"])
+        segment = _map(folder, entry, fields, dictionaries) if known is None else replace(known, dictionaries=dictionaries)
+        if entry["as_of"]:
+            segment = replace(segment, as_of=datetime.fromisoformat(entry["as_of"]))
+        if segment.is_open:
+            leads = segment
+        else:
+            changing = files.map_arrays(folder, entry["changing"])
+            cases.append(Cases(segment, changing["outcome"], changing["reason"], changing["latest"]))
+    if leads is None:
+        raise files.Damaged(f"generation {number} has no open leads")
+    return Snapshot(number, folder, manifest | {"digest": digest}, tuple(cases), leads, dictionaries)
+
+
+def _map(
+    folder: Path, entry: Mapping[str, Any], fields: Mapping[str, FieldType], dictionaries: Mapping[str, Dictionary]
+) -> Segment:
+    arrays = files.map_arrays(folder, entry["file"])
+    return Segment(
+        entry["key"],
+        datetime.fromisoformat(entry["as_of"]) if entry["as_of"] else None,
+        entry["base_day"],
+        fields,
+        arrays["row"],
+        arrays["lead"],
+        {key: arrays[f"f.{key}"] for key in fields},
+        Events(*(arrays[f"ev.{name}"] for name in EVENT_ARRAYS)),
+        dictionaries,
+        arrays.get("decided"),
+        arrays.get("flags"),
+        arrays["awaited"].view(AWAITED) if "awaited" in arrays else None,
+    )
+
+
+def arrays_of(segment: Segment) -> dict[str, Array]:
+    """The arrays of a segment by the names they are stored under."""
+    found: dict[str, Array] = {"row": segment.ids, "lead": segment.leads}
+    found |= {f"f.{key}": column for key, column in segment.columns.items()}
+    found |= {f"ev.{name}": getattr(segment.events, name) for name in EVENT_ARRAYS}
+    awaited = None if segment.awaited is None else segment.awaited.view(np.int64)
+    rest = {"decided": segment.decided, "flags": segment.flags, "awaited": awaited}
+    return found | {name: array for name, array in rest.items() if array is not None}
+
+
+_held: Snapshot | None = None
+_lock = Lock()
+
+
+def current_snapshot() -> Snapshot | None:
+    """The current generation of this host, for a request or a job: looked for anew each time, mapped once a process.
+
+    None when there is none yet. Raises `Damaged`: then it has to be rebuilt.
+    """
+    global _held
+    with _lock:
+        found = open_snapshot(snapshot_folder(), _held)
+        if found is not _held and found is not None:
+            column_cache().keep_only({found.leads.key, *(some.segment.key for some in found.cases)})
+        _held = found
+        return found
