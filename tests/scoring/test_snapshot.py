@@ -17,6 +17,7 @@ from scoring.columns import NotInSnapshot
 from scoring.evaluate_numpy import evaluate
 from scoring.evaluate_python import evaluate as reference
 from scoring.facts import load_case_facts, load_facts
+from scoring.forgetting import forget_erased
 from scoring.operators import day_of
 from scoring.snapshot import building, files, reading
 from scoring.snapshot.dictionaries import KINDS
@@ -401,6 +402,16 @@ def test_who_is_erased_leaves_every_file_and_the_case_still_counts(world, folder
     assert {value for value in rows["cases"][case.pk][0][0].values() if value is not None} <= {-1, -(2**31)}
     assert snapshot.case_count == Case.objects.count()
     assert rows == content(building.rebuild())
+
+
+def test_erasing_a_person_reaches_the_files_when_it_is_committed(world, folder, django_capture_on_commit_callbacks):
+    lead = world.make.lead(job_title="Keeper of Xylophones")
+    building.refresh()
+    with django_capture_on_commit_callbacks(execute=True):
+        Lead.objects.filter(pk=lead.pk).update(job_title="")
+        forget_erased(lead, None)
+        assert b"xylophones" in everything_in_files(folder)
+    assert b"xylophones" not in everything_in_files(folder)
 
 
 def test_each_night_forgets_values_that_no_row_has(world, folder):
