@@ -1,6 +1,7 @@
 """Computing a primitive for all rows of a segment. Text is looked at once for each different value, not for each row."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -158,13 +159,27 @@ def _count(column: CountColumn, segment: Segment, day: int | None) -> Array:
 
 def _decayed(column: DecayedColumn, segment: Segment, day: int | None) -> Array:
     rows, ages = _recent(segment, column.event, column.days, day)
-    if column.most is not None and len(rows):
-        # sorted as one number by row, then age: many times faster than sorting by two
-        both = np.sort(rows.astype(np.int64) << _AGE_BITS | ages)
-        rows, ages = both >> _AGE_BITS, both & (2**_AGE_BITS - 1)
-        place = np.arange(len(rows))
-        place -= np.maximum.accumulate(np.where(np.diff(rows, prepend=-1) != 0, place, 0))  # 0 for a row's newest event
-        newest = place < column.most
-        rows, ages = rows[newest], ages[newest]
-    table = np.array(weights(column.half_life), np.float64)  # whole numbers far below 2^53, so sums are exact
-    return np.bincount(rows, table[ages], len(segment)).astype(np.int64)
+    if column.most is not None:
+        crowded = np.bincount(rows, minlength=1)[rows] > column.most
+        if crowded.any():
+            few = ~crowded
+            kept_rows, kept_ages = _newest(rows[crowded], ages[crowded], column.most)
+            rows, ages = np.concatenate([rows[few], kept_rows]), np.concatenate([ages[few], kept_ages])
+    return np.bincount(rows, _weights(column.half_life)[ages], len(segment)).astype(np.int64)
+
+
+def _newest(rows: Array, ages: Array, most: int) -> tuple[Array, Array]:
+    """Of each row the `most` events of the smallest age."""
+    # sorted as one number by row, then age: many times faster than sorting by two
+    both = np.sort(rows.astype(np.int64) << _AGE_BITS | ages)
+    rows, ages = both >> _AGE_BITS, both & (2**_AGE_BITS - 1)
+    place = np.arange(len(rows))
+    place -= np.maximum.accumulate(np.where(np.diff(rows, prepend=-1) != 0, place, 0))  # 0 for a row's newest event
+    newest = place < most
+    return rows[newest], ages[newest]
+
+
+@lru_cache(maxsize=64)
+def _weights(half_life: int) -> Array:
+    """The decay table as floats: whole numbers far below 2^53, so sums of them are exact."""
+    return np.array(weights(half_life), np.float64)
