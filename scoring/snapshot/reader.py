@@ -72,7 +72,7 @@ def snapshot_folder() -> Path:
 def open_snapshot(folder: Path, held: Snapshot | None = None) -> Snapshot | None:
     """The current generation, `held` itself while it still is; None when nothing was built yet. Raises `Damaged`.
 
-    Segments that `held` has as well are not mapped again.
+    Segments and dictionaries that `held` has as well are not read again.
     """
     problem: files.Damaged | None = None
     for _ in range(_TRIES):  # a generation may be replaced and swept between reading its name and its files
@@ -93,7 +93,12 @@ def open_snapshot(folder: Path, held: Snapshot | None = None) -> Snapshot | None
 
 def _open(folder: Path, number: int, digest: str, held: Snapshot | None) -> Snapshot:
     manifest = files.read_manifest(folder, number, digest)
-    dictionaries = {field: files.read_dictionary(folder, parts) for field, parts in manifest["dictionaries"].items()}
+    dictionaries = {
+        field: held.dictionaries[field]
+        if held is not None and held.manifest["dictionaries"].get(field) == parts
+        else files.read_dictionary(folder, parts)
+        for field, parts in manifest["dictionaries"].items()
+    }
     fields = {key: FieldType(kind) for key, kind in manifest["fields"].items()}
     mapped = {} if held is None else {one.key: one for one in (held.leads, *(some.segment for some in held.cases))}
     cases, leads = [], None

@@ -459,6 +459,7 @@ def test_a_reader_takes_unchanged_segments_along(world, monkeypatch):
     assert second.number > first.number
     assert first.cases[0].segment.ids is second.cases[0].segment.ids
     assert first.leads.ids is not second.leads.ids
+    assert first.dictionaries["lead.consent"] is second.dictionaries["lead.consent"]
 
 
 def test_what_is_mapped_cannot_be_written(world):
