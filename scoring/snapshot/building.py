@@ -108,7 +108,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
     work.take_over(held)
     sealed = {entry["key"]: entry.get("sealed", False) for entry in held.manifest["segments"]}
     decided = [Decided(one.segment, sealed[one.segment.key], one.outcome, one.reason, one.latest) for one in held.cases]
-    before = _keys(decided)
+    before = _contents(decided)
     touched = _bring_up_to_date(work, decided, changed_leads, changed_cases)
     update_latest(decided, touched)
     today = day_of(work.moment)
@@ -117,16 +117,16 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
         leads = work.leads(reading.open_lead_ids(), ranged=True)
     else:
         leads = _leads(work, held.leads, changed_leads)
-    same = leads is held.leads and not len(touched) and _keys(decided) == before and held.leads.as_of_day == today
-    if anew or erased is not None:
+    same = leads is held.leads and _contents(decided) == before and held.leads.as_of_day == today
+    if anew or erased is not None:  # what is forgotten may not stay in an older generation
         _forget_values(work, [*(one.segment for one in decided), leads])
-    if erased is not None:
         return work.publish(decided, leads)
     return held if same else work.publish(decided, leads, [held])
 
 
-def _keys(decided: Iterable[Decided]) -> list[str]:
-    return [one.segment.key for one in decided]
+def _contents(decided: Iterable[Decided]) -> list[tuple[object, ...]]:
+    """Which arrays the decided segments are made of: those that change are made anew."""
+    return [(one.segment.key, id(one.outcome), id(one.reason), id(one.latest)) for one in decided]
 
 
 def _due(leads: Segment, moment: datetime) -> set[int]:
@@ -135,11 +135,24 @@ def _due(leads: Segment, moment: datetime) -> set[int]:
     return set(leads.awaited["lead"][leads.awaited["at"] <= microseconds(moment)].tolist())
 
 
+def _same_leads(held: Segment, ids: Array, fresh: Segment) -> bool:
+    """Whether these leads, read again, are as they were: a transaction open for long, of any database of the server, has all
+    that changed meanwhile read again and again.
+    """
+    assert held.awaited is not None
+    assert fresh.awaited is not None
+    if np.count_nonzero(np.isin(held.ids, ids)) != len(fresh) or len(differing(held, fresh)):
+        return False
+    awaited = held.awaited[np.isin(held.awaited["lead"], ids)]
+    return np.array_equal(np.sort(awaited), np.sort(fresh.awaited))
+
+
 def _leads(work: Work, held: Segment, changed: set[int]) -> Segment:
     ids = np.array(sorted(changed), np.int64)
     leads = held
-    if len(ids):
-        leads = merge(token_hex(8), held, ids, work.leads(ids, base_day=held.base_day))
+    fresh = work.leads(ids, base_day=held.base_day)
+    if not _same_leads(held, ids, fresh):
+        leads = merge(token_hex(8), held, ids, fresh)
     if len(leads) != reading.open_lead_count():  # deleted ones leave no revision behind
         gone = np.setdiff1d(leads.ids, reading.open_lead_ids())
         if len(gone):

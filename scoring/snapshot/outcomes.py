@@ -61,6 +61,8 @@ def update_outcomes(one: Decided, case_ids: Sequence[int] | Array) -> None:
 def _take(one: Decided, sent: Array) -> None:
     mine = sent[np.isin(sent["id"], one.segment.ids)]
     place = np.searchsorted(one.segment.ids, mine["id"])
+    if np.array_equal(one.outcome[place], mine["outcome"]) and np.array_equal(one.reason[place], mine["reason"]):
+        return
     if not one.outcome.flags.writeable:
         one.outcome, one.reason = one.outcome.copy(), one.reason.copy()
     one.outcome[place], one.reason[place] = mine["outcome"], mine["reason"]
