@@ -4,11 +4,13 @@ lead, a card of the home page."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
 from django.db.models import Count, Exists, Min, OuterRef, Q, Subquery
 from django.urls import reverse
+from django.utils.html import format_html
 
 from handoff.api_shapes import LatestHandoff
 from handoff.clocks import faces_of
@@ -148,7 +150,7 @@ def connect() -> None:
     slots.lead_columns.append(
         LeadColumn(
             key="handoff", label="Hand-off", order=60, annotate=with_handoff, value=handoff_words, ordering=("handoff_state",),
-            template="handoff/_lead_cell.html", filters=handoff_filters,
+            draw=partial(format_html, '<span class="p-clip" title="{0}">{0}</span>'), filters=handoff_filters,
         )
     )  # fmt: skip
     slots.api_sections["handoff"] = api_section

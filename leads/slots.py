@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import django_filters
     from django.db.models import Exists, QuerySet
     from django.http import HttpRequest
+    from django.utils.safestring import SafeString
     from pydantic import BaseModel
 
     from leads.models import ImportRun, Lead, User
@@ -44,7 +45,7 @@ class LeadColumn:
     """A column of the lead list and its exports.
 
     `annotate` adds what `value`, `filters` and `ordering` need in the one list query; `value` gives the plain value for
-    exports and cells; `template` draws the cell, with `value` and `lead` at hand.
+    exports and cells; `draw` dresses a known value for its cell, as a list draws fifty of them.
     """
 
     key: str
@@ -53,7 +54,7 @@ class LeadColumn:
     annotate: "Callable[[QuerySet[Lead]], QuerySet[Lead]]"
     value: "Callable[[Lead], object]"
     ordering: tuple[str, ...] = ()
-    template: str = ""
+    draw: "Callable[[Any], SafeString] | None" = None
     numeric: bool = False
     filters: "Callable[[], dict[str, django_filters.Filter]] | None" = None
 

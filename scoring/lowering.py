@@ -5,6 +5,7 @@ event must have happened are not in it, so changing those reads no data again. N
 primitive and whether the fact is known.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -16,11 +17,12 @@ from scoring.spec import EVALUATOR, Condition, Criterion, EventClause, EventFilt
 Asks = Literal["known", "in_set", "words", "part", "has_any", "has_all", "between", "age", "is"]
 
 
-class _Fingerprinted:
+class _Fingerprinted(ABC):
     """A primitive; equal fingerprints mean equal columns over the same rows."""
 
+    @abstractmethod
     def content(self) -> list[Any]:
-        raise NotImplementedError
+        """Everything its values hang on, ready for JSON."""
 
     @cached_property
     def fingerprint(self) -> str:

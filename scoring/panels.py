@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
 from django.db.models import Exists, F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
+from django.utils.html import format_html
 
 from leads import clock
 from leads.filters import choice_filter
 from leads.slots import LeadColumn, LeadPanel, NavItem, slots
+from leads.templatetags.work import tier_badge
 from scoring import api_shapes
 from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluate, evaluator
@@ -108,6 +111,8 @@ def _first_score() -> QuerySet[LeadScore]:
 
 def with_score(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """The score, its tier and the tiers' names, in the list's own query."""
+    if "score_shown" in leads.query.annotations:  # two columns show of it
+        return leads
     total = F("fit") + F("engagement")
     shown = JSONObject(total=total, tier=F("tier"), flags=F("flags"), tiers=F("version__decision__tiers"))
     return leads.annotate(score_shown=Subquery(_first_score().values(shown=shown)[:1])).alias(
@@ -236,7 +241,7 @@ def connect() -> None:
             annotate=with_score,
             value=score_value,
             ordering=("score_total",),
-            template="scoring/_score_cell.html",
+            draw=partial(format_html, '<span class="p-strong">{}</span>'),
             numeric=True,
             filters=score_filters,
         )
@@ -249,7 +254,7 @@ def connect() -> None:
             annotate=with_score,
             value=tier_value,
             ordering=("score_tier",),
-            template="scoring/_tier_cell.html",
+            draw=tier_badge,
         )
     )
     slots.api_sections["score"] = api_section

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -76,9 +77,15 @@ def duration(seconds: float | None) -> str:
 
 def _text_of(value: datetime | date, *, with_time: bool) -> str:
     local = timezone.localtime(value) if isinstance(value, datetime) else value
-    today = timezone.localtime(clock.at_hand()).date()
-    form = "j M" if (local.year == today.year) else "j M Y"
-    return date_format(local, f"{form}, H:i" if with_time and isinstance(value, datetime) else form)
+    is_this_year = local.year == timezone.localtime(clock.at_hand()).year
+    if with_time and isinstance(local, datetime):
+        return date_format(local, "j M, H:i" if is_this_year else "j M Y, H:i")
+    return _date_words(local.date() if isinstance(local, datetime) else local, is_this_year)
+
+
+@lru_cache(maxsize=1024)  # a list shows the same few days again and again
+def _date_words(day: date, is_this_year: bool) -> str:
+    return date_format(day, "j M" if is_this_year else "j M Y")
 
 
 def _ago(value: datetime) -> str:

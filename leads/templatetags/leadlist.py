@@ -13,6 +13,7 @@ from leads.templatetags.work import stage_badge
 
 register = template.Library()
 DASH = mark_safe('<span class="p-muted">–</span>')  # noqa: S308 - our own words
+NUMERIC = mark_safe(' class="p-num"')  # noqa: S308
 
 
 def _clipped(label: str, text: str) -> SafeString:
@@ -21,20 +22,14 @@ def _clipped(label: str, text: str) -> SafeString:
     return format_html('<td data-label="{0}"><bdi class="p-clip" title="{1}">{1}</bdi></td>', label, text)
 
 
-def _added(context: template.Context, column: LeadColumn, value: object) -> SafeString:
-    """A cell of a layer above, drawn by its template; what is not known is a dash everywhere."""
-    shown: Any = DASH if value is None or value == "" else value
-    if shown is not DASH and column.template:
-        drawn = context.template.engine.get_template(column.template)  # type: ignore[union-attr]
-        with context.push(column=column, value=value):
-            shown = drawn.render(context)
-    return format_html(
-        '<td data-label="{}"{}>{}</td>', column.label, mark_safe(' class="p-num"') if column.numeric else "", shown
-    )  # noqa: S308
+def _added(column: LeadColumn, value: object) -> SafeString:
+    """A cell of a layer above; what is not known is a dash everywhere."""
+    shown: Any = DASH if value is None or value == "" else column.draw(value) if column.draw else value
+    return format_html('<td data-label="{}"{}>{}</td>', column.label, NUMERIC if column.numeric else "", shown)
 
 
-@register.simple_tag(takes_context=True)
-def lead_row(context: template.Context, row: Row, *, with_check: bool) -> SafeString:
+@register.simple_tag
+def lead_row(row: Row, *, with_check: bool) -> SafeString:
     """The row of a lead; its first link opens it. Whatever names contain is shown as text."""
     lead, name = row.lead, row.lead.name
     check = (
@@ -47,8 +42,7 @@ def lead_row(context: template.Context, row: Row, *, with_check: bool) -> SafeSt
         if with_check
         else ""
     )
-    with context.push(lead=lead):
-        added = format_html_join("", "{}", ((_added(context, column, value),) for column, value in row.cells))
+    added = format_html_join("", "{}", ((_added(column, value),) for column, value in row.cells))
     return format_html(
         '<tr data-row data-href="{address}" tabindex="-1">{check}'
         '<td data-label="Name"><a class="p-strong p-clip" data-open href="{address}" title="{name}"><bdi>{name}</bdi></a></td>'
