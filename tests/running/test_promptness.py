@@ -73,7 +73,7 @@ def post():
 
 def test_who_crosses_by_a_new_activity_is_qualified_within_two_seconds(model, post, worker):
     ids = [post("leads", {"email": f"ivy{n}@okafor-werke.de", "first_name": "Ivy"})["lead_id"] for n in range(3)]
-    wait_for(lambda: LeadScore.objects.count() == len(ids))  # so the worker is up, and has nothing left to do
+    wait_for(lambda: LeadScore.objects.filter(lead_id__in=ids).count() == len(ids))  # so the worker is up, and has nothing left to do
     for pk in ids:
         time.sleep(0.7)  # not in step with the worker's rounds
         at = clock.now() - timedelta(minutes=5)
