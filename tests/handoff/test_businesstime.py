@@ -236,15 +236,16 @@ minutes_of_day = st.integers(0, 24 * 4 - 1).map(lambda quarter: quarter * 15)
 
 
 @st.composite
-def shifts(draw):
+def shifts(draw, quarters=1):
     start = draw(minutes_of_day)
-    return start, start + draw(st.integers(1, 24 * 4)) * 15
+    return start, start + draw(st.integers(quarters, 24 * 4)) * 15
 
 
 @st.composite
 def calendars(draw, zones=ZONES):
     weekly = {day: draw(st.lists(shifts(), max_size=3)) for day in range(7)}
-    weekly[draw(st.integers(0, 6))] = [draw(shifts())]
+    # Five hours a week at least: forty days of open time, the most asked for, must lie within the five years that are looked at.
+    weekly[draw(st.integers(0, 6))] = [draw(shifts(quarters=20))]
     exceptions = draw(st.dictionaries(st.dates(date(2026, 1, 1), date(2026, 12, 31)), st.lists(shifts(), max_size=2), max_size=4))
     return Calendar.of(draw(st.sampled_from(zones)), weekly, exceptions)
 
