@@ -1,8 +1,5 @@
 """The journey of a lead, as people live it: in real browsers, with the real worker running beside the web server."""
 
-import os
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import expect
@@ -13,8 +10,7 @@ from leads.models import Case, Lead
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
 from scoring.actions.versions import activate_version, create_model
-from tests.importing.samples import ROOT
-from tests.importing.test_kill import address
+from tests.worker import running_worker
 
 pytestmark = pytest.mark.slow
 FILE = """Email,First name,Last name,Job title,Company,Website,Employees,Country
@@ -48,14 +44,8 @@ def agreement(people):
 def worker(live, settings, tmp_path):
     """The worker as it runs in production, on the tests' database and upload folder."""
     settings.MEDIA_ROOT = tmp_path / "uploads"
-    environment = {
-        **os.environ, "DATABASE_URL": address(), "VAR_DIR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY,
-        "DJANGO_SETTINGS_MODULE": "config.settings", "EMAIL_URL": "dummymail://", "LOG_LEVEL": "WARNING",
-    }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "manage.py", "worker"], cwd=ROOT, env=environment)
-    yield process
-    process.terminate()
-    process.wait(timeout=90)
+    with running_worker(var_dir=tmp_path, secret_key=settings.SECRET_KEY) as process:
+        yield process
 
 
 def test_a_lead_comes_in_is_handed_over_answered_and_read_about(agreement, worker, page_as, complaints, tmp_path):

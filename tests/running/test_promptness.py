@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -23,8 +21,8 @@ from scoring.actions.parts import set_decision
 from scoring.actions.versions import activate_version, create_model
 from scoring.models import LeadScore, LeadState, Qualification
 from scoring.rescoring import score_dirty
-from tests.importing.samples import ROOT
-from tests.importing.test_kill import address, wait_for
+from tests.importing.test_kill import wait_for
+from tests.worker import running_worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 DEMO = {"kinds": ["demo_request"], "assets": [], "campaigns": []}
@@ -47,14 +45,8 @@ def model(cast):
 
 @pytest.fixture
 def worker(settings, tmp_path):
-    environment = {
-        **os.environ, "DATABASE_URL": address(), "VAR_DIR": str(tmp_path), "SECRET_KEY": settings.SECRET_KEY,
-        "DJANGO_SETTINGS_MODULE": "config.settings", "EMAIL_URL": "dummymail://", "LOG_LEVEL": "WARNING",
-    }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "manage.py", "worker"], cwd=ROOT, env=environment)
-    yield process
-    process.terminate()
-    process.wait(timeout=90)
+    with running_worker(var_dir=tmp_path, secret_key=settings.SECRET_KEY) as process:
+        yield process
 
 
 @pytest.fixture
