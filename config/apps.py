@@ -1,11 +1,17 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.backends.signals import connection_created
 
 
 class AccordConfig(AppConfig):
     name = "config"
     label = "accord"
     verbose_name = "Accord"
+
+    def ready(self) -> None:
+        from config.timestamps import read_fast
+
+        connection_created.connect(read_fast, dispatch_uid="utc-timestamps")
 
 
 class AccordAdminConfig(AdminConfig):

@@ -116,6 +116,7 @@ _options.setdefault("connect_timeout", 5)
 _options.setdefault("application_name", "accord")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "leads.User"
+AUTHENTICATION_BACKENDS = ["leads.permissions.RoleBackend"]
 LOGIN_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

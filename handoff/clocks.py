@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from django.utils import timezone
 
 from handoff.businesstime import ELAPSED, Calendar, between, is_open, next_close, next_open
-from handoff.models import Handoff, SlaTimer
+from handoff.models import SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.states import OWNER_CLOCKS, HandoffState
 from leads.clockface import ClockFace, state_of
@@ -27,7 +27,45 @@ DONE_WORDS = {
 }
 
 
-def clock_of(handoff: Handoff, timer: SlaTimer | None, now: datetime, calendar: Calendar = ELAPSED) -> ClockFace:
+class InState(Protocol):
+    """A hand-off, or as much of one as its clock asks for."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def state(self) -> str: ...
+
+
+class Running(Protocol):
+    """A timer, or as much of one as its face asks for."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def due_at(self) -> datetime: ...
+
+    @property
+    def target_us(self) -> int: ...
+
+    @property
+    def consumed_us(self) -> int: ...
+
+
+class OwnerClock(NamedTuple):
+    """An open timer of whoever has a hand-off, without the rest of its row: a desk reads hundreds of them."""
+
+    handoff_id: int
+    due_at: datetime
+    pk: int
+    state: str
+    target_us: int
+    consumed_us: int
+    calendar_id: int | None
+
+
+def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: Calendar = ELAPSED) -> ClockFace:
     """The face of a hand-off's clock at `now`, in the time of `calendar`: the one the timer runs on.
 
     Without a running clock the face says where the hand-off stands. Outside opening hours a clock that is not overdue stands
@@ -55,22 +93,22 @@ def clock_of(handoff: Handoff, timer: SlaTimer | None, now: datetime, calendar: 
     return ClockFace(state_of(left, due_today=today), due_at=due, left=left, total=total, runs_until=next_close(calendar, now))
 
 
-def owner_timers(handoff_ids: Iterable[int]) -> dict[int, SlaTimer]:
+def owner_clocks(handoff_ids: Iterable[int]) -> dict[int, OwnerClock]:
     """The next promise due of whoever has each hand-off; none where nothing runs. One query."""
-    timers: dict[int, list[SlaTimer]] = defaultdict(list)
-    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=OWNER_CLOCKS).defer("plan")
-    for timer in rows:
-        timers[timer.handoff_id].append(timer)
-    return {handoff_id: min(found, key=lambda timer: (timer.due_at, timer.pk)) for handoff_id, found in timers.items()}
+    clocks: dict[int, OwnerClock] = {}
+    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=OWNER_CLOCKS)
+    for clock in map(OwnerClock._make, rows.values_list(*OwnerClock._fields)):
+        clocks[clock.handoff_id] = min(clocks.get(clock.handoff_id, clock), clock)
+    return clocks
 
 
-def faces_of(handoffs: Sequence[Handoff], now: datetime, book: PolicyBook | None = None) -> dict[int, ClockFace]:
+def faces_of(handoffs: Sequence[InState], now: datetime, book: PolicyBook | None = None) -> dict[int, ClockFace]:
     """The faces of many hand-offs: a query for their timers and two for each calendar they run on."""
     book = book or PolicyBook(now)
-    timers = owner_timers(handoff.pk for handoff in handoffs)
+    clocks = owner_clocks(handoff.pk for handoff in handoffs)
     faces = {}
     for handoff in handoffs:
-        timer = timers.get(handoff.pk)
-        calendar = book.calendar(timer.calendar_id) if timer else ELAPSED
-        faces[handoff.pk] = clock_of(handoff, timer, now, calendar)
+        clock = clocks.get(handoff.pk)
+        calendar = book.calendar(clock.calendar_id) if clock else ELAPSED
+        faces[handoff.pk] = clock_of(handoff, clock, now, calendar)
     return faces

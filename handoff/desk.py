@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -53,6 +53,19 @@ class Figures(NamedTuple):
     in_time: float | None
 
 
+class InHand(NamedTuple):
+    """A hand-off on the desk, as much of it as order and figures ask for."""
+
+    pk: int
+    state: str
+    version: int
+    due_at: datetime | None
+    tier: int | None
+    score: int
+    is_mqo: bool
+    offered_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One hand-off as lists show it."""
@@ -99,18 +112,15 @@ class Desk:
         self.now = now
 
     @cached_property
-    def handoffs(self) -> list[Handoff]:
-        """The person's hand-offs, narrow, the most urgent first: by due time to the minute, then tier, then score."""
-        rows = list(
-            Handoff.objects.filter(owner=self.user, state__in=WITH_REP)
-            .only("pk", "state", "version", "due_at", "tier", "score", "is_mqo", "offered_at", "owner_id")
-            .order_by("pk")
-        )
+    def handoffs(self) -> list[InHand]:
+        """The person's hand-offs, the most urgent first: by due time to the minute, then tier, then score."""
+        found = Handoff.objects.filter(owner=self.user, state__in=WITH_REP).order_by("pk").values_list(*InHand._fields)
+        rows = [InHand._make(row) for row in found]
         faces = faces_of([row for row in rows if row.state in TIMED], self.now)
-        self._faces = {row.pk: faces.get(row.pk) or ClockFace("done", word=row.get_state_display()) for row in rows}
+        self._faces = {row.pk: faces.get(row.pk) or ClockFace("done", word=HandoffState(row.state).label) for row in rows}
         return sorted(rows, key=self._urgency)
 
-    def _urgency(self, handoff: Handoff) -> tuple[datetime, int, int, int]:
+    def _urgency(self, handoff: InHand) -> tuple[datetime, int, int, int]:
         due = self._faces[handoff.pk].due_at or handoff.due_at or FAR
         return due.replace(second=0, microsecond=0), -(-1 if handoff.tier is None else handoff.tier), -handoff.score, handoff.pk
 
@@ -123,7 +133,7 @@ class Desk:
         """The hand-offs of one tab, in order."""
         return [row.pk for row in self.handoffs if self._is_in(row, tab)]
 
-    def _is_in(self, row: Handoff, tab: str) -> bool:
+    def _is_in(self, row: InHand, tab: str) -> bool:
         match tab:
             case "overdue":
                 return self.faces[row.pk].state == "overdue"
@@ -235,11 +245,14 @@ def named_tier(handoff: Handoff, tier: int | None) -> str:
     return str(names[tier])
 
 
-def rows_of(ids: Iterable[int], faces: dict[int, ClockFace]) -> list[Row]:
-    """Rows for these hand-offs in this order; ids that are gone are left out."""
-    order = list(ids)
-    found = {handoff.pk: handoff for handoff in drawn().filter(pk__in=order)}
-    return [Row(found[pk], faces[pk], tier_name(found[pk])) for pk in order if pk in found and pk in faces]
+def drawn_by_id(ids: Iterable[int]) -> dict[int, Handoff]:
+    """These hand-offs by id, one query; ids that are gone are left out."""
+    return {handoff.pk: handoff for handoff in drawn().filter(pk__in=list(ids))}
+
+
+def rows_of(ids: Iterable[int], found: Mapping[int, Handoff], faces: Mapping[int, ClockFace]) -> list[Row]:
+    """Rows for these ids in this order, of the hand-offs `found` for them."""
+    return [Row(found[pk], faces[pk], tier_name(found[pk])) for pk in ids if pk in found and pk in faces]
 
 
 def row_of(handoff_id: int, now: datetime) -> Row:

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 from django_htmx.http import trigger_client_event
 
-from handoff.desk import TABS, Desk, drawn, rows_of
+from handoff.desk import TABS, Desk, drawn_by_id, rows_of
 from handoff.models import Handoff
 from handoff.rejecting import branches
 from handoff.states import ANSWER, ANSWERED
@@ -38,13 +38,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
     ids = desk.ids(tab)
     found = desk.search(ids, words)
     listed = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    undoable = just_answered(desk.user.pk, now)
+    handoffs = drawn_by_id([*listed.object_list, *undoable])
     context = {
         **pulse_of(desk, since=now, tab=tab, words=words),
         "tab": tab,
         "words": words,
         "page": listed,
-        "rows": rows_of(listed.object_list, desk.faces),
-        "answered": just_answered(reader(request).pk, now),
+        "rows": rows_of(listed.object_list, handoffs, desk.faces),
+        "answered": [handoffs[pk] for pk in undoable if pk in handoffs],
         "branches": branches(),
         "attempt_choices": ATTEMPT_CHOICES,
         "now": now,
@@ -100,6 +102,7 @@ def parse_since(text: str) -> datetime | None:
     return since if since is not None and since.tzinfo is not None else None
 
 
-def just_answered(user_id: int, now: datetime) -> list[Handoff]:
-    """Answers that can still be taken back, also after the page was loaded anew."""
-    return list(drawn().filter(owner_id=user_id, state__in=ANSWERED, undo_until__gt=now).order_by("answered_at"))
+def just_answered(user_id: int, now: datetime) -> list[int]:
+    """Answers that can still be taken back, also after the page was loaded anew: ids, the oldest first."""
+    mine = Handoff.objects.filter(owner_id=user_id, state__in=ANSWERED, undo_until__gt=now)
+    return list(mine.order_by("answered_at").values_list("pk", flat=True))

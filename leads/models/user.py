@@ -92,9 +92,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.full_name.split(" ")[0] if self.full_name else self.email
 
     @cached_property
+    def grants(self) -> dict[str, set[str]]:
+        """The groups held, by name, each with its permissions ("app.codename"); one query, read once per request."""
+        granted: dict[str, set[str]] = {}
+        for name, app, codename in self.groups.values_list(
+            "name", "permissions__content_type__app_label", "permissions__codename"
+        ).order_by("name"):
+            held = granted.setdefault(name, set())
+            if codename:
+                held.add(f"{app}.{codename}")
+        return granted
+
+    @cached_property
     def roles(self) -> list[Role]:
         """The portal roles held, read once per request."""
-        return [BY_LABEL[name] for name in self.groups.values_list("name", flat=True) if name in BY_LABEL]
+        return [BY_LABEL[name] for name in self.grants if name in BY_LABEL]
 
     @property
     def has_portal_role(self) -> bool:

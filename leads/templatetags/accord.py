@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -13,13 +12,14 @@ from django.core.paginator import Page
 from django.http import HttpRequest
 from django.template.defaultfilters import floatformat
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from leads import clock
 from leads.clockface import spoken
+from leads.markup import fill
 from leads.templatetags import charts, icons, work
+from leads.templatetags.dates import day_words, minute_words
 from leads.templatetags.icons import icon
 
 register = template.Library()
@@ -77,15 +77,10 @@ def duration(seconds: float | None) -> str:
 
 def _text_of(value: datetime | date, *, with_time: bool) -> str:
     local = timezone.localtime(value) if isinstance(value, datetime) else value
-    is_this_year = local.year == timezone.localtime(clock.at_hand()).year
+    with_year = local.year != timezone.localtime(clock.at_hand()).year
     if with_time and isinstance(local, datetime):
-        return date_format(local, "j M, H:i" if is_this_year else "j M Y, H:i")
-    return _date_words(local.date() if isinstance(local, datetime) else local, is_this_year)
-
-
-@lru_cache(maxsize=1024)  # a list shows the same few days again and again
-def _date_words(day: date, is_this_year: bool) -> str:
-    return date_format(day, "j M" if is_this_year else "j M Y")
+        return minute_words(local, with_year=with_year)
+    return day_words(local.date() if isinstance(local, datetime) else local, with_year=with_year)
 
 
 def _ago(value: datetime) -> str:
@@ -106,14 +101,14 @@ def when(value: datetime | None) -> SafeString | str:
     if value is None:
         return "–"
     exact = f"{_text_of(value, with_time=True)} {timezone.localtime(value).tzname()}"
-    return format_html('<time datetime="{}" data-when title="{}">{}</time>', value.isoformat(), exact, _ago(value))
+    return fill('<time datetime="{}" data-when title="{}">{}</time>', value.isoformat(), exact, _ago(value))
 
 
 @register.simple_tag
 def moment(value: datetime | None) -> SafeString | str:
     if value is None:
         return "–"
-    return format_html(
+    return fill(
         '<time datetime="{}" title="{}">{}</time>',
         value.isoformat(),
         timezone.localtime(value).tzname() or "",
@@ -125,7 +120,7 @@ def moment(value: datetime | None) -> SafeString | str:
 def day(value: datetime | date | None) -> SafeString | str:
     if value is None:
         return "–"
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), _text_of(value, with_time=False))
+    return fill('<time datetime="{}">{}</time>', value.isoformat(), _text_of(value, with_time=False))
 
 
 # People
@@ -142,16 +137,14 @@ def avatar(user: Any, *, size: str = "") -> SafeString:
     name = str(user)
     tone = hashlib.sha256(name.encode()).digest()[0] % 6
     extra = f" p-avatar-{size}" if size else ""
-    return format_html(
-        '<span class="p-avatar p-avatar-{}{}" title="{}" aria-hidden="true">{}</span>', tone, extra, name, initials(name)
-    )
+    return fill('<span class="p-avatar p-avatar-{}{}" title="{}" aria-hidden="true">{}</span>', tone, extra, name, initials(name))
 
 
 @register.simple_tag
 def person(user: Any, *, nobody: str = "nobody") -> SafeString:
     if user is None:
-        return format_html('<span class="p-muted">{}</span>', nobody)
-    return format_html('<span class="p-person">{}<bdi class="p-clip">{}</bdi></span>', avatar(user, size="small"), str(user))
+        return fill('<span class="p-muted">{}</span>', nobody)
+    return fill('<span class="p-person">{}<bdi class="p-clip">{}</bdi></span>', avatar(user, size="small"), str(user))
 
 
 # Frame

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from leads.columns import Row
+from leads.markup import fill
 from leads.slots import LeadColumn
 from leads.templatetags.accord import day
 from leads.templatetags.work import stage_badge
@@ -18,14 +18,14 @@ NUMERIC = mark_safe(' class="p-num"')  # noqa: S308
 
 def _clipped(label: str, text: str) -> SafeString:
     if not text:
-        return format_html('<td data-label="{}"></td>', label)  # a card on the phone leaves it out
-    return format_html('<td data-label="{0}"><bdi class="p-clip" title="{1}">{1}</bdi></td>', label, text)
+        return fill('<td data-label="{}"></td>', label)  # a card on the phone leaves it out
+    return fill('<td data-label="{0}"><bdi class="p-clip" title="{1}">{1}</bdi></td>', label, text)
 
 
 def _added(column: LeadColumn, value: object) -> SafeString:
     """A cell of a layer above; what is not known is a dash everywhere."""
     shown: Any = DASH if value is None or value == "" else column.draw(value) if column.draw else value
-    return format_html('<td data-label="{}"{}>{}</td>', column.label, NUMERIC if column.numeric else "", shown)
+    return fill('<td data-label="{}"{}>{}</td>', column.label, NUMERIC if column.numeric else "", shown)
 
 
 @register.simple_tag
@@ -33,7 +33,7 @@ def lead_row(row: Row, *, with_check: bool) -> SafeString:
     """The row of a lead; its first link opens it. Whatever names contain is shown as text."""
     lead, name = row.lead, row.lead.name
     check = (
-        format_html(
+        fill(
             '<td class="p-table-check"><input type="checkbox" name="ids" value="{}" form="bulk" class="p-check" data-bulk data-key="x" '
             'aria-label="Select {}"></td>',
             lead.pk,
@@ -42,8 +42,8 @@ def lead_row(row: Row, *, with_check: bool) -> SafeString:
         if with_check
         else ""
     )
-    added = format_html_join("", "{}", ((_added(column, value),) for column, value in row.cells))
-    return format_html(
+    added = SafeString("".join(_added(column, value) for column, value in row.cells))
+    return fill(
         '<tr data-row data-href="{address}" tabindex="-1">{check}'
         '<td data-label="Name"><a class="p-strong p-clip" data-open href="{address}" title="{name}"><bdi>{name}</bdi></a></td>'
         '{company}{title}<td data-label="Stage">{stage}</td>{added}{source}{owner}'
@@ -56,6 +56,6 @@ def lead_row(row: Row, *, with_check: bool) -> SafeString:
         stage=stage_badge(lead.stage),
         added=added,
         source=_clipped("Source", lead.first_source),
-        owner=_clipped("Owner", str(lead.owner)) if lead.owner else format_html('<td data-label="Owner">{}</td>', DASH),
+        owner=_clipped("Owner", str(lead.owner)) if lead.owner else fill('<td data-label="Owner">{}</td>', DASH),
         created=day(lead.created_at),
     )

@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from leads.clockface import ClockFace
+from leads.markup import fill
+from leads.templatetags.dates import minute_words
 from leads.templatetags.icons import icon
 
 register = template.Library()
@@ -64,7 +66,7 @@ def _clock(face: ClockFace, *, with_bar: bool) -> SafeString:
     # Written in one go, as a list draws fifty of them.
     words: str | SafeString = face.text
     if face.state == "paused" and face.resumes_at:
-        words = format_html(
+        words = fill(
             'Resumes <time datetime="{}">{}</time>',
             face.resumes_at.isoformat(),
             date_format(timezone.localtime(face.resumes_at), "D H:i"),
@@ -72,16 +74,16 @@ def _clock(face: ClockFace, *, with_bar: bool) -> SafeString:
     left: str | SafeString = ""
     if face.is_running:
         due = (
-            format_html(
+            fill(
                 ' datetime="{}" title="Due {}"',
                 face.due_at.isoformat(),
-                date_format(timezone.localtime(face.due_at), "j M, H:i"),
+                minute_words(timezone.localtime(face.due_at)),
             )
             if face.due_at
             else ""
         )
-        left = format_html('<time class="p-clock-left" data-countdown{}>{}</time>', due, face.countdown)
-    return format_html(
+        left = fill('<time class="p-clock-left" data-countdown{}>{}</time>', due, face.countdown)
+    return fill(
         '<div class="p-clock" data-clock data-state="{state}" data-left="{seconds}" data-total="{total}" data-until="{until}">'
         '<div class="p-clock-line"><span class="p-pill p-pill-{state}" data-pill>{icon}<span data-word>{words}</span></span>{left}</div>'
         "{bar}</div>",
@@ -110,7 +112,7 @@ def sla_pill(face: ClockFace) -> SafeString:
 
 @register.simple_tag
 def sla_bar(face: ClockFace) -> SafeString:
-    return format_html(
+    return fill(
         '<svg class="p-meter p-clock-bar" viewBox="0 0 100 5" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="p-meter-back" width="100" height="5"/>'
         '<rect class="p-clock-fill p-clock-fill-{}" width="{}" height="5"/></svg>',
@@ -123,8 +125,10 @@ def sla_bar(face: ClockFace) -> SafeString:
 def score_badge(score: int | None, *, tier: str = "", word: str = "score") -> SafeString:
     """The score as a large number with its tier."""
     if score is None:
-        return mark_safe('<div class="p-score"><span class="p-score-none">–</span><span class="p-score-word">not scored</span></div>')  # noqa: S308
-    return format_html(
+        return mark_safe(
+            '<div class="p-score"><span class="p-score-none">–</span><span class="p-score-word">not scored</span></div>'
+        )  # noqa: S308
+    return fill(
         '<div class="p-score"><span class="p-score-line"><strong class="p-score-number">{}</strong>{}</span>'
         '<span class="p-score-word">{}</span></div>',
         score,
@@ -181,7 +185,7 @@ def score_bar(fit: int, engagement: int, total: int, *, threshold: int | None = 
 @register.simple_tag
 def stage_badge(stage: str) -> SafeString:
     label = {**dict(TRACK), **ASIDE}.get(stage, stage.capitalize())
-    return format_html('<span class="p-badge p-stage {}">{}</span>', STAGE_TONES.get(stage, ""), label)
+    return fill('<span class="p-badge p-stage {}">{}</span>', STAGE_TONES.get(stage, ""), label)
 
 
 @register.simple_tag
@@ -189,7 +193,7 @@ def tier_badge(tier: str) -> SafeString:
     """The tier as one letter or word; nothing when there is none."""
     if not tier:
         return SafeString("")
-    return format_html('<span class="p-tier p-tier-{}" title="Tier {}">{}</span>', tier.lower()[:1], tier, tier)
+    return fill('<span class="p-tier p-tier-{}" title="Tier {}">{}</span>', tier.lower()[:1], tier, tier)
 
 
 @register.inclusion_tag("partials/stage_track.html")
