@@ -4,36 +4,44 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
+from typing import Protocol, TypeVar, cast
 
 from django.conf import settings
-
-from scoring.snapshot.segment import Array
 
 Key = tuple[str, int | None, str]
 """Segment, as-of day where the column moves with time in an open segment, fingerprint."""
 
 
+class Kept(Protocol):
+    """What is kept: an array, or some that belong together. Nobody writes to it, as others read it too."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+K = TypeVar("K", bound=Kept)
+
+
 class ColumnCache:
-    """Arrays by key, at most `limit` bytes of them. Safe between threads; two may compute the same column at once."""
+    """Columns by key, at most `limit` bytes of them. Safe between threads; two may compute the same column at once."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.bytes = 0
-        self._kept: OrderedDict[Key, Array] = OrderedDict()
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Key, compute: Callable[[], Array]) -> Array:
-        """The column under `key`, computed if need be. Read-only, as others read it too."""
+    def get(self, key: Key, compute: Callable[[], K]) -> K:
+        """What is kept under `key`, computed if need be."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
-                return found
+                return cast(K, found)  # a fingerprint always names the same kind of thing
         made = compute()
-        made.flags.writeable = False
         with self._lock:
             if made.nbytes <= self.limit and key not in self._kept:
                 self._kept[key] = made

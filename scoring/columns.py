@@ -37,11 +37,18 @@ def column_of(column: Column, segment: Segment, day: int | None = None, cache: C
         raise NotInSnapshot([column.field])
     key = (segment.key, at if column.moves_with_time else None, column.fingerprint)
     kept = column_cache() if cache is None else cache
+    return kept.get(key, lambda: _computed(column, segment, at))
+
+
+def _computed(column: Column, segment: Segment, at: int | None) -> Array:
     if isinstance(column, FieldColumn):
-        return kept.get(key, lambda: _field(column, segment, at))
-    return kept.get(
-        key, lambda: _count(column, segment, at) if isinstance(column, CountColumn) else _decayed(column, segment, at)
-    )
+        made = _field(column, segment, at)
+    elif isinstance(column, CountColumn):
+        made = _count(column, segment, at)
+    else:
+        made = _decayed(column, segment, at)
+    made.flags.writeable = False
+    return made
 
 
 # --- Fields -------------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ class LoweredCriterion:
     decayed: DecayedColumn | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lowered:
     """A spec ready for columns."""
 
@@ -135,6 +135,17 @@ class Lowered:
     criteria: tuple[LoweredCriterion, ...]
     gates: tuple[Test, ...]
     mqo: Test | None
+
+    @cached_property
+    def sums_fingerprint(self) -> str:
+        """Equal ones give equal sums, gates and marks for an MQO: all but words, tiers and thresholds is in it."""
+        said = self.spec.as_json()
+        for part in (*said["criteria"], *said["groups"], *said["gates"]):
+            part.pop("label")
+            part.pop("why", None)
+        when = self.spec.decision.mqo_when
+        parts = [said[name] for name in ("scope", "dimensions", "groups", "criteria", "gates")]
+        return sha256(canonical(["sums", EVALUATOR, *parts, when and when.as_json()]).encode()).hexdigest()
 
     def columns(self) -> list[Column]:
         """Every column the spec reads, each once."""

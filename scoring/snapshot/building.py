@@ -18,7 +18,7 @@ from scoring.registry import Registry
 from scoring.snapshot import files, reading
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.merging import differing, merge
-from scoring.snapshot.outcomes import Decided, carried_over, update_latest, update_outcomes, with_outcomes
+from scoring.snapshot.outcomes import Decided, carried_over, update_counted, update_outcomes, with_outcomes
 from scoring.snapshot.reader import Snapshot, open_snapshot, snapshot_folder
 from scoring.snapshot.segment import CODED, Array, Segment
 from scoring.snapshot.shaping import microseconds
@@ -95,7 +95,7 @@ def _built(work: Work) -> Snapshot:
     for first in range(0, len(case_ids), SEALED):
         some = case_ids[first : first + SEALED]
         decided.append(with_outcomes(work.cases(some, ranged=True), sealed=len(some) == SEALED))
-    update_latest(decided)
+    update_counted(decided)
     return work.publish(decided, work.leads(lead_ids, ranged=True))
 
 
@@ -107,10 +107,10 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
         changed_leads.add(erased)
     work.take_over(held)
     sealed = {entry["key"]: entry.get("sealed", False) for entry in held.manifest["segments"]}
-    decided = [Decided(one.segment, sealed[one.segment.key], one.outcome, one.reason, one.latest) for one in held.cases]
+    decided = [Decided(one.segment, sealed[one.segment.key], one.outcome, one.reason, one.counted) for one in held.cases]
     before = _contents(decided)
     touched = _bring_up_to_date(work, decided, changed_leads, changed_cases)
-    update_latest(decided, touched)
+    update_counted(decided, touched)
     today = day_of(work.moment)
     anew = all_leads or today - held.leads.base_day >= REREAD_AFTER
     if anew:
@@ -126,7 +126,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
 
 def _contents(decided: Iterable[Decided]) -> list[tuple[object, ...]]:
     """Which arrays the decided segments are made of: those that change are made anew."""
-    return [(one.segment.key, id(one.outcome), id(one.reason), id(one.latest)) for one in decided]
+    return [(one.segment.key, id(one.outcome), id(one.reason), id(one.counted)) for one in decided]
 
 
 def _due(leads: Segment, moment: datetime) -> set[int]:

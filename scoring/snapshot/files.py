@@ -24,7 +24,7 @@ import numpy as np
 from scoring.snapshot.dictionaries import Dictionary, from_plain, plain
 from scoring.snapshot.segment import Array
 
-FORMAT = 1
+FORMAT = 2
 ALIGNED = 64
 CURRENT = "CURRENT"
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.lift import LABELLED
-from scoring.snapshot.reader import LATEST_ACCEPTED, LATEST_WON, OUTCOMES, Cases
+from scoring.snapshot.reader import GOALS, OUTCOMES, Cases, counted_bit
 from scoring.snapshot.reading import AT_ONCE, read_outcomes
-from scoring.snapshot.segment import Array, Segment
-
-_GOALS = ((LATEST_WON, LABELLED["won"]), (LATEST_ACCEPTED, LABELLED["accepted"]))
+from scoring.snapshot.segment import DATED, Array, Segment
 
 
 @dataclass(eq=False, slots=True)
@@ -21,14 +19,14 @@ class Decided:
     sealed: bool
     outcome: Array
     reason: Array
-    latest: Array
+    counted: Array
 
     def cases(self) -> Cases:
-        return Cases(self.segment, self.outcome, self.reason, self.latest)
+        return Cases(self.segment, self.outcome, self.reason, self.counted)
 
 
 def with_outcomes(segment: Segment, sealed: bool) -> Decided:
-    """A new segment with what became of its cases as it is now; which are their leads' latest is not worked out yet."""
+    """A new segment with what became of its cases as it is now; which of them stand for their leads is not worked out yet."""
     count = len(segment)
     made = Decided(segment, sealed, np.full(count, -1, np.int8), np.zeros(count, np.int32), np.zeros(count, np.uint8))
     if count:
@@ -46,7 +44,7 @@ def carried_over(old: Decided, segment: Segment) -> Decided:
     made.outcome[:] = -1
     place = np.searchsorted(segment.ids, old.segment.ids)
     there = np.isin(old.segment.ids, segment.ids)
-    for name in ("outcome", "reason", "latest"):
+    for name in ("outcome", "reason", "counted"):
         getattr(made, name)[place[there]] = getattr(old, name)[there]
     return made
 
@@ -68,8 +66,8 @@ def _take(one: Decided, sent: Array) -> None:
     one.outcome[place], one.reason[place] = mine["outcome"], mine["reason"]
 
 
-def update_latest(all_cases: Sequence[Decided], leads: Array | None = None) -> None:
-    """Work out which case is its lead's latest labelled one, for these leads (None: all)."""
+def update_counted(all_cases: Sequence[Decided], leads: Array | None = None) -> None:
+    """Work out which cases stand for their leads, for these leads (None: all)."""
     picked = [
         np.arange(len(one.segment)) if leads is None else np.flatnonzero(np.isin(one.segment.leads, leads)) for one in all_cases
     ]
@@ -81,19 +79,27 @@ def update_latest(all_cases: Sequence[Decided], leads: Array | None = None) -> N
     def gathered(name: str) -> Array:
         return np.concatenate([_array(one, name)[rows] for one, rows in zip(all_cases, picked, strict=True)])
 
-    outcome, lead = gathered("outcome"), gathered("leads")
+    outcome, lead, dated = gathered("outcome"), gathered("leads"), (gathered("flags") & DATED) != 0
     order = np.lexsort((gathered("ids"), gathered("decided"), lead))
     bits = np.zeros(len(place), np.uint8)
-    for bit, labelled in _GOALS:
-        codes = [OUTCOMES.index(str(name)) for name in labelled]
-        counted = order[np.isin(outcome[order], codes)]
-        last = np.append(lead[counted][1:] != lead[counted][:-1], True)[: len(counted)]
-        bits[counted[last]] |= np.uint8(bit)
+    for goal in GOALS:
+        is_labelled = np.isin(outcome, [OUTCOMES.index(str(name)) for name in LABELLED[goal]])
+        for rows, only_dated in ((order, False), (order[dated[order]], True)):
+            labelled = _last_of_each(lead, rows[is_labelled[rows]])
+            others = _last_of_each(lead, rows[~np.isin(lead[rows], lead[labelled])])
+            bits[labelled] |= np.uint8(counted_bit(goal, dated=only_dated))
+            bits[others] |= np.uint8(counted_bit(goal, labelled=False, dated=only_dated))
     for number, one in enumerate(all_cases):
         mine = owner == number
-        if not np.array_equal(one.latest[place[mine]], bits[mine]):
-            one.latest = one.latest.copy()
-            one.latest[place[mine]] = bits[mine]
+        if not np.array_equal(one.counted[place[mine]], bits[mine]):
+            one.counted = one.counted.copy()
+            one.counted[place[mine]] = bits[mine]
+
+
+def _last_of_each(lead: Array, rows: Array) -> Array:
+    """Of these rows, in the order of their leads, the last of each lead."""
+    found: Array = rows[np.append(lead[rows][1:] != lead[rows][:-1], True)[: len(rows)]]
+    return found
 
 
 def _array(one: Decided, name: str) -> Array:

@@ -17,21 +17,27 @@ from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.segment import AWAITED, EVENT_ARRAYS, Array, Events, Segment
 
 OUTCOMES: tuple[str, ...] = tuple(str(outcome) for outcome in Outcome)
-LATEST_WON = 1  # the lead's latest case that is labelled for the goal "won"
-LATEST_ACCEPTED = 2  # the same for "accepted", where cases being worked are labelled, too
+GOALS = ("won", "accepted")
 _TRIES = 5
+
+
+def counted_bit(goal: str, *, labelled: bool = True, dated: bool = False) -> int:
+    """The bit of `Cases.counted` for the one case that stands for its lead: the latest that is labelled for the goal or, of
+    leads that have none, the latest of all; with `dated` of those cases alone whose facts are as of a decision.
+    """
+    return 1 << (GOALS.index(goal) + (0 if labelled else 2) + (4 if dated else 0))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Cases:
     """A decided segment with what may still change: `outcome` (int8, position in `OUTCOMES`, -1 another), `reason` (int32, id or
-    0), `latest` (uint8, `LATEST_...` bits).
+    0), `counted` (uint8, bits of `counted_bit`).
     """
 
     segment: Segment
     outcome: Array
     reason: Array
-    latest: Array
+    counted: Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,7 +117,7 @@ def _open(folder: Path, number: int, digest: str, held: Snapshot | None) -> Snap
             leads = segment
         else:
             changing = files.map_arrays(folder, entry["changing"])
-            cases.append(Cases(segment, changing["outcome"], changing["reason"], changing["latest"]))
+            cases.append(Cases(segment, changing["outcome"], changing["reason"], changing["counted"]))
     if leads is None:
         raise files.Damaged(f"generation {number} has no open leads")
     return Snapshot(number, folder, manifest | {"digest": digest}, tuple(cases), leads, dictionaries)

@@ -96,7 +96,7 @@ class Work:
         segments = []
         for one in decided:
             entry = self._stored(one.segment) | {"sealed": one.sealed}
-            changing = {"outcome": one.outcome, "reason": one.reason, "latest": one.latest}
+            changing = {"outcome": one.outcome, "reason": one.reason, "counted": one.counted}
             entry["changing"] = self.writer.arrays(f"gen/{self.number:06}/{one.segment.key}.bin", changing)
             segments.append(entry)
         segments.append(self._stored(leads) | {"as_of": self.moment.isoformat()})

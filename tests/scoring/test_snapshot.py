@@ -18,11 +18,12 @@ from scoring.evaluate_numpy import evaluate
 from scoring.evaluate_python import evaluate as reference
 from scoring.facts import load_case_facts, load_facts
 from scoring.forgetting import forget_erased
+from scoring.lift import LABELLED
 from scoring.operators import day_of
 from scoring.snapshot import building, files, reading
 from scoring.snapshot.dictionaries import KINDS
 from scoring.snapshot.merging import kinds_of
-from scoring.snapshot.reader import LATEST_ACCEPTED, LATEST_WON, OUTCOMES, Snapshot, current_snapshot, open_snapshot
+from scoring.snapshot.reader import GOALS, OUTCOMES, Snapshot, counted_bit, current_snapshot, open_snapshot
 from scoring.snapshot.segment import CODED, Segment
 from scoring.spec_reader import read_spec
 from scoring.vocabulary import load_registry
@@ -199,7 +200,7 @@ def content(snapshot: Snapshot) -> dict[str, Any]:
     cases: dict[int, Any] = {}
     for some in snapshot.cases:
         for place, (one, facts) in enumerate(rows_of(some.segment).items()):
-            cases[one] = (facts, int(some.outcome[place]), int(some.reason[place]), int(some.latest[place]))
+            cases[one] = (facts, int(some.outcome[place]), int(some.reason[place]), int(some.counted[place]))
         assert list(some.segment.ids) == sorted(some.segment.ids)
     assert snapshot.leads.awaited is not None
     awaited = sorted(map(tuple, snapshot.leads.awaited.tolist()))
@@ -266,14 +267,27 @@ def test_all_open_leads_and_all_cases_are_there(world):
         assert [one or None for one in some.reason] == [rows[one].reason_id for one in some.segment.ids.tolist()]
 
 
-def test_the_latest_labelled_case_of_each_lead_is_marked(world):
-    marked = {bit: set() for bit in (LATEST_WON, LATEST_ACCEPTED)}
-    for some in building.refresh().cases:
-        for bit, ids in marked.items():
-            ids.update(some.segment.ids[(some.latest & bit) != 0].tolist())
-    for bit, labelled in ((LATEST_WON, ["rejected", "lost", "won"]), (LATEST_ACCEPTED, ["rejected", "lost", "won", "working"])):
-        rows = Case.objects.filter(outcome__in=labelled).order_by("lead_id", "-decided_at", "-pk").distinct("lead_id")
-        assert marked[bit] == set(rows.values_list("pk", flat=True)) != set()
+def test_one_case_stands_for_each_lead(world):
+    """The latest labelled one, of leads that have none the latest; and the same among dated cases alone."""
+    for number, lead in enumerate(Lead.objects.order_by("pk")):
+        if number % 3 == 0:
+            outcome = (Outcome.WON, Outcome.UNKNOWN, Outcome.WORKING)[number % 9 // 3]
+            Case.objects.create(lead=lead, kind="imported", basis="import", facts={}, decided_at=NOW, outcome=outcome)
+    snapshot = building.refresh()
+    for goal in GOALS:
+        for dated in (False, True):
+            expected: dict[bool, set[int]] = {True: set(), False: set()}
+            some = Case.objects.filter(basis="decision") if dated else Case.objects.all()
+            for lead in set(some.values_list("lead", flat=True)):
+                labelled = some.filter(lead=lead, outcome__in=LABELLED[goal])
+                last = (labelled if labelled else some.filter(lead=lead)).order_by("-decided_at", "-pk").first()
+                expected[bool(labelled)].add(last.pk)
+            for labelled in (True, False):
+                bit = counted_bit(goal, labelled=labelled, dated=dated)
+                found = [pk for one in snapshot.cases for pk in one.segment.ids[(one.counted & bit) != 0].tolist()]
+                assert sorted(found) == sorted(expected[labelled])
+    assert expected[True]
+    assert expected[False]
 
 
 def test_a_rebuild_changes_nothing(world):
