@@ -73,6 +73,11 @@ class Scores:
         return self.sums.gate
 
     @property
+    def fingerprint(self) -> str:
+        """Equal ones over the same rows have equal sums, whatever is decided."""
+        return self._rows.lowered.sums_fingerprint
+
+    @property
     def mql(self) -> Array:
         found: Array = (self.flags & FLAG_MQL) != 0
         return found
@@ -139,14 +144,14 @@ def decide(decision: Decision, sums: Sums) -> tuple[Array, Array]:
 def _tier(decision: Decision, fit: Array, engagement: Array) -> Array:
     """The tier of these sums (int8); an edge belongs to the band above it."""
     if decision.kind == "total":
-        return _band(fit + engagement, decision.edges)
+        return band(fit + engagement, decision.edges)
     grid = np.array(decision.grid, np.int8)
-    cell = _band(fit, decision.fit_edges) * np.int8(grid.shape[1]) + _band(engagement, decision.engagement_edges)
+    cell = band(fit, decision.fit_edges) * np.int8(grid.shape[1]) + band(engagement, decision.engagement_edges)
     found: Array = grid.ravel()[cell]
     return found
 
 
-def _band(values: Array, edges: Sequence[int]) -> Array:
+def band(values: Array, edges: Sequence[int]) -> Array:
     """The number of edges at or below each value."""
     return reduce(lambda found, edge: found + (values >= edge), edges, np.zeros(len(values), np.int8))
 
@@ -217,6 +222,7 @@ class _Reading:
         """A new array of whole numbers that can hold `bound`."""
         criterion, hits = one.criterion, self.hits(one)
         kind = _holding(max(bound, self.bound(one)))
+        points: Array
         if criterion.award == "once" or one.count is None:
             points = hits.view(np.int8) * kind.type(criterion.points)
         else:

@@ -6,6 +6,7 @@ lost and won cases. Goal "accepted": cases being worked are labelled, too, and e
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 from django.db import connection
 from django.db.models import F, Window
@@ -25,6 +26,7 @@ LABELLED: Mapping[str, tuple[str, ...]] = {
 POSITIVE: Mapping[str, tuple[str, ...]] = {"won": (Outcome.WON,), "accepted": (Outcome.LOST, Outcome.WON, Outcome.WORKING)}
 SMALL = 30  # fewer labelled rows are shown as counts only
 MOST_VALUES = 200
+Z95 = 1.959963984540054
 
 _TOTAL = """
 SELECT count(*), count(*) FILTER (WHERE outcome = ANY(%(positive)s)) FROM (
@@ -63,6 +65,27 @@ class Rate:
     @property
     def is_small(self) -> bool:
         return self.rows < SMALL
+
+    @property
+    def low(self) -> float:
+        return wilson(self.positive, self.rows)[0]
+
+    @property
+    def high(self) -> float:
+        return wilson(self.positive, self.rows)[1]
+
+
+def wilson(positive: int, rows: int, z: float = Z95) -> tuple[float, float]:
+    """The 95 % score interval of a share, after E. B. Wilson, Journal of the American Statistical Association 22 (1927).
+
+    Without rows nothing is known: 0 to 1.
+    """
+    if not rows:
+        return 0.0, 1.0
+    share, square = positive / rows, z * z / rows
+    middle = (share + square / 2) / (1 + square)
+    half = z / (1 + square) * sqrt(share * (1 - share) / rows + square / (4 * rows))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def conversion_total(goal: str = "won") -> Rate:

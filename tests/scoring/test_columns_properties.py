@@ -120,7 +120,7 @@ def _unknown_matches_negatives(monkeypatch):
 
 def _edge_in_the_lower_band(monkeypatch):
     monkeypatch.setattr(
-        evaluate_numpy, "_band", lambda values, edges: sum((values > edge for edge in edges), values.astype("int8") * 0)
+        evaluate_numpy, "band", lambda values, edges: sum((values > edge for edge in edges), values.astype("int8") * 0)
     )
 
 

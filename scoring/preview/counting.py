@@ -1,0 +1,207 @@
+"""The figures of one version over a population.
+
+What depends on thresholds is counted from sums that are kept; rows are not read again for another threshold. The histograms
+hang on the sums alone and are kept with them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from scoring.column_cache import ColumnCache
+from scoring.evaluate_numpy import NO_GATE, Scores, Sums, band, evaluate
+from scoring.lift import Rate
+from scoring.preview.population import GATED, GROUPS, OPEN, OUTSIDE, WEEKS, WON, Part, Population
+from scoring.preview.result import Cell, Effect, Histogram, OutcomeCount, Precision
+from scoring.snapshot.reader import OUTCOMES
+from scoring.snapshot.segment import Array
+from scoring.spec import Decision, Spec
+
+FURTHEST = 1000  # points shown one by one, either way
+CONTACTABLE = "lead.contactable"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Judged:
+    """A part of the population with what a version says of it. `mql`, `mqo`: bool; open leads nobody can reach are neither."""
+
+    part: Part
+    scores: Scores
+    mql: Array
+    mqo: Array
+
+
+def judge(spec: Spec, population: Population, cache: ColumnCache) -> list[Judged]:
+    """The version's word on every row. Raises `NotInSnapshot`."""
+    found = []
+    for part in population.parts:
+        scores = evaluate(spec, part.segment, cache=cache)
+        mql, mqo = scores.mql, scores.mqo
+        cut_off = _unreachable(part)
+        if cut_off is not None:
+            mql, mqo = mql & ~cut_off, mqo & ~cut_off
+        found.append(Judged(part, scores, mql, mqo))
+    return found
+
+
+def _unreachable(part: Part) -> Array | None:
+    """Open leads that the portal itself keeps from qualifying; None where there are none."""
+    column = part.segment.columns.get(CONTACTABLE) if part.is_open else None
+    if column is None:
+        return None
+    found: Array = column == 0
+    return found if found.any() else None
+
+
+def effect_of(
+    spec: Spec, judged: Sequence[Judged], population: Population, live: Sequence[Judged] | None, cache: ColumnCache, tag: str
+) -> Effect:
+    """The figures of a version; `live` is what the one in force says of the same rows, `tag` names the population."""
+    outcomes = _outcomes(judged)
+    labelled = _rate([(one.part.labelled, one.part.positive, one.mql) for one in judged if not one.part.is_open])
+    counted = sum(int(np.count_nonzero(one.mql & one.part.counted)) for one in judged if one.part.counted is not None)
+    won = next(one for one in outcomes if one.outcome == OUTCOMES[WON])
+    opening = judged[-1].mql if live is None else judged[-1].mql & ~live[-1].mql
+    fit, engagement, total = _histograms(judged, cache, tag)
+    return Effect(
+        weeks=_weeks(judged),
+        opening=int(np.count_nonzero(opening)),
+        open_mql=int(np.count_nonzero(judged[-1].mql)),
+        outcomes=outcomes,
+        precision=Precision(labelled, counted - labelled.rows),
+        recall=Rate(None, won.rows, won.mql),
+        fit=fit,
+        engagement=engagement,
+        total=total,
+        grid=_grid(spec.decision, judged) if spec.decision.kind == "grid" else (),
+    )
+
+
+def _rate(some: Sequence[tuple[Array | None, Array | None, Array]]) -> Rate:
+    rows = positive = 0
+    for labelled, good, picked in some:
+        assert labelled is not None
+        assert good is not None
+        rows += int(np.count_nonzero(labelled & picked))
+        positive += int(np.count_nonzero(good & picked))
+    return Rate(None, rows, positive)
+
+
+def _outcomes(judged: Sequence[Judged]) -> tuple[OutcomeCount, ...]:
+    """All outcomes of leads behind cases, in the order of the funnel, then those of open leads."""
+    size = len(GROUPS)
+    counts = np.zeros((4, size), np.int64)
+    for one in judged:
+        group = one.part.group
+        gated = one.scores.gate != NO_GATE
+        cut_off = _unreachable(one.part)
+        if cut_off is not None:
+            gated = gated | cut_off
+        for place, picked in enumerate((None, one.mql, one.mqo, gated)):
+            counts[place] += np.bincount(group if picked is None else group[picked], minlength=size)
+    return tuple(OutcomeCount(GROUPS[code], *map(int, counts[:, code])) for code in (*range(len(OUTCOMES)), OPEN))
+
+
+def _weeks(judged: Sequence[Judged]) -> tuple[int, ...]:
+    """Distinct leads with a decision that week whose facts then made an MQL."""
+    pairs = [np.empty(0, np.int64)]
+    most = 1
+    for one in judged:
+        if one.part.recent is not None and one.part.week is not None:
+            met = one.mql[one.part.recent]
+            leads = one.part.segment.leads[one.part.recent[met]].astype(np.int64)
+            most = max(most, int(leads.max(initial=0)) + 1)
+            pairs.append(leads * WEEKS + one.part.week[met])
+    return tuple(np.bincount(np.unique(np.concatenate(pairs)) % WEEKS, minlength=WEEKS).tolist())
+
+
+def _grid(decision: Decision, judged: Sequence[Judged]) -> tuple[Cell, ...]:
+    columns = len(decision.engagement_edges) + 1
+    size = (len(decision.fit_edges) + 1) * columns
+    counts = np.zeros((3, size), np.int64)
+    for one in judged:
+        sums = one.scores.sums
+        cell = band(sums.fit, decision.fit_edges) * np.int8(columns) + band(sums.engagement, decision.engagement_edges)
+        inside = sums.in_scope & (sums.gate == NO_GATE)
+        if one.part.is_open:
+            counts[2] += np.bincount(cell[inside], minlength=size)
+        else:
+            assert one.part.labelled is not None
+            assert one.part.positive is not None
+            counts[0] += np.bincount(cell[inside & one.part.labelled], minlength=size)
+            counts[1] += np.bincount(cell[inside & one.part.positive], minlength=size)
+    return tuple(
+        Cell(place // columns, place % columns, Rate(None, int(rows), int(good)), int(still))
+        for place, (rows, good, still) in enumerate(counts.T)
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Points:
+    """Counts by group (first axis) and point from `low`."""
+
+    low: int
+    counts: Array
+
+    @property
+    def nbytes(self) -> int:
+        return self.counts.nbytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Spread:
+    fit: _Points
+    engagement: _Points
+    total: _Points
+
+    @property
+    def nbytes(self) -> int:
+        return self.fit.nbytes + self.engagement.nbytes + self.total.nbytes
+
+
+def _histograms(judged: Sequence[Judged], cache: ColumnCache, tag: str) -> list[Histogram]:
+    spreads = []
+    for one in judged:
+        key = (one.part.segment.key, one.part.segment.as_of_day, f"spread {tag} {one.scores.fingerprint}")
+        spreads.append(cache.get(key, partial(_spread, one)))
+    return [_joined([getattr(spread, name) for spread in spreads]) for name in ("fit", "engagement", "total")]
+
+
+def _spread(one: Judged) -> _Spread:
+    sums = one.scores.sums
+    group = _group_of(one, sums)
+    return _Spread(_points(sums.fit, group), _points(sums.engagement, group), _points(sums.fit + sums.engagement, group))
+
+
+def _group_of(one: Judged, sums: Sums) -> Array:
+    """Each row's group with the gated ones and those out of scope apart."""
+    group = one.part.group.copy()
+    group[sums.gate != NO_GATE] = GATED
+    cut_off = _unreachable(one.part)
+    if cut_off is not None:
+        group[cut_off] = GATED
+    group[~sums.in_scope] = OUTSIDE
+    return group
+
+
+def _points(values: Array, group: Array) -> _Points:
+    if not len(values):
+        return _Points(0, np.zeros((len(GROUPS), 1), np.int64))
+    low, high = (min(max(int(end), -FURTHEST), FURTHEST) for end in (values.min(), values.max()))
+    width = high - low + 1
+    place = np.clip(values, low, high).astype(np.int32)
+    place -= low
+    place += group * np.int32(width)
+    return _Points(low, np.bincount(place, minlength=len(GROUPS) * width).reshape(len(GROUPS), width))
+
+
+def _joined(some: Sequence[_Points]) -> Histogram:
+    low = min(one.low for one in some)
+    high = max(one.low + one.counts.shape[1] for one in some)
+    counts = np.zeros((len(GROUPS), high - low), np.int64)
+    for one in some:
+        first = one.low - low
+        counts[:, first : first + one.counts.shape[1]] += one.counts
+    return Histogram(low, {name: tuple(line.tolist()) for name, line in zip(GROUPS, counts, strict=True) if line.any()})

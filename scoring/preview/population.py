@@ -1,0 +1,107 @@
+"""Which rows count, and as what: one case for each lead, its label for the goal, and the weeks of past decisions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from leads.choices import Outcome
+from scoring.column_cache import ColumnCache
+from scoring.lift import POSITIVE
+from scoring.operators import date_of
+from scoring.preview.result import CasesIn, Goal
+from scoring.snapshot.reader import OUTCOMES, Cases, Snapshot, counted_bit
+from scoring.snapshot.segment import DATED, Array, Segment
+
+WEEKS = 26
+GROUPS = (*OUTCOMES, "earlier", "left_out", "open", "gated", "outside")
+EARLIER, LEFT_OUT, OPEN, GATED, OUTSIDE = range(len(OUTCOMES), len(GROUPS))
+WON = OUTCOMES.index(Outcome.WON)
+REJECTED = OUTCOMES.index(Outcome.REJECTED)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """A segment's rows. `group`: uint8, place in `GROUPS`. `counted`: stand for their leads. `labelled`, `positive`: for the goal.
+
+    `recent` are the rows of dated decisions in the last `WEEKS` whole weeks, `week` which of them. For open leads these are None.
+    """
+
+    segment: Segment
+    group: Array
+    counted: Array | None = None
+    labelled: Array | None = None
+    positive: Array | None = None
+    reason: Array | None = None
+    recent: Array | None = None
+    week: Array | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.segment.is_open
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Population:
+    """All rows of a generation, as they count for a goal."""
+
+    parts: tuple[Part, ...]
+    first_week: date
+    leads: int
+    labelled: int
+    positive: int
+
+    @property
+    def nbytes(self) -> int:
+        arrays = [array for part in self.parts for array in (part.group, part.counted, part.labelled, part.positive, part.recent)]
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    @property
+    def cases(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if not part.is_open)
+
+    @property
+    def open(self) -> Part:
+        return self.parts[-1]
+
+
+def population_of(snapshot: Snapshot, goal: Goal, cases: CasesIn, cache: ColumnCache) -> Population:
+    """The population of a generation; kept until the next one."""
+    key = (f"generation {snapshot.folder} {snapshot.number}", snapshot.leads.as_of_day, f"population {goal} {cases}")
+    return cache.get(key, lambda: _counted(snapshot, goal, dated=cases == "dated"))
+
+
+def week_of(day: int) -> int:
+    """The number of a UTC day's week; weeks begin on Mondays."""
+    return (day + 3) // 7
+
+
+def _counted(snapshot: Snapshot, goal: Goal, *, dated: bool) -> Population:
+    assert snapshot.leads.as_of_day is not None
+    first = week_of(snapshot.leads.as_of_day) - WEEKS
+    parts = [_of_cases(some, goal, first, dated=dated) for some in snapshot.cases]
+    leads, labelled, positive = (
+        sum(int(np.count_nonzero(getattr(part, name))) for part in parts) for name in ("counted", "labelled", "positive")
+    )
+    parts.append(Part(snapshot.leads, np.full(len(snapshot.leads), OPEN, np.uint8)))
+    return Population(tuple(parts), date_of(first * 7 - 3), leads, labelled, positive)
+
+
+def _codes(names: Sequence[str]) -> list[int]:
+    return [OUTCOMES.index(str(name)) for name in names]
+
+
+def _of_cases(some: Cases, goal: Goal, first: int, *, dated: bool) -> Part:
+    flags = some.segment.flags
+    assert flags is not None
+    is_dated = (flags & DATED) != 0
+    labelled = (some.counted & counted_bit(goal, dated=dated)) != 0
+    counted = labelled | ((some.counted & counted_bit(goal, labelled=False, dated=dated)) != 0)
+    group = np.where(counted, np.maximum(some.outcome, 0), EARLIER).astype(np.uint8)
+    if dated:
+        group[~is_dated] = LEFT_OUT
+    positive = labelled & np.isin(some.outcome, _codes(POSITIVE[goal]))
+    week = (some.segment.days() + 3) // 7 - first
+    recent = np.flatnonzero(is_dated & (week >= 0) & (week < WEEKS))
+    return Part(some.segment, group, counted, labelled, positive, some.reason, recent, week[recent])
