@@ -12,7 +12,7 @@ from leads import clock
 from leads.models import Heartbeat
 
 # Seconds of silence after which a part counts as down; one host's life is enough.
-ALLOWED: Mapping[str, int] = {"sweeper": 5, "outbox": 60, "pipeline": 15, "jobs": 15}
+ALLOWED: Mapping[str, int] = {"sweeper": 5, "outbox": 60, "pipeline": 15, "jobs": 15, "snapshot": 60}
 
 
 def beat(name: str, *, busy_for: timedelta | None = None) -> None:

@@ -49,6 +49,15 @@ def builders_lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
         yield
 
 
+def is_being_built(folder: Path) -> bool:
+    """Whether a process of this host is building now."""
+    try:
+        with builders_lock(folder, wait=False):
+            return False
+    except Busy:
+        return True
+
+
 class Writer:
     """Writes the files of one generation. Nothing of it counts before `publish`."""
 

@@ -23,7 +23,7 @@ from leads.heartbeats import Pulse
 
 logger = logging.getLogger("accord.worker")
 
-CHILDREN = ("qcluster", "pipeline", "jobs")
+CHILDREN = ("qcluster", "pipeline", "jobs", "snapshot")
 LIMITS = "-c lock_timeout=5s -c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}"
 SENDERS = 4
 SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
@@ -68,6 +68,11 @@ def run_part(only: str) -> None:
 
         pulse = Pulse("jobs", busy_for=timedelta(seconds=120))
         repeat("jobs", stop, lambda: jobs.run_once(beat=pulse, stopping=stop.is_set), pulse=pulse, pause=0.5)
+    elif only == "snapshot":
+        limit_statements("10min", "0")
+        from scoring.snapshot.keeping import Keeper  # numpy stays out of the other processes
+
+        repeat("snapshot", stop, Keeper().step, pulse=Pulse("snapshot", every=5.0, busy_for=timedelta(minutes=5)), pause=0.5)
 
 
 def stop_on_signal() -> threading.Event:
