@@ -1,19 +1,26 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import conversion, draft, forms, versions
+from scoring.views import conversion, draft, forms, signing, versions
 
 DRAFT = "criteria/drafts/<int:pk>/"
+VERSION = "criteria/versions/<int:pk>/"
 
 urlpatterns: list[URLPattern] = [
     path("leads/imports/<int:pk>/hand-over/", import_release, name="import-release"),
     path("criteria/", versions.criteria, name="criteria"),
     path("criteria/begin/", versions.criteria_begin, name="criteria-begin"),
-    path("criteria/versions/<int:pk>/", versions.criteria_version, name="criteria-version"),
+    path(VERSION, versions.criteria_version, name="criteria-version"),
+    path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),
+    path(f"{VERSION}verdict/", signing.version_verdict, name="version-verdict"),
+    path(f"{VERSION}take-back/", signing.version_take_back, name="version-take-back"),
+    path(f"{VERSION}activate/", signing.criteria_activate, name="criteria-activate"),
+    path(f"{VERSION}return/", signing.version_return, name="version-return"),
+    path(f"{VERSION}evidence/", signing.evidence_add, name="evidence-add"),
+    path("criteria/evidence/<int:pk>/remove/", signing.evidence_remove, name="evidence-remove"),
     path("criteria/models/<slug:key>/draft/", versions.criteria_draft_begin, name="criteria-draft-begin"),
     path("criteria/conversion/", conversion.conversion, name="criteria-conversion"),
     path(DRAFT, draft.criteria_draft, name="criteria-draft"),
-    path(f"{DRAFT}activate/", draft.criteria_activate, name="criteria-activate"),
     path(f"{DRAFT}withdraw/", draft.criteria_withdraw, name="criteria-withdraw"),
     path(f"{DRAFT}bounds/", draft.criteria_bounds, name="criteria-bounds"),
     path(f"{DRAFT}scope/", forms.scope_form, name="criteria-scope"),

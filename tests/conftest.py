@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,7 @@ from tests.house.watch import (  # noqa: F401 - hooks and fixtures that hold for
     pytest_terminal_summary,
 )
 
+_number = count(1)
 MONDAY = datetime(2026, 6, 8, 9, 0, tzinfo=UTC)
 
 
@@ -43,6 +46,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
 
     with django_db_blocker.unblock():
         sync_roles()
+
+
+@pytest.fixture(scope="session")
+def _snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("snapshots")
+
+
+@pytest.fixture(autouse=True)
+def _own_snapshot(_snapshots: Path, settings: object) -> None:
+    """The figures of one test are not those of the one before, whose rows are gone without a trace."""
+    settings.SCORING_SNAPSHOT_DIR = _snapshots / str(next(_number))
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ CAST = (
 ADMINISTRATOR = Person("Ada Brandt", "ada@harborline.example", ("administrator",), "administrator: setup, users, calendars")
 SHOWN = (
     "maya@harborline.example",
+    "hanna@harborline.example",
     "ben@harborline.example",
     "mona@harborline.example",
     "jonas@harborline.example",

@@ -6,9 +6,11 @@ from typing import Any
 from handoff.rejections import rejections
 from leads.choices import Outcome
 from leads.models import Case, User
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.parts import add_gate, set_decision
-from scoring.actions.versions import activate_version, create_draft, create_model
+from scoring.actions.signing import give_verdict, propose_version
+from scoring.actions.versions import create_draft, create_model
 from scoring.compiler import criterion_data
 from scoring.models import Activation, ModelVersion, ScoringModel
 
@@ -107,10 +109,16 @@ def activate_first_model(people: dict[str, User]) -> ModelVersion:
         add_criterion(version, data, actor=maya, rev=version.rev)
     add_gate(version, GATE, actor=jonas, rev=version.rev)
     set_decision(version, DECISION, actor=jonas, rev=version.rev)
-    activate_version(
-        version, actor=jonas, rev=version.rev, reason="Agreed in the kick-off of both teams.", wave=Activation.Wave.NONE
-    )
+    _agree(version, people, reason="Agreed in the kick-off of both teams.")
     return version
+
+
+def _agree(version: ModelVersion, people: dict[str, User], *, reason: str) -> None:
+    """Maya proposes, the heads of both sides sign, Jonas puts it into force; nobody of the past is handed over by it."""
+    propose_version(version, actor=people["maya"], rev=version.rev, reason=reason)
+    for head in ("hanna", "jonas"):
+        give_verdict(version, actor=people[head], verdict="agree", spec_hash=version.spec_hash)
+    activate_version(version, actor=people["jonas"], rev=version.rev, reason=reason, wave=Activation.Wave.NONE)
 
 
 def replace_model(people: dict[str, User]) -> None:
@@ -139,7 +147,7 @@ def replace_model(people: dict[str, User]) -> None:
     )
     _change(draft, "site", maya, points=1)
     reason = f"{_said_too_small(maya)}: size earns points from 50 people on, and very small firms lose points."
-    activate_version(draft, actor=jonas, rev=draft.rev, reason=reason, wave=Activation.Wave.NONE)
+    _agree(draft, people, reason=reason)
 
 
 def _said_too_small(reader: User) -> str:

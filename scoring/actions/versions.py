@@ -1,5 +1,6 @@
-"""Models and their versions: begun, drafted from what is there, withdrawn, put into force."""
+"""Models and their versions: begun, drafted from what is there, withdrawn."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,20 +14,33 @@ from leads.errors import Conflict, Invalid
 from leads.models import User
 from scoring.actions.criteria import criterion_row
 from scoring.actions.drafting import EDIT
-from scoring.compiler import compile_version
-from scoring.models import Activation, Criterion, CriterionGroup, Gate, ModelVersion, ScoringModel
+from scoring.models import (
+    CriterionComment,
+    CriterionExample,
+    CriterionGroup,
+    CriterionView,
+    Gate,
+    ModelVersion,
+    ScoringModel,
+)
 from scoring.reading import At
+from scoring.registry import Registry
 from scoring.spec_reader import read_criterion, read_gate, read_group
 from scoring.starters import starter
 from scoring.vocabulary import load_registry
-from scoring.waiting import SCORED, SCORING
 
 Status = ModelVersion.Status
-ACTIVATE = "scoring.activate_version"
 
 
-def create_model(name: str, *, actor: User | None, start: str = "fit_engagement", at: datetime | None = None) -> ModelVersion:
-    """Begin a model with a first draft made from a starter; answers the draft."""
+def create_model(
+    name: str,
+    *,
+    actor: User | None,
+    start: str = "fit_engagement",
+    signers: Mapping[str, Any] | None = None,
+    at: datetime | None = None,
+) -> ModelVersion:
+    """Begin a model with a first draft made from a starter; answers the draft. `signers` as in `ScoringModel`."""
     demand(actor, EDIT, to="begin a scoring model")
     name = name.strip()
     key = slugify(name)[:40]
@@ -36,9 +50,9 @@ def create_model(name: str, *, actor: User | None, start: str = "fit_engagement"
     try:
         with transaction.atomic():
             position = ScoringModel.objects.count()
-            model = ScoringModel.objects.create(key=key, name=name[:80], position=position)
-            version = _new_version(model, actor, at)
-            _write_content(version, content)
+            model = ScoringModel.objects.create(key=key, name=name[:80], position=position, signers=dict(signers or {}))
+            version = new_version(model, actor, at)
+            write_content(version, content)
             return version
     except IntegrityError as error:
         raise Invalid(
@@ -56,34 +70,38 @@ def create_draft(
 ) -> ModelVersion:
     """A new draft: a copy of `source`, else of a starter, else of the version in force. One draft a model at a time.
 
-    Raises Conflict when there is a draft already.
+    Raises Conflict when there is a draft already, or a version is proposed: that one is taken back to be edited.
     """
     demand(actor, EDIT, to="begin a draft")
     with transaction.atomic():
         ScoringModel.objects.select_for_update(no_key=True).get(pk=model.pk)
         if model.versions.filter(status=Status.DRAFT).exists():
             raise Conflict(f"There is a draft of {model.name} already.", code="draft_exists")
+        proposed = model.versions.filter(status=Status.PROPOSED).first()
+        if proposed is not None:
+            raise Conflict(f"{proposed.label} is proposed. Take it back to edit it.", code="proposed_exists")
         copied = source or (None if start else model.versions.filter(status=Status.ACTIVE).first())
         if copied is not None and copied.model_id != model.pk:
             raise Invalid("A draft copies a version of its own model.", code="other_model", field="source", value=copied.pk)
         content = copied.spec if copied is not None and copied.spec else starter(start or "fit_engagement").content
-        version = _new_version(model, actor, at, copied)
-        _write_content(version, content)
+        version = new_version(model, actor, at, copied)
+        write_content(version, content)
+        if copied is not None:
+            copy_opinions(copied, version)
     return version
 
 
-def _new_version(
-    model: ScoringModel, actor: User | None, at: datetime | None, copied: ModelVersion | None = None
-) -> ModelVersion:
+def new_version(model: ScoringModel, actor: User | None, at: datetime | None, copied: ModelVersion | None = None) -> ModelVersion:
+    """An empty draft with the next number."""
     last = model.versions.aggregate(last=Max("no"))["last"] or 0
     return ModelVersion.objects.create(
         model=model, no=last + 1, created_at=at or clock.now(), created_by=actor, copied_from=copied
     )
 
 
-def _write_content(version: ModelVersion, content: dict[str, Any]) -> None:
+def write_content(version: ModelVersion, content: dict[str, Any], registry: Registry | None = None) -> None:
     """The rows of a draft from the JSON of a spec. A part that is no longer valid (its field was retired) is left out."""
-    registry = load_registry()
+    registry = registry or load_registry()
     groups = {}
     for number, data in enumerate(content.get("groups", [])):
         group = read_group(At("Group", ""), data)
@@ -108,75 +126,20 @@ def _write_content(version: ModelVersion, content: dict[str, Any]) -> None:
     version.save(update_fields=["scope", "dimensions", "decision"])
 
 
+def copy_opinions(source: ModelVersion, version: ModelVersion) -> None:
+    """Carry over what both sides think of the criteria that are in both versions: views, open comments, examples."""
+    rows = {row.key: row.pk for row in version.criteria.all()}
+    mine = CriterionComment.objects.filter(resolved_at=None)
+    for opinions in (CriterionView.objects.all(), mine, CriterionExample.objects.all()):
+        for one in opinions.filter(criterion__version=source).select_related("criterion").order_by("pk"):
+            if one.criterion.key in rows:
+                one.criterion_id, one.pk, one._state.adding = rows[one.criterion.key], None, True
+                one.save()
+
+
 def withdraw_draft(version: ModelVersion, *, actor: User | None, rev: int) -> None:
     """Put a draft aside for good; it stays readable and another can be begun."""
     demand(actor, EDIT, to="withdraw a draft")
     if not ModelVersion.objects.filter(pk=version.pk, status=Status.DRAFT, rev=rev).update(status=Status.WITHDRAWN):
         raise Conflict("The draft was changed meanwhile. Look at it again first.", code="stale")
     version.status = Status.WITHDRAWN
-
-
-def activate_version(
-    version: ModelVersion,
-    *,
-    actor: User | None,
-    rev: int,
-    reason: str,
-    wave: str = Activation.Wave.NOW,
-    at: datetime | None = None,
-) -> Activation:
-    """Put a draft into force exactly as it was seen at `rev`: its content is frozen and every lead will be judged by it.
-
-    Leads are scored by the worker, in the order of their ids; those who enter get qualifications, released as `wave` says.
-    Raises Invalid naming what is wrong with the draft, Conflict when it was changed or put into force meanwhile.
-    """
-    demand(actor, ACTIVATE, to="put a version into force")
-    if not reason.strip():
-        raise Invalid("Say why this version comes into force.", code="missing", field="reason", value=reason, expected="a reason")
-    if wave not in Activation.Wave.values:
-        raise Invalid(
-            f"There is no wave “{wave}”.", code="not_a_choice", field="wave", value=wave, expected="now, spread or none"
-        )
-    at = at or clock.now()
-    with transaction.atomic():
-        model = ScoringModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
-        seen = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, status=Status.DRAFT, rev=rev).first()
-        if seen is None:
-            raise Conflict("The draft was changed or put into force meanwhile. Look at it again first.", code="stale")
-        spec = compile_version(seen)
-        for row in seen.criteria.all():
-            Criterion.objects.filter(pk=row.pk).update(content_hash=next(one.hash for one in spec.criteria if one.key == row.key))
-        before = model.versions.filter(status=Status.ACTIVE).first()
-        if before is not None:
-            ModelVersion.objects.filter(pk=before.pk).update(status=Status.RETIRED)
-        ModelVersion.objects.filter(pk=seen.pk).update(
-            status=Status.ACTIVE,
-            spec=spec.as_json(),
-            spec_hash=spec.hash,
-            reason=reason.strip(),
-            effective_at=at,
-            activated_at=at,
-        )
-        ScoringModel.objects.filter(pk=model.pk).update(active_version=seen)
-        activation = Activation.objects.create(
-            version=seen,
-            from_version=before,
-            by=actor,
-            reason=reason.strip(),
-            wave=wave,
-            step=SCORING,
-            at=at,
-            counts={"replaces": _replaced(model, before), "cursor": 0, "scored": 0, "entered": 0},
-        )
-    version.refresh_from_db()
-    return activation
-
-
-def _replaced(model: ScoringModel, before: ModelVersion | None) -> list[int]:
-    """The versions by which leads may still be scored, newest first: the last one, and those an unfinished change left over."""
-    if before is None:
-        return []
-    unfinished = Activation.objects.select_for_update().filter(version__model=model, step=SCORING)
-    older = [version for activation in unfinished.order_by("-pk") for version in activation.counts.get("replaces", [])]
-    unfinished.update(step=SCORED)
-    return [before.pk, *older]

@@ -12,7 +12,7 @@ from scoring.models.model import (
     ScoringModel,
 )
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, LeadScore, LeadState, Mark, Qualification, ScoreChange
-from scoring.models.signing import Activation, PreviewReport, SignOff
+from scoring.models.signing import Activation, Evidence, PreviewReport, SignOff, VersionEvent
 
 __all__ = [
     "FLAG_GATED",
@@ -26,6 +26,7 @@ __all__ = [
     "CriterionView",
     "Dimension",
     "DraftEvent",
+    "Evidence",
     "Gate",
     "LeadScore",
     "LeadState",
@@ -37,4 +38,5 @@ __all__ = [
     "ScoreChange",
     "ScoringModel",
     "SignOff",
+    "VersionEvent",
 ]

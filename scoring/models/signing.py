@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.db import models
 
+from leads.models import Reason
 from leads.roles import Side
 from scoring.models.model import ModelVersion
 from scoring.signoff import AbstractSignOff
@@ -29,6 +30,62 @@ class SignOff(AbstractSignOff):
 
     def __str__(self) -> str:
         return f"{Side(self.side).label}: {self.user}, {self.verdict}"
+
+
+class Evidence(models.Model):
+    """What a version rests on: a report, a list of leads, or what rejections say. Frozen with the version."""
+
+    class Kind(models.TextChoices):
+        REPORT = "report", "A report"
+        LEADS = "leads", "A list of leads"
+        REASON = "reason", "A rejection reason"
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="evidence")
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    label = models.CharField(max_length=120, blank=True, default="")
+    url = models.CharField(max_length=500, blank=True, default="", help_text="Of a report, or of a filtered lead list.")
+    reason = models.ForeignKey(Reason, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    count = models.PositiveIntegerField(null=True, blank=True, help_text="Leads or rejections there were when it was added.")
+    note = models.TextField(blank=True, default="")
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "evidence"
+        ordering = ("version_id", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(kind="reason", reason__isnull=False) | (~models.Q(kind="reason") & ~models.Q(url="")),
+                name="evidence_names_something",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.label or (str(self.reason) if self.reason else self.url)
+
+
+class VersionEvent(models.Model):
+    """What became of a version, and by whom: its history from the first proposal on."""
+
+    class Verb(models.TextChoices):
+        PROPOSED = "proposed", "proposed it"
+        SIGNED = "signed", "signed"
+        OBJECTED = "objected", "asked for a change"
+        TAKEN_BACK = "taken_back", "took it back to edit it"
+        RETURNED = "returned", "returned to an earlier version"
+        ACTIVATED = "activated", "put it into force"
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="events")
+    verb = models.CharField(max_length=12, choices=Verb.choices)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    note = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ("version_id", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.verb}"
 
 
 class Activation(models.Model):

@@ -16,18 +16,16 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 
 from leads.errors import AccordError, Conflict
 from leads.lib.numbers import whole
-from leads.models import Lead, User
 from leads.pages import page, reader, render
-from leads.paging import MOST_ROWS
 from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion, restore_criterion
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
-from scoring.actions.versions import activate_version, withdraw_draft
+from scoring.actions.versions import withdraw_draft
 from scoring.compiler import criterion_data
 from scoring.describe import describe
 from scoring.forms import BoundsForm, GroupForm, make_key
-from scoring.models import Activation, DraftEvent, ModelVersion
+from scoring.models import DraftEvent, ModelVersion
 
-SEE, EDIT, ACTIVATE = "scoring.see_criteria", "scoring.edit_draft", "scoring.activate_version"
+EDIT = "scoring.edit_draft"
 
 
 def draft_of(pk: int) -> ModelVersion:
@@ -87,9 +85,6 @@ def draft_page(request: HttpRequest, version: ModelVersion, *, error: str = "", 
         "group_form": GroupForm(prefix="group"),
         "bounds_form": BoundsForm(initial=BoundsForm.initial_of(version.dimensions)),
         "edits": _edits(version),
-        "waves": Activation.Wave.choices,
-        "leads": Lead.objects.order_by().values("pk")[: MOST_ROWS + 1].count() if request.user.has_perm(ACTIVATE) else 0,
-        "may_activate": request.user.has_perm(ACTIVATE),
         "error": error,
     }
     title = f"Draft {version.label} of {version.model.name}"
@@ -218,20 +213,4 @@ def criteria_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     version = draft_of(pk)
     withdraw_draft(version, actor=reader(request), rev=seen_rev(request))
     messages.success(request, f"Draft {version.label} was put aside.")
-    return redirect("admin:criteria")
-
-
-@page(ACTIVATE)
-@require_POST
-def criteria_activate(request: HttpRequest, pk: int) -> HttpResponse:
-    """Put the draft into force as it was seen; a refusal is shown on the draft, with what was typed."""
-    version = draft_of(pk)
-    actor: User = reader(request)
-    reason, wave = request.POST.get("reason", ""), request.POST.get("wave", Activation.Wave.NOW)
-    try:
-        activate_version(version, actor=actor, rev=seen_rev(request), reason=reason, wave=wave)
-    except AccordError as refused:
-        status = 409 if isinstance(refused, Conflict) else 422
-        return draft_page(request, version, status=status, activation_error=refused.message, reason=reason, wave=wave)
-    messages.success(request, f"{version.model.name} {version.label} is in force. Leads are scored by it now.")
     return redirect("admin:criteria")

@@ -1,5 +1,7 @@
 """The criteria in force, their earlier versions, and how a new one begins."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -52,13 +54,20 @@ def criteria_version(request: HttpRequest, pk: int) -> HttpResponse:
     version = get_object_or_404(ModelVersion.objects.select_related("model", "created_by", "copied_from"), pk=pk)
     if version.status == ModelVersion.Status.DRAFT and request.user.has_perm(EDIT):
         return redirect("admin:criteria-draft", pk)
+    return version_page(request, version)
+
+
+def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of a version that is no draft, or a draft's for who may not edit it."""
     context = {
         "version": version,
         "described": describe(version),
         "activation": version.activations.select_related("by", "from_version").first(),
+        "events": version.events.select_related("actor"),
         "may_edit": request.user.has_perm(EDIT),
     }
-    return render(request, "scoring/criteria_version.html", context, title=f"{version.model.name} {version.label}")
+    title = f"{version.model.name} {version.label}"
+    return render(request, "scoring/criteria_version.html", context | more, title=title, status=status)
 
 
 @page(EDIT)

@@ -6,13 +6,14 @@ from playwright.sync_api import expect
 from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_model
 from scoring.models import ModelVersion
+from scoring.signoff import NOBODY
 from tests.browser.conftest import settled, sideways, violations
 from tests.scoring.samples import a_test
 
 
 @pytest.fixture
 def draft(people):
-    return create_model("Enterprise", actor=people.marketer, start="fit_engagement")
+    return create_model("Enterprise", actor=people.marketer, start="fit_engagement", signers=NOBODY)
 
 
 def address(draft):

@@ -1,15 +1,16 @@
 """The journey of a lead, as people live it: in real browsers, with the real worker running beside the web server."""
 
-
 import pytest
 from playwright.sync_api import expect
 
 from handoff.defaults import install_defaults
 from handoff.models import Handoff, Rep, WorkCalendar
 from leads.models import Case, Lead
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
-from scoring.actions.versions import activate_version, create_model
+from scoring.actions.versions import create_model
+from scoring.signoff import NOBODY
 from tests.worker import running_worker
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ def agreement(people):
     WorkCalendar.objects.update(weekly={str(day): [[0, 1440]] for day in range(7)})
     Rep.objects.create(user=people.rep)
     head = people.head_of_sales
-    version = create_model("Standard", actor=head, start="empty")
+    version = create_model("Standard", actor=head, start="empty", signers=NOBODY)
     size = {"all": [{"field": "company.employees", "op": "between", "low": 50}]}
     rank = {"all": [{"field": "lead.seniority", "op": "in", "values": ["vp", "director", "c_level", "owner"]}]}
     for key, label, points, when in (("size", "50 people or more", 30, size), ("decides", "Decides", 25, rank)):

@@ -69,6 +69,8 @@ SEERS = f"rep manager {MARKETING} head_of_sales admin"  # of a lead that belongs
 IMPORTERS = f"{MARKETING} admin"
 EDITORS = f"manager {MARKETING} head_of_sales admin"
 
+SIGNERS = f"manager {MARKETING} head_of_sales"
+
 ROWS: dict[str, Row] = {
     "healthz": Row(public=True, got=503),
     # the portal itself
@@ -118,6 +120,12 @@ ROWS: dict[str, Row] = {
     "admin:criteria-conversion": Row(EDITORS),
     "admin:criteria-draft": Row(EDITORS, of=draft),
     "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=422),
+    "admin:version-propose": Row(EDITORS, of=draft, got=0, post={}, did=422),
+    "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
+    "admin:version-take-back": Row(EDITORS, of=draft, got=0, post={}, did=409),
+    "admin:version-return": Row(HEADS, of=draft, got=0, post={"reason": "Better"}, did=409),
+    "admin:evidence-add": Row(EDITORS, of=draft, got=0, post={"kind": "report", "url": "/reports/"}),
+    "admin:evidence-remove": Row(EDITORS, of=lambda world: [world.evidence.pk], got=0, post={}),
     "admin:criteria-withdraw": Row(EDITORS, of=draft, got=0, post={}, did=409),
     "admin:criteria-bounds": Row(EDITORS, of=draft, got=0, post={}, did=409),
     "admin:criteria-scope": Row(EDITORS, of=draft, post=on_draft),

@@ -17,6 +17,7 @@ from handoff.models import Leave, Rep
 from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
 from scoring.actions.criteria import remove_criterion
+from scoring.actions.evidence import add_evidence
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
 from tests.house.one_of_each import one_of_each
@@ -60,10 +61,11 @@ def world(work, cast, client_of, settings, tmp_path):
     removed = draft.criteria.last()
     remove_criterion(removed, actor=cast.head_of_marketing, rev=draft.rev)
     draft.refresh_from_db()
+    evidence = add_evidence(draft, actor=cast.marketer, kind="report", label="Year in review", url="/")
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
-        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft,
+        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence,
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip
 

@@ -328,10 +328,11 @@ class TestUndo:
     def test_a_custom_field_in_use_stays_and_is_listed(self, imported, ops, work, make, where):
         from scoring.actions.versions import create_model
         from scoring.models import Criterion, Gate, ModelVersion
+        from scoring.signoff import NOBODY
 
         run = imported(LEADS + lines(3))
         condition = {"op": "is", "field": "custom.city", "value": "Oslo"}
-        version = create_model("Main", actor=None)
+        version = create_model("Main", actor=None, signers=NOBODY)
         match where:
             case "criterion":
                 Criterion.objects.create(
@@ -366,10 +367,12 @@ class TestUndo:
         assert run.undo_result["left"] == [{"name": used.name, "why": "sales has them"}]
 
     def test_scores_made_meanwhile_go_with_their_leads(self, upload, ops, work):
-        from scoring.actions.versions import activate_version, create_model
+        from scoring.actions.activating import activate_version
+        from scoring.actions.versions import create_model
         from scoring.models import LeadScore, LeadState
+        from scoring.signoff import NOBODY
 
-        version = create_model("Main", actor=None)
+        version = create_model("Main", actor=None, signers=NOBODY)
         activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave="none")
         run = actions.start(upload(LEADS + lines(4)), actor=ops, options={"score_after": True})
         work()

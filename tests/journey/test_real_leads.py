@@ -7,12 +7,14 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from leads.models import Case, Lead, LeadField
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
-from scoring.actions.versions import activate_version, create_model
+from scoring.actions.versions import create_model
 from scoring.lift import conversion_by_field, conversion_total
 from scoring.models import LeadScore, Qualification
 from scoring.rescoring import score_dirty
+from scoring.signoff import NOBODY
 from scoring.vocabulary import load_registry
 from tests.importing.samples import DATA, needs_data
 
@@ -63,7 +65,7 @@ def test_conversion_equals_the_tables_to_the_row_and_a_model_over_the_columns_ju
         rates = {rate.value: (rate.rows, rate.positive) for rate in conversion_by_field(registry.fields[key])}
         assert rates == table_of(column), column
 
-    version = create_model("Education", actor=cast.head_of_sales, start="empty")
+    version = create_model("Education", actor=cast.head_of_sales, start="empty", signers=NOBODY)
     for key, label, points, field, values in (
         ("form", "Came by the add form", 40, key_of("Lead Origin"), ["Lead Add Form"]),
         ("professional", "Works already", 35, key_of("What is your current occupation"), ["Working Professional"]),
@@ -81,7 +83,9 @@ def test_conversion_equals_the_tables_to_the_row_and_a_model_over_the_columns_ju
     assert len(scores) == 9240
     origin, occupation = key_of("Lead Origin").partition(".")[2], key_of("What is your current occupation").partition(".")[2]
     for lead in Lead.objects.iterator(chunk_size=2000):
-        expected = 40 * (lead.attributes.get(origin) == "Lead Add Form") + 35 * (lead.attributes.get(occupation) == "Working Professional")
+        expected = 40 * (lead.attributes.get(origin) == "Lead Add Form") + 35 * (
+            lead.attributes.get(occupation) == "Working Professional"
+        )
         expected += 20 * (lead.first_source in ("Reference", "Welingak Website"))
         assert scores[lead.pk] == expected, lead.pk
     qualified = sum(fit >= 40 for fit in scores.values())

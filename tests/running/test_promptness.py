@@ -16,11 +16,13 @@ from leads.intake.batch import take_in
 from leads.intake.keys import create_key
 from leads.models import Activity, ApiKey, Lead
 from leads.revisions import touch_revisions
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
-from scoring.actions.versions import activate_version, create_model
+from scoring.actions.versions import create_model
 from scoring.models import LeadScore, LeadState, Qualification
 from scoring.rescoring import score_dirty
+from scoring.signoff import NOBODY
 from tests.importing.test_kill import wait_for
 from tests.worker import running_worker
 
@@ -32,7 +34,7 @@ THOUSAND = 1000
 @pytest.fixture
 def model(cast):
     """In force: whoever asks for a demo qualifies."""
-    version = create_model("Standard", actor=cast.head_of_sales, start="empty")
+    version = create_model("Standard", actor=cast.head_of_sales, start="empty", signers=NOBODY)
     demo = {
         "key": "demo", "label": "Requested a demo", "dimension": "engagement", "shape": "tally", "points": 60, "event": DEMO,
         "days": 30, "award": "once", "freq_min": 1,
@@ -65,7 +67,9 @@ def post():
 
 def test_who_crosses_by_a_new_activity_is_qualified_within_two_seconds(model, post, worker):
     ids = [post("leads", {"email": f"ivy{n}@okafor-werke.de", "first_name": "Ivy"})["lead_id"] for n in range(3)]
-    wait_for(lambda: LeadScore.objects.filter(lead_id__in=ids).count() == len(ids))  # so the worker is up, and has nothing left to do
+    wait_for(
+        lambda: LeadScore.objects.filter(lead_id__in=ids).count() == len(ids)
+    )  # so the worker is up, and has nothing left to do
     for pk in ids:
         time.sleep(0.7)  # not in step with the worker's rounds
         at = clock.now() - timedelta(minutes=5)

@@ -6,8 +6,10 @@ from django.db import connection
 
 from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
-from scoring.actions.versions import activate_version, create_draft, create_model
+from scoring.actions.activating import activate_version
+from scoring.actions.versions import create_draft, create_model
 from scoring.models import LeadScore, ModelVersion, Qualification, ScoringModel
+from scoring.signoff import NOBODY
 from tests.builders import Builders
 from tests.scoring.samples import TOTAL, a_tally
 
@@ -25,11 +27,15 @@ def agree(db: None) -> Callable[..., ModelVersion]:
     clear_scores()
 
     def put_into_force(*criteria: dict[str, Any], name: str = "Main", wave: str = "now", **parts: Any) -> ModelVersion:
-        from scoring.actions.versions import _write_content
+        from scoring.actions.versions import write_content
 
         model = ScoringModel.objects.filter(name=name).first()
-        version = create_draft(model, actor=None, start="empty") if model else create_model(name, actor=None, start="empty")
-        _write_content(version, {"decision": TOTAL, "criteria": list(criteria)} | parts)
+        version = (
+            create_draft(model, actor=None, start="empty")
+            if model
+            else create_model(name, actor=None, start="empty", signers=NOBODY)
+        )
+        write_content(version, {"decision": TOTAL, "criteria": list(criteria)} | parts)
         activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave=wave)
         return version
 

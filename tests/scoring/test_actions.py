@@ -6,6 +6,7 @@ from django.db import IntegrityError, connection, transaction
 
 from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.models import LeadField
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion, move_criterion, remove_criterion
 from scoring.actions.parts import (
     add_gate,
@@ -19,10 +20,11 @@ from scoring.actions.parts import (
     set_scope,
 )
 from scoring.actions.qualification import close_qualification, release_qualifications
-from scoring.actions.versions import activate_version, create_draft, create_model, withdraw_draft
+from scoring.actions.versions import create_draft, create_model, withdraw_draft
 from scoring.compiler import compile_version, draft_problems
 from scoring.models import Activation, DraftEvent, ModelVersion, Qualification
 from scoring.rescoring import score_dirty
+from scoring.signoff import NOBODY
 from scoring.starters import starters
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
@@ -33,7 +35,7 @@ SIZE = a_test("size", 15, clause("company.employees", "between", low=100))
 
 @pytest.fixture
 def draft(cast: Any) -> ModelVersion:
-    return create_model("Enterprise", actor=cast.marketer, start="empty")
+    return create_model("Enterprise", actor=cast.marketer, start="empty", signers=NOBODY)
 
 
 def keys(version: ModelVersion) -> list[str]:
@@ -63,7 +65,7 @@ def test_who_may_not_edit_is_refused_everywhere(cast: Any, draft: ModelVersion, 
         lambda: add_group(draft, {}, actor=actor, rev=2),
         lambda: add_gate(draft, {}, actor=actor, rev=2),
         lambda: withdraw_draft(draft, actor=actor, rev=2),
-        lambda: create_model("Mine", actor=actor),
+        lambda: create_model("Mine", actor=actor, signers=NOBODY),
         lambda: create_draft(draft.model, actor=actor),
         lambda: activate_version(draft, actor=actor, rev=2, reason="I want it"),
     ]
@@ -254,7 +256,7 @@ def test_a_model_has_one_draft_at_a_time(cast: Any, draft: ModelVersion) -> None
 
 @pytest.mark.parametrize("start", ["fit_engagement", "bant"])
 def test_every_starter_can_be_put_into_force_as_it_is(cast: Any, start: str) -> None:
-    version = create_model(f"From {start}", actor=cast.marketer, start=start)
+    version = create_model(f"From {start}", actor=cast.marketer, start=start, signers=NOBODY)
     assert draft_problems(version) == []
     activate_version(version, actor=cast.head_of_marketing, rev=version.rev, reason="As it is")
     assert version.criteria.count() == len(starters()[start].content["criteria"])
@@ -263,9 +265,9 @@ def test_every_starter_can_be_put_into_force_as_it_is(cast: Any, start: str) -> 
 def test_a_model_needs_a_name_of_its_own(cast: Any, draft: ModelVersion) -> None:
     for name in ("", "???", "Enterprise"):
         with pytest.raises(Invalid):
-            create_model(name, actor=cast.marketer)
+            create_model(name, actor=cast.marketer, signers=NOBODY)
     with pytest.raises(NotFound):
-        create_model("Other", actor=cast.marketer, start="nonsense")
+        create_model("Other", actor=cast.marketer, start="nonsense", signers=NOBODY)
 
 
 def test_a_qualification_is_closed_once_and_released_once(cast: Any, draft: ModelVersion, make: Any) -> None:

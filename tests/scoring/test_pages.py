@@ -12,10 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from leads.models import Asset, LeadField
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import add_gate, add_group, set_scope
-from scoring.actions.versions import activate_version, create_model
+from scoring.actions.versions import create_model
 from scoring.models import Activation, Criterion, ModelVersion, ScoringModel
+from scoring.signoff import NOBODY
 from tests.scoring.samples import a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +29,7 @@ SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label
 
 @pytest.fixture
 def draft(cast: Any) -> ModelVersion:
-    draft = create_model("Enterprise", actor=cast.marketer, start="empty")
+    draft = create_model("Enterprise", actor=cast.marketer, start="empty", signers=NOBODY)
     add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
     return draft
 
@@ -377,7 +379,7 @@ def test_a_decision_that_cannot_work_is_refused(browser: Client, draft: ModelVer
 
 
 def test_what_keeps_a_draft_back_is_listed_and_refused(cast: Any, client_of: Any) -> None:
-    empty = create_model("Empty", actor=cast.marketer, start="empty")
+    empty = create_model("Empty", actor=cast.marketer, start="empty", signers=NOBODY)
     browser = client_of(cast.head_of_marketing)
     assert "it has no criterion" in text(browser.get(url("criteria-draft", empty.pk)))
     answer = browser.post(url("criteria-activate", empty.pk), {"rev": 1, "reason": "Because we can", "wave": "none"})

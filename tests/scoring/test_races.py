@@ -12,10 +12,12 @@ from leads.errors import AccordError, Conflict
 from leads.models import Activity
 from leads.revisions import touch_revisions
 from leads.roles import sync_roles
+from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
-from scoring.actions.versions import activate_version, create_model
+from scoring.actions.versions import create_model
 from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
 from scoring.rescoring import score_dirty, score_now
+from scoring.signoff import NOBODY
 from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_tally, a_test, clause
 
@@ -48,7 +50,7 @@ def at_once(*verbs: Any) -> list[Any]:
 
 
 def test_of_two_saves_from_the_same_revision_exactly_one_wins(cast: Any) -> None:
-    draft = create_model("Enterprise", actor=None, start="empty")
+    draft = create_model("Enterprise", actor=None, start="empty", signers=NOBODY)
     criterion = add_criterion(draft, SIZE, actor=None, rev=1)
 
     def save(points: int) -> Any:
@@ -63,14 +65,14 @@ def test_of_two_saves_from_the_same_revision_exactly_one_wins(cast: Any) -> None
 
 
 def test_of_two_activations_at_once_exactly_one_wins(cast: Any) -> None:
-    draft = create_model("Enterprise", actor=None, start="fit_engagement")
+    draft = create_model("Enterprise", actor=None, start="fit_engagement", signers=NOBODY)
     answers = at_once(*[lambda: activate_version(ModelVersion.objects.get(pk=draft.pk), actor=None, rev=1, reason="Mine")] * 2)
     assert sum(isinstance(answer, Conflict) for answer in answers) == 1
     assert Activation.objects.count() == 1
 
 
 def test_an_edit_and_an_activation_at_once_never_freeze_what_was_not_seen(cast: Any) -> None:
-    draft = create_model("Enterprise", actor=None, start="empty")
+    draft = create_model("Enterprise", actor=None, start="empty", signers=NOBODY)
     add_criterion(draft, SIZE, actor=None, rev=1)
     answers = at_once(
         lambda: add_criterion(ModelVersion.objects.get(pk=draft.pk), a_test("title", 5), actor=None, rev=2),
@@ -83,7 +85,7 @@ def test_an_edit_and_an_activation_at_once_never_freeze_what_was_not_seen(cast: 
 
 
 def test_workers_and_callers_that_score_the_same_leads_double_nothing(make: Any, cast: Any) -> None:
-    draft = create_model("Enterprise", actor=None, start="empty")
+    draft = create_model("Enterprise", actor=None, start="empty", signers=NOBODY)
     add_criterion(draft, a_test("size", 60, clause("company.employees", "between", low=100)), actor=None, rev=1)
     activate_version(draft, actor=None, rev=2, reason="Go")
     company = make.company(employees=300)
@@ -95,7 +97,7 @@ def test_workers_and_callers_that_score_the_same_leads_double_nothing(make: Any,
 
 def test_a_change_that_commits_late_is_scored_later(make: Any, cast: Any) -> None:
     """A transaction open across a pass has an older number than what the pass saw, and is picked up all the same."""
-    draft = create_model("Enterprise", actor=None, start="empty")
+    draft = create_model("Enterprise", actor=None, start="empty", signers=NOBODY)
     add_criterion(draft, a_tally("demo", 60, "demo_request"), actor=None, rev=1)
     activate_version(draft, actor=None, rev=2, reason="Go")
     slow, quick = make.lead(), make.lead()

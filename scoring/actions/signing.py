@@ -1,0 +1,155 @@
+"""The way of a draft to both sides' agreement: proposed with its effect, signed or objected to, taken back to be edited."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from leads import clock
+from leads.actions.authority import demand
+from leads.errors import Conflict, Invalid, NotAllowed
+from leads.models import User
+from leads.roles import Side
+from scoring.actions.drafting import EDIT
+from scoring.actions.versions import copy_opinions, new_version, write_content
+from scoring.compiler import compile_version
+from scoring.models import Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
+from scoring.signoff import Verdict, role_on, sides_of
+from scoring.spec import Spec
+from scoring.vocabulary import stored_registry
+
+Status, Verb = ModelVersion.Status, VersionEvent.Verb
+SIGN = "scoring.sign_version"
+
+
+def note_event(version: ModelVersion, verb: str, actor: User | None, at: datetime, note: str = "") -> None:
+    """A line in a version's history, in the caller's transaction."""
+    VersionEvent.objects.create(version=version, verb=verb, actor=actor, at=at, note=note)
+
+
+def lock_model(version: ModelVersion) -> ScoringModel:
+    """Whatever becomes of a model's versions happens one after the other. Needs a transaction."""
+    return ScoringModel.objects.select_for_update(no_key=True).get(pk=version.model_id)
+
+
+def freeze(version: ModelVersion, spec: Spec, *, status: str, reason: str) -> None:
+    """Fix a draft's content for good; from now on the database refuses to change it."""
+    for row in version.criteria.all():
+        Criterion.objects.filter(pk=row.pk).update(content_hash=next(one.hash for one in spec.criteria if one.key == row.key))
+    ModelVersion.objects.filter(pk=version.pk).update(status=status, spec=spec.as_json(), spec_hash=spec.hash, reason=reason)
+
+
+def checked_reason(reason: str, why: str) -> str:
+    """The reason without blanks around it; refuses an empty one with `why`."""
+    if not reason.strip():
+        raise Invalid(why, code="missing", field="reason", value=reason, expected="a reason")
+    return reason.strip()
+
+
+def propose_version(
+    version: ModelVersion, *, actor: User | None, rev: int, reason: str, at: datetime | None = None
+) -> PreviewReport:
+    """Lay a draft before both sides exactly as it was seen at `rev`: its content is frozen, its effect on the data stored.
+
+    Raises Invalid naming what is wrong with the draft, Conflict when it was changed meanwhile or another is proposed.
+    """
+    from scoring.effect import report_on  # numpy is loaded by who measures, not by every process that starts
+
+    demand(actor, EDIT, to="propose a version")
+    reason = checked_reason(reason, "Say why this version is better. Both sides read it before they sign.")
+    at = at or clock.now()
+    seen = ModelVersion.objects.filter(pk=version.pk, status=Status.DRAFT, rev=rev).select_related("model").first()
+    effect = report_on(compile_version(seen), version.model_id) if seen else None  # before any lock: it reads every lead
+    try:
+        with transaction.atomic():
+            lock_model(version)
+            seen = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, status=Status.DRAFT, rev=rev).first()
+            if seen is None or effect is None:
+                raise Conflict("The draft was changed or proposed meanwhile. Look at it again first.", code="stale")
+            freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
+            report = PreviewReport.objects.create(version=seen, generation=effect.generation, as_of=at, result=effect.result)
+            note_event(seen, Verb.PROPOSED, actor, at, reason)
+    except IntegrityError as error:
+        raise Conflict("Another version of this model is proposed already.", code="proposed_exists") from error
+    version.refresh_from_db()
+    return report
+
+
+def give_verdict(
+    version: ModelVersion,
+    *,
+    actor: User,
+    verdict: str,
+    spec_hash: str,
+    note: str = "",
+    side: str | None = None,
+    at: datetime | None = None,
+) -> SignOff:
+    """Sign a proposed version for one's side, or ask for a change (`verdict` "object", which needs a note).
+
+    `spec_hash` names the content the person saw. Who holds roles of both sides says for which `side`; nobody speaks for both.
+    A later verdict of the same person takes the place of the earlier one.
+    """
+    demand(actor, SIGN, to="sign a version")
+    chosen = _side(actor, side)
+    if verdict not in Verdict.values:
+        raise Invalid(f"There is no verdict “{verdict}”.", code="not_a_choice", field="verdict", value=verdict)
+    if verdict == Verdict.OBJECT and not note.strip():
+        raise Invalid("Say what should change.", code="missing", field="note", value=note, expected="what should change")
+    at = at or clock.now()
+    with transaction.atomic():
+        lock_model(version)
+        seen = ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED, spec_hash=spec_hash).first()
+        if seen is None or not spec_hash:
+            raise Conflict(f"{version.label} is no longer what you saw. Look at it again first.", code="stale")
+        before = SignOff.objects.filter(version=seen, user=actor).first()
+        if before is not None and before.side != chosen:
+            raise NotAllowed(f"You spoke for {before.get_side_display().lower()} on {seen.label}; nobody speaks for both sides.")
+        signature, _ = SignOff.objects.update_or_create(
+            version=seen,
+            user=actor,
+            defaults={
+                "side": chosen,
+                "role": role_on(actor, chosen),
+                "verdict": verdict,
+                "subject_hash": seen.spec_hash,
+                "report": seen.reports.order_by("-pk").first(),
+                "note": note.strip(),
+                "at": at,
+            },
+        )
+        note_event(seen, Verb.SIGNED if verdict == Verdict.AGREE else Verb.OBJECTED, actor, at, note.strip())
+    return signature
+
+
+def _side(actor: User, side: str | None) -> Side:
+    mine = sides_of(actor)
+    if not mine:
+        raise NotAllowed("You speak for neither marketing nor sales.")
+    if side is None and len(mine) > 1:
+        raise Invalid("Say for which side you sign.", code="missing", field="side", expected="marketing or sales")
+    if side is not None and side not in mine:
+        raise NotAllowed("You do not speak for that side.")
+    return Side(side) if side is not None else mine[0]
+
+
+def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None = None) -> ModelVersion:
+    """Withdraw a proposed version into a new draft of the same content, to be edited; its signatures are void by that.
+
+    Evidence, views and open comments go along. Raises Conflict when it is not proposed any more.
+    """
+    demand(actor, EDIT, to="take a version back")
+    at = at or clock.now()
+    with transaction.atomic():
+        model = lock_model(version)
+        if not ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED).update(status=Status.WITHDRAWN):
+            raise Conflict(f"{version.label} is not proposed any more.", code="stale")
+        version.refresh_from_db()
+        assert version.spec is not None
+        draft = new_version(model, actor, at, version)
+        write_content(draft, version.spec, stored_registry())
+        copy_opinions(version, draft)
+        for one in version.evidence.all():
+            one.pk, one.version, one._state.adding = None, draft, True
+            one.save()
+        note_event(version, Verb.TAKEN_BACK, actor, at)
+    return draft

@@ -1,0 +1,125 @@
+"""The sign-off card as people use it: proposed, signed, objected to, taken back, put into force, each by a form."""
+
+import re
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from leads.models import Reason
+from scoring.actions.criteria import add_criterion
+from scoring.actions.signing import give_verdict, propose_version
+from scoring.actions.versions import create_draft, create_model
+from scoring.models import Activation, Evidence, ModelVersion, SignOff
+from tests.scoring.conftest import clear_scores
+from tests.scoring.test_signing import SIZE, WHY, into_force, sign
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def draft(cast: Any) -> ModelVersion:
+    clear_scores()
+    version = create_model("Enterprise", actor=cast.marketer, start="empty")
+    add_criterion(version, SIZE, actor=cast.marketer, rev=1)
+    return version
+
+
+def url(name: str, version: ModelVersion) -> str:
+    return reverse(f"admin:{name}", args=[version.pk])
+
+
+def text(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def test_a_draft_is_proposed_signed_by_both_heads_and_put_into_force(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    page = client_of(cast.marketer).get(url("criteria-draft", draft))
+    assert "One leader of marketing" in text(page)
+    assert "Propose v1" in text(page)
+    assert "into force" not in text(page).split("Sign-off")[1].split("How it decides")[0]
+    page = client_of(cast.marketer).post(url("version-propose", draft), {"rev": 2, "reason": WHY}, follow=True)
+    assert "v1 is proposed. Both sides can sign it now." in text(page)
+    draft.refresh_from_db()
+    for number, head in enumerate((cast.head_of_marketing, cast.head_of_sales), start=1):
+        page = client_of(head).post(url("version-verdict", draft), {"verdict": "agree", "hash": draft.spec_hash}, follow=True)
+        assert f"{number} of 2" in text(page)
+        assert str(head) in text(page)
+    assert "Put v1 into force" in text(page)
+    page = client_of(head).post(url("criteria-activate", draft), {"rev": 2, "reason": WHY, "wave": "none"}, follow=True)
+    assert "v1 is in force" in text(page)
+    history = text(client_of(cast.rep).get(url("criteria-version", draft)))
+    for words in ("Maya Marketer proposed it", "Hanna Head signed", "Jonas Head put it into force"):
+        assert words in history
+
+
+def test_what_was_typed_is_still_there_after_a_refusal(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    add_criterion(draft, SIZE | {"key": "other", "label": "Other"}, actor=cast.manager, rev=2)
+    late = client_of(cast.marketer).post(url("version-propose", draft), {"rev": 2, "reason": "Because of the fair."})
+    assert (late.status_code, "Because of the fair." in text(late)) == (409, True)
+    assert "changed or proposed meanwhile" in text(late)
+    propose_version(draft, actor=cast.marketer, rev=3, reason=WHY)
+    answer = client_of(cast.manager).post(
+        url("version-verdict", draft), {"verdict": "object", "hash": draft.spec_hash, "note": " "}
+    )
+    assert (answer.status_code, "Say what should change" in text(answer)) == (422, True)
+    answer = client_of(cast.manager).post(url("version-verdict", draft), {"verdict": "object", "hash": "0", "note": "From 50."})
+    assert (answer.status_code, "From 50." in text(answer)) == (409, True)
+    assert not SignOff.objects.exists()
+
+
+def test_an_objection_is_read_on_the_card_and_the_version_taken_back(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    sign(draft, cast.head_of_marketing)
+    page = client_of(cast.manager).post(
+        url("version-verdict", draft), {"verdict": "object", "hash": draft.spec_hash, "note": "Size from 50."}, follow=True
+    )
+    assert "asked for a change" in text(page)
+    assert "Size from 50." in text(page)
+    refused = client_of(cast.head_of_sales).post(url("criteria-activate", draft), {"rev": 2, "reason": WHY})
+    assert refused.status_code == 409
+    assert "Mona Manager asked for a change" in text(refused)
+    assert not Activation.objects.exists()
+    page = client_of(cast.marketer).post(url("version-take-back", draft), follow=True)
+    assert "Void by that: the signature of Hanna Head." in text(page)
+    assert "took v1 back to edit it. Void by that: the signature of Hanna Head" in text(page)
+    assert client_of(cast.marketer).post(url("version-take-back", draft)).status_code == 409
+
+
+def test_evidence_is_added_and_taken_away_on_the_card(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    browser = client_of(cast.marketer)
+    reason = Reason.objects.create(code="too_tiny", label="Too tiny", for_reject=True)
+    said = {"kind": "reason", "evidence-reason": reason.pk, "evidence-note": "They never buy."}
+    page = browser.post(url("evidence-add", draft), said, follow=True)
+    assert "They never buy." in text(page)
+    wrong = browser.post(url("evidence-add", draft), {"kind": "leads", "url": "/nowhere/", "label": "My list"})
+    assert (wrong.status_code, "That is no lead list" in text(wrong), "My list" in wrong.content.decode()) == (422, True, True)
+    browser.post(reverse("admin:evidence-remove", args=[Evidence.objects.get().pk]))
+    assert not Evidence.objects.exists()
+
+
+def test_an_earlier_version_offers_leaders_to_return_to_it(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    into_force(draft, cast)
+    second = create_draft(draft.model, actor=cast.marketer)
+    propose_version(second, actor=cast.marketer, rev=1, reason="The same again.")
+    into_force(second, cast)
+    head = client_of(cast.head_of_sales)
+    assert "Return to v1" in text(head.get(url("criteria-version", draft)))
+    assert "Return to v1" not in text(client_of(cast.marketer).get(url("criteria-version", draft)))
+    assert head.post(url("version-return", draft), {"reason": ""}).status_code == 422
+    assert client_of(cast.marketer).post(url("version-return", draft), {"reason": "Go"}).status_code == 403
+    page = head.post(url("version-return", draft), {"reason": "Too few leads."}, follow=True)
+    assert "v3 is in force with the content of v1" in text(page)
+    assert "Jonas Head returned to an earlier version v1: Too few leads." in text(page)
+
+
+def test_who_speaks_for_both_sides_chooses_one(cast: Any, client_of: Any, make: Any, draft: ModelVersion) -> None:
+    both = make.user("both@accord.test", "Bo Both", "marketing", "sales_manager")
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    browser = client_of(both)
+    assert "You speak for" in text(browser.get(url("criteria-version", draft)))
+    browser.post(url("version-verdict", draft), {"verdict": "agree", "hash": draft.spec_hash, "side": "sales"})
+    assert SignOff.objects.get().side == "sales"
+    give_verdict(draft, actor=both, verdict="object", spec_hash=draft.spec_hash, note="No.", side="sales")
+    assert SignOff.objects.get().verdict == "object"
