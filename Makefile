@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= 2
 TESTS ?=
 
-.PHONY: run setup test lint bench shots clean
+.PHONY: run setup test test-faults lint bench shots clean
 .DEFAULT_GOAL := run
 
 run: .venv/.runtime
@@ -13,7 +13,10 @@ run: .venv/.runtime
 setup: .venv/.dev
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not faults" $(ARGS) $(TESTS)
+
+test-faults: .venv/.dev  # one after the other: each counts on the machine being there for its processes
+	$(BIN)/python -m pytest -m faults $(ARGS) $(TESTS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -267,7 +267,8 @@ def _take_outcomes(post: _Post, raws: Sequence[dict[str, Any]]) -> list[Taken]:
     items = [
         wire.outcome_of(raw, shape, problems, post.admitted.source) for raw, (shape, problems) in zip(raws, shapes, strict=True)
     ]
-    return take_in_outcomes(items, actor=None, channel="api", at=post.at, api_key_id=post.admitted.key_id)
+    taken = take_in_outcomes(items, actor=None, channel="api", at=post.at, api_key_id=post.admitted.key_id)
+    return [wire.outcome_as_sent(one) for one in taken]
 
 
 @router.post(

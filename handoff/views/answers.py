@@ -19,7 +19,7 @@ from handoff.views.attempting import ATTEMPT_CHOICES
 from handoff.views.inbox import changes_of, with_badge
 from handoff.views.packet import drawn
 from leads import clock
-from leads.errors import Conflict, Invalid
+from leads.errors import Conflict, Invalid, NotAllowed
 from leads.pages import page, reader, render
 
 
@@ -34,7 +34,10 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
     """Reject with a coded reason; a reason that needs words without them comes back with what was typed."""
     if request.method == "GET":
-        return _reject_form(request, handoff_or_404(request, pk), status=200)
+        try:
+            return _reject_form(request, _to_be_rejected(request, pk), status=200)
+        except Conflict as late:
+            return conflicted(request, pk, late)
     code, note = request.POST.get("reason", ""), request.POST.get("note", "")
     try:
         if len(note) > NOTE_LENGTH:
@@ -99,6 +102,16 @@ def _mine_or_gone(request: HttpRequest, pk: int) -> Handoff:
         if had is not None:
             raise Conflict(what_happened(had.handoff))
     return handoff_or_404(request, pk)
+
+
+def _to_be_rejected(request: HttpRequest, pk: int) -> Handoff:
+    """The hand-off to give a reason for; who may only read it, or comes too late, is told before they choose one."""
+    handoff = _mine_or_gone(request, pk)
+    if handoff.owner_id != reader(request).pk:
+        raise NotAllowed("Only the rep who has this hand-off can reject it.")
+    if handoff.state != HandoffState.OFFERED:
+        raise Conflict(what_happened(handoff))
+    return handoff
 
 
 def _answer(request: HttpRequest, pk: int, verb: Callable[[Handoff], Handoff], wanted: HandoffState) -> HttpResponse:

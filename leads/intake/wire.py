@@ -1,6 +1,7 @@
 """The shapes of the API's requests, and how they become items of the intake. Types here, meaning in the intake."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from leads import normalise
-from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Who
+from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
 from leads.intake.reading import problem, shown
 from leads.models import Campaign
 from leads.normalise import Misfit
@@ -256,6 +257,16 @@ def outcome_of(raw: Mapping[str, object], shape: OutcomeIn | None, problems: tup
             problems = (*problems, problem("not_number", "amount", shape.amount, "a number, such as 1200.50"))
     told = IncomingOutcome(outcome=shape.outcome, at=shape.occurred_at, reason=shape.reason, amount=amount)
     return AboutLead(who_of(shape.lead), outcome=told, source=source, raw=raw, problems=problems)
+
+
+# What the API calls two fields that an import, whose rows are of leads, has to call otherwise.
+_SENT_AS = {"outcome_at": "occurred_at", "outcome_reason": "reason"}
+
+
+def outcome_as_sent(taken: Taken) -> Taken:
+    """What became of an outcome, its problems under the names of the fields that were sent."""
+    return replace(taken, problems=tuple(replace(one, field=_SENT_AS.get(one.field, one.field)) for one in taken.problems))
+
 
 
 def who_of(who: WhoIn) -> Who:

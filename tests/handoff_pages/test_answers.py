@@ -146,6 +146,17 @@ def test_answering_what_was_given_to_somebody_else_is_a_conflict_in_words(work, 
     assert state_of(handoff) == "offered"
 
 
+def test_who_cannot_reject_is_told_before_choosing_a_reason(work, cast, client_of):
+    handoff = work.offered()
+    answer = client_of(cast.manager).get(f"/handoffs/{handoff.pk}/reject/")
+    assert answer.status_code == 403
+    assert "Only the rep who has this hand-off can reject it." in answer.content.decode()
+    client_of(cast.rep).post(f"/handoffs/{handoff.pk}/accept/")
+    late = client_of(cast.rep).get(f"/handoffs/{handoff.pk}/reject/")
+    assert late.status_code == 409
+    assert "accepted this hand-off" in late.content.decode()
+
+
 def test_rejecting_in_one_tab_what_was_accepted_in_the_other_is_a_conflict(work, cast, hx):
     handoff = work.offered()
     browser = hx(cast.rep)

@@ -232,7 +232,8 @@ AMOUNT = "an amount from 0 to 999,999,999,999.99"
     [
         ({"outcome": "eaten"}, "unknown_outcome", "outcome", "Outcome: “eaten” is not one of unknown, rejected, working, lost, won, closed_unworked."),
         ({"occurred_at": "2026-06-07T10:00:00"}, "no_time_zone", "occurred_at", "occurred_at: “2026-06-07T10:00:00” is not a time with its zone."),
-        ({"occurred_at": "2026-06-18T10:00:00Z"}, "in_future", "outcome_at", "Outcome on: “2026-06-18T10:00:00+00:00” is not a time up to now."),
+        ({"occurred_at": "2026-06-18T10:00:00Z"}, "in_future", "occurred_at", "Outcome on: “2026-06-18T10:00:00+00:00” is not a time up to now."),
+        ({"reason": "r" * 201}, "too_long", "reason", "Reason: longer than 200 characters."),
         ({"amount": -5}, "bad_amount", "amount", f"Amount: “-5” is not {AMOUNT}."),
         ({"amount": -0.001}, "bad_amount", "amount", f"Amount: “-0.001” is not {AMOUNT}."),
         ({"amount": 1e30}, "bad_amount", "amount", f"Amount: “1e+30” is not {AMOUNT}."),
