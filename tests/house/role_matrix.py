@@ -148,7 +148,7 @@ ROWS: dict[str, Row] = {
     "admin:handoff-row": Row("rep manager", of=handoff),
     "admin:handoff-accept": Row("rep", of=handoff, got=0, post={}),
     "admin:handoff-reject": Row(
-        "rep manager", of=handoff, post=lambda world: {"reason": world.reason.code, "note": "Not our market."}, posts="rep"
+        "rep", of=handoff, post=lambda world: {"reason": world.reason.code, "note": "Not our market."}
     ),
     "admin:handoff-undo": Row("rep", of=rejected, got=0, post={}),
     "admin:handoff-attempt": Row("rep manager head_of_sales", of=worked, got=0, post={"what": "call:reached"}),
