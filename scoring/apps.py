@@ -9,7 +9,7 @@ class ScoringConfig(AppConfig):
 
     def ready(self) -> None:
         both_sides = tuple(key for key in EVERYONE if key not in ("rep", "administrator"))
-        grant(EVERYONE, ["scoring.see_criteria"])
+        grant(EVERYONE, ["scoring.see_criteria", "scoring.discuss_draft"])
         grant(both_sides, ["scoring.edit_draft", "scoring.sign_version"])
         grant(HEADS, ["scoring.activate_version"])
         grant(

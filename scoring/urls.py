@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import conversion, draft, forms, signing, versions
+from scoring.views import conversion, draft, forms, research, signing, talk, versions, workshop
 
 DRAFT = "criteria/drafts/<int:pk>/"
 VERSION = "criteria/versions/<int:pk>/"
@@ -19,14 +19,31 @@ urlpatterns: list[URLPattern] = [
     path(f"{VERSION}evidence/", signing.evidence_add, name="evidence-add"),
     path("criteria/evidence/<int:pk>/remove/", signing.evidence_remove, name="evidence-remove"),
     path("criteria/models/<slug:key>/draft/", versions.criteria_draft_begin, name="criteria-draft-begin"),
+    path("criteria/models/<slug:key>/research/", research.model_research, name="model-research"),
+    path("criteria/models/<slug:key>/questions/", research.question_add, name="question-add"),
+    path("criteria/models/<slug:key>/questions/<int:pk>/remove/", research.question_remove, name="question-remove"),
     path("criteria/conversion/", conversion.conversion, name="criteria-conversion"),
-    path(DRAFT, draft.criteria_draft, name="criteria-draft"),
+    path(DRAFT, workshop.criteria_draft, name="criteria-draft"),
+    path(f"{DRAFT}delta/", workshop.criteria_delta, name="criteria-delta"),
+    path(f"{DRAFT}lead/", workshop.meeting_lead, name="meeting-lead"),
+    path(f"{DRAFT}blind/", workshop.blind_round, name="blind-round"),
+    path(f"{DRAFT}edits/", workshop.criteria_edits, name="criteria-edits"),
+    path(f"{DRAFT}edits/<int:rev>/undo/", workshop.edit_undo, name="edit-undo"),
     path(f"{DRAFT}withdraw/", draft.criteria_withdraw, name="criteria-withdraw"),
     path(f"{DRAFT}bounds/", draft.criteria_bounds, name="criteria-bounds"),
     path(f"{DRAFT}scope/", forms.scope_form, name="criteria-scope"),
     path(f"{DRAFT}decision/", forms.decision_form, name="criteria-decision"),
     path(f"{DRAFT}criteria/add/", forms.criterion_add, name="criterion-add"),
     path(f"{DRAFT}criteria/<slug:key>/", forms.criterion_edit, name="criterion-edit"),
+    path(f"{DRAFT}criteria/<slug:key>/row/", workshop.criterion_row, name="criterion-row"),
+    path(f"{DRAFT}criteria/<slug:key>/group/", draft.criterion_group, name="criterion-group"),
+    path(f"{DRAFT}criteria/<slug:key>/talk/", talk.criterion_talk, name="criterion-talk"),
+    path(f"{DRAFT}criteria/<slug:key>/view/", talk.view_state, name="view-state"),
+    path(f"{DRAFT}criteria/<slug:key>/verdict/", talk.verdict_give, name="verdict-give"),
+    path(f"{DRAFT}criteria/<slug:key>/comments/", talk.comment_add, name="comment-add"),
+    path(f"{DRAFT}comments/<int:comment>/settle/", talk.comment_settle, name="comment-settle"),
+    path(f"{DRAFT}criteria/<slug:key>/examples/", talk.example_add, name="example-add"),
+    path(f"{DRAFT}examples/<int:example>/remove/", talk.example_remove, name="example-remove"),
     path(f"{DRAFT}criteria/<slug:key>/points/", draft.criterion_points, name="criterion-points"),
     path(f"{DRAFT}criteria/<slug:key>/move/", draft.criterion_move, name="criterion-move"),
     path(f"{DRAFT}criteria/<slug:key>/remove/", draft.criterion_remove, name="criterion-remove"),

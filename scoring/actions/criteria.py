@@ -1,14 +1,14 @@
 """Criteria of a draft: added, edited, ordered, removed. What is stored is valid and canonical."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models import Max
 
-from leads.errors import Invalid, NotFound
+from leads.errors import Conflict, Invalid, NotFound
 from leads.models import User
 from scoring import spec
-from scoring.actions.drafting import editing
+from scoring.actions.drafting import Edit, editing
 from scoring.compiler import criterion_data, group_data
 from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
@@ -22,7 +22,7 @@ def add_criterion(version: ModelVersion, data: Mapping[str, Any], *, actor: User
         one = _read(version, data)
         _refuse_double(version, one.key)
         last = version.criteria.aggregate(last=Max("position"))["last"]
-        row = Criterion(version=version, position=0 if last is None else last + 1)
+        row = Criterion(version=version, position=0 if last is None else last + 1, rev=edit.rev)
         _fill(row, one)
         row.save()
         edit.target, edit.after = one.key, one.as_json()
@@ -32,30 +32,93 @@ def add_criterion(version: ModelVersion, data: Mapping[str, Any], *, actor: User
 def edit_criterion(criterion: Criterion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Criterion:
     """Replace the whole content of a criterion but its key; another content is no longer what was agreed."""
     version = criterion.version
-    with editing(version, actor=actor, rev=rev, verb="edit_criterion") as edit:
-        row = _reload(version, criterion.pk)
-        before = criterion_data(row)
-        one = _read(version, {**data, "key": row.key})
-        _fill(row, one)
-        row.save()
-        edit.target, edit.before, edit.after = one.key, before, one.as_json()
+    with editing(version, actor=actor, rev=rev, verb="edit_criterion", part=criterion.key) as edit:
+        row = reload_criterion(version, criterion.pk)
+        write_criterion(row, data, edit)
     return row
+
+
+def set_points(criterion: Criterion, points: object, *, actor: User | None, rev: int) -> Criterion:
+    """Give a criterion other points; what others changed of it besides stays. Raises as `edit_criterion` does."""
+    version = criterion.version
+    with editing(version, actor=actor, rev=rev, verb="edit_criterion", part=criterion.key, fields=("points",)) as edit:
+        row = reload_criterion(version, criterion.pk)
+        write_criterion(row, criterion_data(row) | {"points": points}, edit)
+    return row
+
+
+def regroup_criterion(criterion: Criterion, group: str, *, actor: User | None, rev: int) -> Criterion:
+    """Put a criterion into the group with this key, or with "" into none; its content stays as agreed."""
+    version = criterion.version
+    with editing(version, actor=actor, rev=rev, verb="edit_criterion", part=criterion.key, fields=("group",)) as edit:
+        row = reload_criterion(version, criterion.pk)
+        data = {name: value for name, value in criterion_data(row).items() if name != "group"}
+        write_criterion(row, data | ({"group": group} if group else {}), edit)
+    return row
+
+
+def write_criterion(row: Criterion, data: Mapping[str, Any], edit: Edit) -> None:
+    """Bring a stored criterion to `data` within an edit, which notes both contents."""
+    edit.before = criterion_data(row)
+    one = _read(row.version, {**data, "key": row.key})
+    _fill(row, one)
+    row.rev = edit.rev
+    row.save()
+    edit.target, edit.after = one.key, one.as_json()
 
 
 def move_criterion(criterion: Criterion, by: int, *, actor: User | None, rev: int) -> None:
     """Move a criterion `by` places down (or up) among those of its dimension; at the ends it stays."""
+
+    def there(rows: list[Criterion], here: int) -> int:
+        return min(max(here + by, 0), len(rows) - 1)
+
+    _move(criterion, there, actor=actor, rev=rev)
+
+
+def place_criterion(criterion: Criterion, before: str, *, actor: User | None, rev: int) -> None:
+    """Put a criterion before the one with the key `before` of its dimension, or with "" at the end. Raises Conflict, NotAllowed."""
+
+    def there(rows: list[Criterion], here: int) -> int:
+        place = place_of(rows, before)
+        return place - 1 if place > here else place
+
+    _move(criterion, there, actor=actor, rev=rev)
+
+
+def place_of(rows: list[Criterion], before: str) -> int:
+    """Where among `rows` something stands that is put before `before`; the end for "". Raises Conflict when that is gone."""
+    if not before:
+        return len(rows)
+    found = next((place for place, one in enumerate(rows) if one.key == before), None)
+    if found is None:
+        raise Conflict("The criterion it should stand before is no longer there. Move it again.", code="gone")
+    return found
+
+
+def _move(criterion: Criterion, there: Callable[[list[Criterion], int], int], *, actor: User | None, rev: int) -> None:
     version = criterion.version
     with editing(version, actor=actor, rev=rev, verb="move_criterion") as edit:
-        row = _reload(version, criterion.pk)
-        rows = [one for one in version.criteria.all() if one.dimension == row.dimension]
-        places = [one.position for one in rows]
-        here = next(place for place, one in enumerate(rows) if one.pk == row.pk)
-        there = min(max(here + by, 0), len(rows) - 1)
-        rows.insert(there, rows.pop(here))
-        for place, one in zip(_rising(places), rows, strict=True):
-            one.position = place
-        Criterion.objects.bulk_update(rows, ["position"])
-        edit.target, edit.before, edit.after = row.key, here, there
+        row = reload_criterion(version, criterion.pk)
+        reorder(row, there, edit)
+
+
+def reorder(row: Criterion, there: Callable[[list[Criterion], int], int], edit: Edit) -> None:
+    """Move a criterion within an edit, which notes before which key it stood and stands."""
+    rows = [one for one in row.version.criteria.all() if one.dimension == row.dimension]
+    places = [one.position for one in rows]
+    here = next(place for place, one in enumerate(rows) if one.pk == row.pk)
+    edit.target, edit.before = row.key, {"before": _next_key(rows, here)}
+    to = there(rows, here)
+    rows.insert(to, rows.pop(here))
+    for place, one in zip(_rising(places), rows, strict=True):
+        one.position = place
+    Criterion.objects.bulk_update(rows, ["position"])
+    edit.after = {"before": _next_key(rows, to)}
+
+
+def _next_key(rows: list[Criterion], place: int) -> str:
+    return rows[place + 1].key if place + 1 < len(rows) else ""
 
 
 def _rising(places: list[int]) -> list[int]:
@@ -67,31 +130,42 @@ def _rising(places: list[int]) -> list[int]:
 
 
 def remove_criterion(criterion: Criterion, *, actor: User | None, rev: int) -> None:
-    """Take a criterion out of the draft; the log keeps its content and its place."""
+    """Take a criterion out of the draft; its content, its place and what was said about it are kept for putting it back."""
     version = criterion.version
-    with editing(version, actor=actor, rev=rev, verb="remove_criterion") as edit:
-        row = _reload(version, criterion.pk)
-        edit.target, edit.before = row.key, criterion_data(row) | {"position": row.position}
-        row.delete()
+    with editing(version, actor=actor, rev=rev, verb="remove_criterion", part=criterion.key) as edit:
+        drop_criterion(reload_criterion(version, criterion.pk), edit)
+
+
+def drop_criterion(row: Criterion, edit: Edit) -> None:
+    edit.target, edit.before = row.key, criterion_data(row)
+    row.removed, row.rev = True, edit.rev
+    row.save(update_fields=["removed", "rev"])
 
 
 def restore_criterion(version: ModelVersion, key: str, *, actor: User | None, rev: int) -> Criterion:
     """Put the criterion last removed under this key back in its place. Raises NotFound, Invalid, Conflict, NotAllowed."""
-    removed = version.edits.filter(verb="remove_criterion", target=key).first()
-    if removed is None or not isinstance(removed.before, dict):
-        raise NotFound("There is no removed criterion of this name.")
-    data = dict(removed.before)
     with editing(version, actor=actor, rev=rev, verb="restore_criterion") as edit:
-        row = Criterion(version=version, position=data.pop("position", 0))
-        one = _read(version, data)
-        _refuse_double(version, one.key)
-        _fill(row, one)
-        row.save()
-        edit.target, edit.after = one.key, one.as_json()
+        return bring_back(version, key, edit)
+
+
+def bring_back(version: ModelVersion, key: str, edit: Edit) -> Criterion:
+    """The criterion last removed under this key, back as it was; its group only while that is there."""
+    removed = Criterion.with_removed.filter(version=version, key=key, removed=True).select_related("group")
+    row = removed.order_by("-rev", "-pk").first()
+    if row is None:
+        raise NotFound("There is no removed criterion of this name.")
+    row.version = version
+    _refuse_double(version, key)
+    one = _read(version, criterion_data(row))
+    _fill(row, one)
+    row.removed, row.rev = False, edit.rev
+    row.save()
+    edit.target, edit.after = key, one.as_json()
     return row
 
 
-def _reload(version: ModelVersion, pk: int) -> Criterion:
+def reload_criterion(version: ModelVersion, pk: int) -> Criterion:
+    """The criterion as it is now; raises NotFound when somebody removed it."""
     row = version.criteria.select_related("group").filter(pk=pk).first()
     if row is None:
         raise NotFound("Somebody removed this criterion meanwhile.")

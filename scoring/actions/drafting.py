@@ -1,12 +1,15 @@
-"""The one way a draft is edited: by who may, from the revision they saw, with a line in the draft's log."""
+"""The one way a draft is edited: by who may, from the revision they saw, with a line in the draft's log.
 
-from collections.abc import Iterator
+Edits of different parts of a draft never stand in each other's way: only a part that somebody else changed since it was
+seen is refused, with what they did.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from leads import clock
 from leads.actions.authority import demand
@@ -15,47 +18,89 @@ from leads.models import User
 from scoring.models import DraftEvent, ModelVersion
 
 EDIT = "scoring.edit_draft"
+_CHANGES = ("add", "edit", "set", "remove", "restore")
+
+
+class Stale(Conflict):
+    """Others changed the part meanwhile; `edits` are theirs, oldest first."""
+
+    code = "stale"
+
+    def __init__(self, message: str, edits: Sequence[DraftEvent] = ()) -> None:
+        super().__init__(message)
+        self.edits = list(edits)
 
 
 @dataclass(slots=True)
 class Edit:
-    """What an edit says about itself in the log."""
+    """What an edit says about itself in the log. `rev` is the revision it makes."""
 
+    rev: int
     target: str = ""
     before: Any = None
     after: Any = None
+    undoes: DraftEvent | None = None
+
+
+def thing_of(verb: str) -> str:
+    """What a verb of the log is about: criterion, group, gate, decision, bounds or scope."""
+    return verb.partition("_")[2]
 
 
 @contextmanager
-def editing(version: ModelVersion, *, actor: User | None, rev: int, verb: str) -> Iterator[Edit]:
+def editing(
+    version: ModelVersion, *, actor: User | None, rev: int, verb: str, part: str | None = None, fields: Sequence[str] = ()
+) -> Iterator[Edit]:
     """Edit a draft in one transaction; its revision goes up by one and `version.rev` with it.
 
-    Raises NotAllowed for who may not edit, Conflict when the draft was changed since `rev` or is none any more.
+    `part` is the key of what is changed ("" for what a draft has one of), None for something new. With `fields` only a
+    change of those by others counts. Raises NotAllowed for who may not edit, Stale when others changed the part since
+    `rev`, Conflict when this is no draft any more.
     """
     demand(actor, EDIT, to="edit the criteria")
     with transaction.atomic():
-        won = ModelVersion.objects.filter(pk=version.pk, status=ModelVersion.Status.DRAFT, rev=rev).update(rev=F("rev") + 1)
-        if won != 1:
-            raise _stale(version)
-        edit = Edit()
+        held = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk).first()
+        if held is None or held.status != ModelVersion.Status.DRAFT:
+            raise Conflict(f"{version.label} is no longer a draft, so it can no longer be edited.", code="frozen")
+        if rev > held.rev:
+            raise Stale("This page shows a later draft than there is. Reload it.")
+        if part is not None:
+            _refuse_stale(held, actor, rev, verb, part, fields)
+        edit = Edit(held.rev + 1)
         yield edit
         DraftEvent.objects.create(
             version=version,
-            rev=rev + 1,
+            rev=edit.rev,
             actor=actor,
             at=clock.now(),
             verb=verb,
             target=edit.target[:80],
             before=edit.before,
             after=edit.after,
+            undoes=edit.undoes,
         )
-    version.rev = rev + 1
+        ModelVersion.objects.filter(pk=version.pk).update(rev=edit.rev)
+    version.rev = edit.rev
 
 
-def _stale(version: ModelVersion) -> Conflict:
-    now = ModelVersion.objects.filter(pk=version.pk).values_list("status", flat=True).first()
-    if now != ModelVersion.Status.DRAFT:
-        return Conflict(f"{version.label} is no longer a draft, so it can no longer be edited.", code="frozen")
-    last = version.edits.select_related("actor").first()
-    who = last.actor.get_full_name() if last and last.actor else "Somebody"
-    return Conflict(f"{who} changed the draft meanwhile. Look at it again, then save.", code="stale")
+def changed_fields(edit: DraftEvent) -> set[str]:
+    """The names in which the content before and after an edit differ."""
+    before, after = (one if isinstance(one, dict) else {} for one in (edit.before, edit.after))
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def _refuse_stale(version: ModelVersion, actor: User | None, rev: int, verb: str, part: str, fields: Sequence[str]) -> None:
+    thing = thing_of(verb)
+    since = version.edits.filter(rev__gt=rev, target=part, verb__in=[f"{one}_{thing}" for one in _CHANGES])
+    if actor is not None:
+        since = since.exclude(actor=actor)  # one's own last change was seen
+    theirs = [edit for edit in since.select_related("actor").order_by("rev") if not fields or changed_fields(edit) & set(fields)]
+    if theirs:
+        raise Stale(f"{who_of(theirs[-1])} {_DID.get(theirs[-1].verb.partition('_')[0], 'changed')} this meanwhile.", theirs)
+
+
+_DID = {"remove": "removed", "restore": "put back", "add": "added"}
+
+
+def who_of(edit: DraftEvent) -> str:
+    return edit.actor.get_full_name() if edit.actor else "The portal"

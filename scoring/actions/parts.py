@@ -33,21 +33,26 @@ def add_group(version: ModelVersion, data: Mapping[str, Any], *, actor: User | N
 def edit_group(group: CriterionGroup, data: Mapping[str, Any], *, actor: User | None, rev: int) -> CriterionGroup:
     """Change a group's label and bounds; key and dimension stay, as its criteria stand on them."""
     version = group.version
-    with editing(version, actor=actor, rev=rev, verb="edit_group") as edit:
+    with editing(version, actor=actor, rev=rev, verb="edit_group", part=group.key) as edit:
         row = _of(version.groups.filter(pk=group.pk).first())
         one = read_group(At(f"Group “{row.label}”", ""), {**data, "key": row.key, "dimension": row.dimension})
         edit.target, edit.before, edit.after = row.key, group_data(row), one.as_json()
-        row.label, row.cap, row.floor = one.label, one.cap, one.floor
-        row.save(update_fields=["label", "cap", "floor"])
+        write_group(row, one.as_json())
     return row
+
+
+def write_group(row: CriterionGroup, content: Mapping[str, Any]) -> None:
+    """Bring a group to a content that was read, within an edit."""
+    row.label, row.cap, row.floor = content["label"], content.get("cap"), content.get("floor")
+    row.save(update_fields=["label", "cap", "floor"])
 
 
 def remove_group(group: CriterionGroup, *, actor: User | None, rev: int) -> None:
     """Take a group away; its criteria stay, without a group."""
     version = group.version
-    with editing(version, actor=actor, rev=rev, verb="remove_group") as edit:
+    with editing(version, actor=actor, rev=rev, verb="remove_group", part=group.key) as edit:
         row = _of(version.groups.filter(pk=group.pk).first())
-        edit.target, edit.before = row.key, group_data(row)
+        edit.target, edit.before = row.key, group_data(row) | {"members": [one.key for one in row.criteria.all()]}
         row.delete()
 
 
@@ -72,48 +77,58 @@ def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | No
 def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
     """Replace a gate's label and condition; its key stays."""
     version = gate.version
-    with editing(version, actor=actor, rev=rev, verb="edit_gate") as edit:
+    with editing(version, actor=actor, rev=rev, verb="edit_gate", part=gate.key) as edit:
         row = _of(version.gates.filter(pk=gate.pk).first())
         one = read_gate(At(f"Gate “{row.label}”", ""), {**data, "key": row.key}, load_registry())
         edit.target, edit.before, edit.after = row.key, gate_data(row), one.as_json()
-        row.label, row.condition = one.label, one.when.as_json()
-        row.save(update_fields=["label", "condition"])
+        write_gate(row, one.as_json())
     return row
+
+
+def write_gate(row: Gate, content: Mapping[str, Any]) -> None:
+    """Bring a gate to a content that was read, within an edit."""
+    row.label, row.condition = content["label"], content["when"]
+    row.save()
 
 
 def remove_gate(gate: Gate, *, actor: User | None, rev: int) -> None:
     version = gate.version
-    with editing(version, actor=actor, rev=rev, verb="remove_gate") as edit:
+    with editing(version, actor=actor, rev=rev, verb="remove_gate", part=gate.key) as edit:
         row = _of(version.gates.filter(pk=gate.pk).first())
-        edit.target, edit.before = row.key, gate_data(row)
+        edit.target, edit.before = row.key, gate_data(row) | {"position": row.position}
         row.delete()
 
 
 def set_decision(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> None:
     """Say how scores become tiers, MQL and MQO: by a threshold on the sum or by a grid."""
-    with editing(version, actor=actor, rev=rev, verb="set_decision") as edit:
+    with editing(version, actor=actor, rev=rev, verb="set_decision", part="") as edit:
         one = read_decision(At("The decision", ""), dict(data), load_registry())
-        edit.before, edit.after = version.decision, one.as_json()
+        edit.before, edit.after = _now(version, "decision"), one.as_json()
         version.decision = one.as_json()
         version.save(update_fields=["decision"])
 
 
 def set_bounds(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> None:
     """Say between which floor and ceiling fit and engagement are held."""
-    with editing(version, actor=actor, rev=rev, verb="set_bounds") as edit:
+    with editing(version, actor=actor, rev=rev, verb="set_bounds", part="") as edit:
         bounds = read_limits(data)
-        edit.before, edit.after = version.dimensions, bounds
+        edit.before, edit.after = _now(version, "dimensions"), bounds
         version.dimensions = bounds
         version.save(update_fields=["dimensions"])
 
 
 def set_scope(version: ModelVersion, data: Mapping[str, Any] | None, *, actor: User | None, rev: int) -> None:
     """Say which leads the model judges; None for all."""
-    with editing(version, actor=actor, rev=rev, verb="set_scope") as edit:
+    with editing(version, actor=actor, rev=rev, verb="set_scope", part="") as edit:
         scope = read_scope(data, load_registry()).as_json() if data else None
-        edit.before, edit.after = version.scope, scope
+        edit.before, edit.after = _now(version, "scope"), scope
         version.scope = scope
         version.save(update_fields=["scope"])
+
+
+def _now(version: ModelVersion, column: str) -> Any:
+    """What the draft says now, which is not always what the caller read."""
+    return ModelVersion.objects.values_list(column, flat=True).get(pk=version.pk)
 
 
 def _of(row: Row | None) -> Row:

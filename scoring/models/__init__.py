@@ -1,9 +1,6 @@
 from scoring.models.model import (
     Criterion,
-    CriterionComment,
-    CriterionExample,
     CriterionGroup,
-    CriterionView,
     Dimension,
     DraftEvent,
     Gate,
@@ -13,6 +10,7 @@ from scoring.models.model import (
 )
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, LeadScore, LeadState, Mark, Qualification, ScoreChange
 from scoring.models.signing import Activation, Evidence, PreviewReport, SignOff, VersionEvent
+from scoring.models.talk import CriterionComment, CriterionExample, CriterionView, Presence, Question, TalkEvent
 
 __all__ = [
     "FLAG_GATED",
@@ -33,10 +31,13 @@ __all__ = [
     "Mark",
     "ModelResearch",
     "ModelVersion",
+    "Presence",
     "PreviewReport",
     "Qualification",
+    "Question",
     "ScoreChange",
     "ScoringModel",
     "SignOff",
+    "TalkEvent",
     "VersionEvent",
 ]

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.db import models
 
 from leads.models import Product
-from leads.roles import Side
 
 
 class ScoringModel(models.Model):
@@ -31,6 +30,7 @@ class ScoringModel(models.Model):
         permissions = (
             ("see_criteria", "Read the criteria"),
             ("edit_draft", "Edit the draft of the criteria"),
+            ("discuss_draft", "Follow the workshop, agree, disagree and comment"),
             ("sign_version", "Sign a version for one's side"),
             ("activate_version", "Put a version into force"),
         )
@@ -79,6 +79,8 @@ class ModelVersion(models.Model):
     reason = models.TextField(blank=True, default="")
     effective_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True)
+    talk = models.PositiveIntegerField(default=0, help_text="Raised by every word, view and verdict on a criterion.")
+    blind_from = models.DateTimeField(null=True, blank=True, help_text="A blind round is open since then.")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
@@ -126,6 +128,13 @@ class CriterionGroup(models.Model):
         return self.label
 
 
+class PresentCriteria(models.Manager["Criterion"]):
+    """The criteria that were not taken out of their draft."""
+
+    def get_queryset(self) -> models.QuerySet["Criterion"]:
+        return super().get_queryset().filter(removed=False)
+
+
 class Criterion(models.Model):
     """One line of the model: a test of facts that pays once, or a tally of events in a window."""
 
@@ -155,12 +164,17 @@ class Criterion(models.Model):
     cap = models.PositiveSmallIntegerField(null=True, blank=True)
     position = models.PositiveIntegerField(default=0)
     content_hash = models.CharField(max_length=64, blank=True, default="")
+    rev = models.PositiveIntegerField(default=0, help_text="The draft's revision that last changed this criterion.")
+    removed = models.BooleanField(default=False, help_text="Taken out of the draft; what was said about it is kept.")
+
+    objects = PresentCriteria()
+    with_removed = models.Manager()
 
     class Meta:
         verbose_name_plural = "criteria"
         ordering = ("version_id", "position", "pk")
         constraints = (
-            models.UniqueConstraint(fields=("version", "key"), name="criterion_key_once"),
+            models.UniqueConstraint(fields=("version", "key"), condition=models.Q(removed=False), name="criterion_key_once"),
             models.CheckConstraint(condition=models.Q(points__range=(-1000, 1000)), name="criterion_points_range"),
             models.CheckConstraint(condition=models.Q(freq_min__gte=1), name="criterion_freq_min"),
             models.CheckConstraint(
@@ -176,75 +190,6 @@ class Criterion(models.Model):
 
     def __str__(self) -> str:
         return self.label
-
-
-class CriterionView(models.Model):
-    """One side's view of a criterion; its agreement holds as long as the content is what was agreed."""
-
-    class Need(models.TextChoices):
-        REQUIRED = "required", "Required"
-        NICE = "nice", "Nice to have"
-        IRRELEVANT = "irrelevant", "Irrelevant"
-
-    criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="side_views")
-    side = models.CharField(max_length=9, choices=Side.choices)
-    need = models.CharField(max_length=10, choices=Need.choices)
-    points = models.SmallIntegerField(null=True, blank=True)
-    agreed_hash = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - null: never agreed
-    agreed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    agreed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("criterion", "side"), name="criterionview_once"),)
-
-    def __str__(self) -> str:
-        return f"{self.side}: {self.need}"
-
-
-class CriterionComment(models.Model):
-    """A word about a criterion: a comment, a proposal, evidence from history, or what a reject reason says."""
-
-    class Kind(models.TextChoices):
-        COMMENT = "comment", "Comment"
-        PROPOSAL = "proposal", "Proposal"
-        HISTORY = "history", "From history"
-        REJECT = "reject", "From rejections"
-
-    criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    side = models.CharField(max_length=9, choices=Side.choices, blank=True, default="")
-    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.COMMENT)
-    text = models.TextField(blank=True, default="")
-    payload = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField()
-    resolved_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("created_at", "pk")
-
-    def __str__(self) -> str:
-        return self.text[:60]
-
-
-class CriterionExample(models.Model):
-    """A real lead or past case that shows what a criterion means, or what it does not."""
-
-    criterion = models.ForeignKey(Criterion, on_delete=models.CASCADE, related_name="examples")
-    lead = models.ForeignKey("leads.Lead", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    case = models.ForeignKey("leads.Case", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    is_counter = models.BooleanField(default=False)
-    side = models.CharField(max_length=9, choices=Side.choices)
-    note = models.CharField(max_length=200, blank=True, default="")
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=models.Q(lead__isnull=False) ^ models.Q(case__isnull=False), name="criterionexample_lead_or_case"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.note
 
 
 class Gate(models.Model):
@@ -275,6 +220,7 @@ class DraftEvent(models.Model):
     target = models.CharField(max_length=80, blank=True, default="")
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
+    undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="undone_by")
 
     class Meta:
         ordering = ("version_id", "-rev")

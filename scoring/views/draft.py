@@ -1,7 +1,7 @@
-"""The draft page: every part of a draft in words, and the small edits that need no form of their own.
+"""The small edits of a draft that need no form of their own.
 
-Each form carries the revision the page was drawn from. Without script every edit leads back to the page; with htmx the
-draft's part of the page is answered, also when somebody else was faster (409) or the input was wrong (422).
+Each form carries the revision its part was drawn from. Without script every edit leads back to the page; with htmx the
+part of the page is answered, also when somebody else was faster (409) or the input was wrong (422).
 """
 
 from collections.abc import Callable
@@ -16,83 +16,25 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 
 from leads.errors import AccordError, Conflict
 from leads.lib.numbers import whole
-from leads.pages import page, reader, render
-from scoring.actions.criteria import edit_criterion, move_criterion, remove_criterion, restore_criterion
+from leads.pages import page, reader
+from scoring.actions.criteria import (
+    move_criterion,
+    place_criterion,
+    regroup_criterion,
+    remove_criterion,
+    restore_criterion,
+    set_points,
+)
+from scoring.actions.drafting import Stale
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
 from scoring.actions.versions import withdraw_draft
-from scoring.compiler import criterion_data
-from scoring.describe import describe
 from scoring.forms import BoundsForm, GroupForm, make_key
-from scoring.models import DraftEvent, ModelVersion
-
-EDIT = "scoring.edit_draft"
-
-
-def draft_of(pk: int) -> ModelVersion:
-    """A version that may be edited; one that no longer may leads to a conflict, as somebody put it into force meanwhile."""
-    version = get_object_or_404(ModelVersion.objects.select_related("model", "copied_from"), pk=pk)
-    if version.status != ModelVersion.Status.DRAFT:
-        raise Conflict(f"{version.label} is no longer a draft, so it can no longer be edited.", code="frozen")
-    return version
+from scoring.models import Criterion, ModelVersion
+from scoring.views.workshop import EDIT, draft_of, draft_page, row_answer, seen_rev
 
 
-def seen_rev(request: HttpRequest) -> int:
-    """The revision the form was drawn from."""
-    return whole(request.POST.get("rev")) or 0
-
-
-VERBS = {
-    "add_criterion": "added",
-    "edit_criterion": "changed",
-    "move_criterion": "moved",
-    "remove_criterion": "removed",
-    "restore_criterion": "put back",
-    "add_group": "added the group",
-    "edit_group": "changed the group",
-    "remove_group": "removed the group",
-    "add_gate": "added the gate",
-    "edit_gate": "changed the gate",
-    "remove_gate": "removed the gate",
-    "set_decision": "changed how it decides",
-    "set_bounds": "changed the bounds",
-    "set_scope": "changed whom it judges",
-}
-SHOWN_EDITS = 8
-
-
-def _edits(version: ModelVersion) -> list[tuple[DraftEvent, str, str]]:
-    """The newest edits with what they did and to what, in words."""
-    return [
-        (edit, VERBS.get(edit.verb, edit.verb), _target(edit)) for edit in version.edits.select_related("actor")[:SHOWN_EDITS]
-    ]
-
-
-def _target(edit: DraftEvent) -> str:
-    if not edit.target:
-        return ""
-    for content in (edit.after, edit.before):
-        if isinstance(content, dict) and content.get("label"):
-            return f"“{content['label']}”"
-    return edit.target
-
-
-def draft_page(request: HttpRequest, version: ModelVersion, *, error: str = "", status: int = 200, **more: Any) -> HttpResponse:
-    """The page of a draft, or its part for htmx."""
-    version.refresh_from_db()
-    context = {
-        "version": version,
-        "described": describe(version),
-        "group_form": GroupForm(prefix="group"),
-        "bounds_form": BoundsForm(initial=BoundsForm.initial_of(version.dimensions)),
-        "edits": _edits(version),
-        "error": error,
-    }
-    title = f"Draft {version.label} of {version.model.name}"
-    return render(request, "scoring/draft.html", context | more, title=title, fragment="scoring/_draft.html", status=status)
-
-
-def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any]) -> HttpResponse:
-    """Do an edit and answer with the draft as it is then."""
+def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any], part: str = "criteria") -> HttpResponse:
+    """Do an edit and answer with the part of the draft as it is then."""
     error, status = "", 200
     try:
         verb()
@@ -102,43 +44,80 @@ def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any])
             raise
     if status == 200 and not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", version.pk)
-    return draft_page(request, version, error=error, status=status)
+    response = draft_page(request, version, part=part, error=error, status=status)
+    return trigger_client_event(response, "look", {}) if status == 200 else response
 
 
-@page(EDIT)
-def criteria_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    version = get_object_or_404(ModelVersion.objects.select_related("model", "copied_from"), pk=pk)
-    if version.status != ModelVersion.Status.DRAFT:
-        return redirect("admin:criteria-version", pk)
-    return draft_page(request, version)
+def _criterion(version: ModelVersion, key: str) -> Criterion:
+    """The criterion of a draft; a conflict when somebody removed it, as whoever asks has just seen it."""
+    found = version.criteria.select_related("group").filter(key=key).first()
+    if found is None:
+        if Criterion.with_removed.filter(version=version, key=key).exists():
+            raise Conflict("Somebody removed this criterion meanwhile. The log has it, and can put it back.", code="gone")
+        return get_object_or_404(version.criteria, key=key)
+    found.version = version
+    return found
 
 
 @page(EDIT)
 @require_POST
 def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    """Another number of points, everything else as it is."""
+    """Another number of points, everything else as it is; who was faster is shown with both numbers and the choice."""
     version = draft_of(pk)
-    criterion = get_object_or_404(version.criteria.select_related("group"), key=key)
     typed = request.POST.get("points", "")
     points = whole(typed)
-    data = criterion_data(criterion) | {"points": typed if points is None else points}
-    return edited(request, version, lambda: edit_criterion(criterion, data, actor=reader(request), rev=seen_rev(request)))
+    try:
+        criterion = _criterion(version, key)
+        set_points(criterion, typed if points is None else points, actor=reader(request), rev=seen_rev(request))
+    except Stale as late:
+        shown = {"mine": typed, "theirs": late.edits[-1] if late.edits else None, "late": late.message}
+        return _row_or_page(request, version, key, late.message, 409, shown)
+    except AccordError as refused:
+        if isinstance(refused, Conflict):
+            raise
+        return _row_or_page(request, version, key, refused.message, 422, {"wrong": refused.message, "typed": typed})
+    if not request.headers.get("HX-Request"):
+        return redirect("admin:criteria-draft", pk)
+    return trigger_client_event(row_answer(request, version, key), "look", {})
+
+
+def _row_or_page(
+    request: HttpRequest, version: ModelVersion, key: str, error: str, status: int, shown: dict[str, Any]
+) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return row_answer(request, version, key, status=status, **shown)
+    return draft_page(request, version, error=error, status=status)
 
 
 @page(EDIT)
 @require_POST
 def criterion_move(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """One place up or down (`to`), or before the criterion named by `before` ("" is the end)."""
     version = draft_of(pk)
-    criterion = get_object_or_404(version.criteria, key=key)
+    criterion = _criterion(version, key)
+    actor, rev = reader(request), seen_rev(request)
+    if "before" in request.POST:
+        before = request.POST["before"]
+        return edited(request, version, lambda: place_criterion(criterion, before, actor=actor, rev=rev))
     by = -1 if request.POST.get("to") == "up" else 1
-    return edited(request, version, lambda: move_criterion(criterion, by, actor=reader(request), rev=seen_rev(request)))
+    return edited(request, version, lambda: move_criterion(criterion, by, actor=actor, rev=rev))
+
+
+@page(EDIT)
+@require_POST
+def criterion_group(request: HttpRequest, pk: int, key: str) -> HttpResponse:
+    """Into another group of its dimension, or into none."""
+    version = draft_of(pk)
+    criterion = _criterion(version, key)
+    group = request.POST.get("group", "")
+    return edited(request, version, lambda: regroup_criterion(criterion, group, actor=reader(request), rev=seen_rev(request)))
 
 
 @page(EDIT)
 @require_POST
 def criterion_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     version = draft_of(pk)
-    criterion = get_object_or_404(version.criteria, key=key)
+    criterion = _criterion(version, key)
     answer = edited(request, version, lambda: remove_criterion(criterion, actor=reader(request), rev=seen_rev(request)))
     if answer.status_code == 200:
         undo = reverse("admin:criterion-restore", args=[pk, key])
@@ -152,7 +131,7 @@ def criterion_restore(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Take a removal back, on the draft as it is now; the toast that asks for it draws nothing itself."""
     version = draft_of(pk)
     answer = edited(request, version, lambda: restore_criterion(version, key, actor=reader(request), rev=version.rev))
-    return reswap(retarget(answer, "#draft"), "outerHTML")
+    return reswap(retarget(answer, "#criteria"), "outerHTML")
 
 
 @page(EDIT)
@@ -160,7 +139,7 @@ def criterion_restore(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 def gate_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     version = draft_of(pk)
     gate = get_object_or_404(version.gates, key=key)
-    return edited(request, version, lambda: remove_gate(gate, actor=reader(request), rev=seen_rev(request)))
+    return edited(request, version, lambda: remove_gate(gate, actor=reader(request), rev=seen_rev(request)), "draft_gates")
 
 
 @page(EDIT)
@@ -169,10 +148,12 @@ def group_add(request: HttpRequest, pk: int) -> HttpResponse:
     version = draft_of(pk)
     form = GroupForm(request.POST, prefix="group")
     if not form.is_valid():
-        return draft_page(request, version, status=422, group_form=form)
+        return draft_page(request, version, part="draft_groups", status=422, group_form=form)
     key = make_key(form.cleaned_data["label"], version.groups.values_list("key", flat=True))
     data = {name: value for name, value in form.cleaned_data.items() if value is not None} | {"key": key}
-    return edited(request, version, lambda: add_group(version, data, actor=reader(request), rev=seen_rev(request)))
+    return edited(
+        request, version, lambda: add_group(version, data, actor=reader(request), rev=seen_rev(request)), "draft_groups"
+    )
 
 
 @page(EDIT)
@@ -183,14 +164,15 @@ def group_edit(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     group = get_object_or_404(version.groups, key=key)
     actor, rev = reader(request), seen_rev(request)
     if "remove" in request.POST:
-        return edited(request, version, lambda: remove_group(group, actor=actor, rev=rev))
+        return edited(request, version, lambda: remove_group(group, actor=actor, rev=rev), "draft_groups")
     posted = request.POST.copy()
     posted["dimension"] = group.dimension
     form = GroupForm(posted)
     if not form.is_valid():
-        return draft_page(request, version, error=f"{group.label}: " + "; ".join(_words(form)), status=422)
+        error = f"{group.label}: " + "; ".join(_words(form))
+        return draft_page(request, version, part="draft_groups", error=error, status=422)
     data = {name: value for name, value in form.cleaned_data.items() if value is not None}
-    return edited(request, version, lambda: edit_group(group, data, actor=actor, rev=rev))
+    return edited(request, version, lambda: edit_group(group, data, actor=actor, rev=rev), "draft_groups")
 
 
 def _words(form: GroupForm) -> list[str]:
@@ -203,8 +185,9 @@ def criteria_bounds(request: HttpRequest, pk: int) -> HttpResponse:
     version = draft_of(pk)
     form = BoundsForm(request.POST)
     if not form.is_valid():
-        return draft_page(request, version, status=422, bounds_form=form)
-    return edited(request, version, lambda: set_bounds(version, form.part(), actor=reader(request), rev=seen_rev(request)))
+        return draft_page(request, version, part="draft_groups", status=422, bounds_form=form)
+    actor, rev = reader(request), seen_rev(request)
+    return edited(request, version, lambda: set_bounds(version, form.part(), actor=actor, rev=rev), "draft_groups")
 
 
 @page(EDIT)

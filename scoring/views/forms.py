@@ -12,13 +12,15 @@ from leads.errors import Conflict, Invalid
 from leads.models import Asset, Campaign
 from leads.pages import page, reader, render
 from scoring.actions.criteria import add_criterion, edit_criterion
+from scoring.actions.drafting import Stale, who_of
 from scoring.actions.parts import add_gate, edit_gate, set_decision, set_scope
 from scoring.compiler import criterion_data
 from scoring.forms import CriterionForm, DecisionForm, GateForm, Rows, TallyForm, is_flat, make_key
 from scoring.models import Criterion, ModelVersion
 from scoring.registry import Registry
-from scoring.views.draft import EDIT, draft_of, seen_rev
+from scoring.views.workshop import EDIT, draft_of, seen_rev
 from scoring.vocabulary import load_registry
+from scoring.workshop import detail_of
 
 
 class _Sheet:
@@ -76,10 +78,13 @@ def _answer(
     *,
     rev: int,
     status: int = 200,
-    conflict: str = "",
+    conflict: Conflict | None = None,
     **more: Any,
 ) -> HttpResponse:
-    context = {"version": version, "sheet": sheet, "form": sheet.form, "heading": heading, "rev": rev, "conflict": conflict}
+    context = {"version": version, "sheet": sheet, "form": sheet.form, "heading": heading, "rev": rev}
+    if conflict is not None:
+        edits = conflict.edits if isinstance(conflict, Stale) else []
+        context |= {"conflict": conflict.message, "theirs": [(who_of(one), detail_of(one), one.at) for one in edits]}
     return render(
         request, "scoring/part_form.html", context | more, title=heading, fragment="scoring/_part_form.html", status=status
     )
@@ -116,7 +121,7 @@ def _run(
         save(condition, rev)
     except Conflict as late:
         version.refresh_from_db()
-        return _answer(request, version, sheet, heading, rev=version.rev, status=409, conflict=late.message)
+        return _answer(request, version, sheet, heading, rev=version.rev, status=409, conflict=late)
     except Invalid as refused:
         sheet.blame(refused, blame)
         return _answer(request, version, sheet, heading, rev=rev, status=422)

@@ -136,6 +136,7 @@
   });
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const target = event.detail.target;
+    if (target.matches("[data-live]")) return; // a page with a rule of its own
     if (target.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) {
       event.detail.shouldSwap = false;
       target.classList.add("is-stale");

@@ -101,9 +101,7 @@ def test_a_hand_off_rises_with_what_joins_it_and_its_frozen_packet_stays(work, m
 def test_a_tier_that_joins_is_read_in_the_words_of_the_version_that_qualified_the_lead(work):
     work.version.__class__.objects.filter(pk=work.version.pk).update(decision={"tiers": ["D", "C", "B", "A"]})
     handoff = work.offered()
-    newer = ModelVersion.objects.create(
-        model=work.model, no=2, status="draft", created_at=MONDAY, decision={"tiers": ["B", "A"]}
-    )
+    newer = ModelVersion.objects.create(model=work.model, no=2, status="draft", created_at=MONDAY, decision={"tiers": ["B", "A"]})
     work.qualification(lead=handoff.lead, kind="mqo", tier=1, engagement=84, version=newer)
     open_handoffs()
     fresh = work.fresh(handoff)

@@ -63,7 +63,9 @@ def test_what_the_lead_did_since_the_offer_stands_apart_from_the_frozen_packet(w
     work.hands.advance(HOUR)
     for minute, kind in enumerate(("pricing_view", "webinar_attended", "demo_request")):
         make.activity(handoff.lead, kind, MONDAY + HOUR - minute * MINUTE)
-    ModelVersion.objects.filter(pk=work.version.pk).update(status="active", spec_hash="x", decision={"tiers": ["D", "C", "B", "A"]})
+    ModelVersion.objects.filter(pk=work.version.pk).update(
+        status="active", spec_hash="x", decision={"tiers": ["D", "C", "B", "A"]}
+    )
     LeadScore.objects.create(version_id=work.version.pk, lead_id=handoff.lead_id, fit=22, engagement=84, tier=3, flags=3)
     html = packet_of(client_of(cast.rep), handoff)
     strip = re.search(r'<section class="p-card p-packet-since".*?</section>', html, re.DOTALL)[0]
@@ -154,7 +156,10 @@ def test_the_history_tells_moves_clocks_and_attempts_in_the_readers_zone(work, c
 
 def test_what_was_taken_back_at_once_is_not_among_the_promises(work, cast, client_of):
     handoff = work.offered()
-    for answer in (lambda: accept_handoff(handoff, actor=cast.rep), lambda: reject_handoff(handoff, actor=cast.rep, reason="too_small")):
+    for answer in (
+        lambda: accept_handoff(handoff, actor=cast.rep),
+        lambda: reject_handoff(handoff, actor=cast.rep, reason="too_small"),
+    ):
         answer()
         work.hands.advance(timedelta(seconds=9))
         undo_answer(handoff, actor=cast.rep)

@@ -67,6 +67,8 @@ HEADS = "head_of_marketing head_of_sales"
 MARKETING = "marketer marketing_ops head_of_marketing"
 SEERS = f"rep manager {MARKETING} head_of_sales admin"  # of a lead that belongs to the rep
 IMPORTERS = f"{MARKETING} admin"
+SALES = "rep other_rep manager head_of_sales"
+SIDES = f"{SALES} {MARKETING}"
 EDITORS = f"manager {MARKETING} head_of_sales admin"
 
 SIGNERS = f"manager {MARKETING} head_of_sales"
@@ -118,7 +120,26 @@ ROWS: dict[str, Row] = {
     "admin:criteria-version": Row(of=draft, sent_on=EDITORS),
     "admin:criteria-draft-begin": Row(EDITORS, of=lambda world: [world.draft.model.key], got=0, post={}, did=409),
     "admin:criteria-conversion": Row(EDITORS),
-    "admin:criteria-draft": Row(EDITORS, of=draft),
+    "admin:criteria-draft": Row(of=draft),
+    "admin:criteria-delta": Row(of=draft),
+    "admin:meeting-lead": Row(of=draft, got=0, post={}),
+    "admin:blind-round": Row(EDITORS, of=draft, got=0, post={}),
+    "admin:criteria-edits": Row(of=draft),
+    "admin:edit-undo": Row(EDITORS, of=lambda world: [world.draft.pk, world.draft.rev], got=0, post={}),
+    "admin:model-research": Row(of=lambda world: [world.draft.model.key], post={"personas": "Operations heads"}, posts=EDITORS),
+    "admin:question-add": Row(
+        SIDES, of=lambda world: [world.draft.model.key], got=0, post={"topic": "Budget", "text": "Is there one?"}
+    ),
+    "admin:question-remove": Row(SALES, of=lambda world: [world.draft.model.key, world.question.pk], got=0, post={}),
+    "admin:criterion-row": Row(of=criterion),
+    "admin:criterion-talk": Row(of=criterion),
+    "admin:view-state": Row(SIDES, of=criterion, got=0, post={"need": "nice", "points": "5"}),
+    "admin:verdict-give": Row(SIDES, of=criterion, got=0, post={"verdict": ""}),
+    "admin:comment-add": Row(of=criterion, got=0, post={"text": "Is that so?"}),
+    "admin:comment-settle": Row(of=lambda world: [world.draft.pk, world.comment.pk], got=0, post={}),
+    "admin:example-add": Row(of=criterion, got=0, post={"q": "nobody of this name"}, did=422),
+    "admin:example-remove": Row(of=lambda world: [world.draft.pk, world.example.pk], got=0, post={}),
+    "admin:criterion-group": Row(EDITORS, of=criterion, got=0, post=lambda world: {"group": "", **on_draft(world)}),
     "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=422),
     "admin:version-propose": Row(EDITORS, of=draft, got=0, post={}, did=422),
     "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
@@ -127,7 +148,7 @@ ROWS: dict[str, Row] = {
     "admin:evidence-add": Row(EDITORS, of=draft, got=0, post={"kind": "report", "url": "/reports/"}),
     "admin:evidence-remove": Row(EDITORS, of=lambda world: [world.evidence.pk], got=0, post={}),
     "admin:criteria-withdraw": Row(EDITORS, of=draft, got=0, post={}, did=409),
-    "admin:criteria-bounds": Row(EDITORS, of=draft, got=0, post={}, did=409),
+    "admin:criteria-bounds": Row(EDITORS, of=draft, got=0, post={}),
     "admin:criteria-scope": Row(EDITORS, of=draft, post=on_draft),
     "admin:criteria-decision": Row(EDITORS, of=draft, post=on_draft, did=422),
     "admin:criterion-add": Row(EDITORS, of=draft, post=on_draft, did=422),
@@ -147,9 +168,7 @@ ROWS: dict[str, Row] = {
     "admin:handoff-packet": Row(SEERS, of=handoff),
     "admin:handoff-row": Row("rep manager", of=handoff),
     "admin:handoff-accept": Row("rep", of=handoff, got=0, post={}),
-    "admin:handoff-reject": Row(
-        "rep", of=handoff, post=lambda world: {"reason": world.reason.code, "note": "Not our market."}
-    ),
+    "admin:handoff-reject": Row("rep", of=handoff, post=lambda world: {"reason": world.reason.code, "note": "Not our market."}),
     "admin:handoff-undo": Row("rep", of=rejected, got=0, post={}),
     "admin:handoff-attempt": Row("rep manager head_of_sales", of=worked, got=0, post={"what": "call:reached"}),
     "admin:handoff-convert": Row("rep manager head_of_sales", of=worked, got=0, post={"convert-amount": "100"}),

@@ -18,6 +18,8 @@ from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
 from scoring.actions.criteria import remove_criterion
 from scoring.actions.evidence import add_evidence
+from scoring.actions.research import add_question
+from scoring.actions.talk import add_comment, add_example
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
 from tests.house.one_of_each import one_of_each
@@ -62,10 +64,16 @@ def world(work, cast, client_of, settings, tmp_path):
     remove_criterion(removed, actor=cast.head_of_marketing, rev=draft.rev)
     draft.refresh_from_db()
     evidence = add_evidence(draft, actor=cast.marketer, kind="report", label="Year in review", url="/")
+    first = draft.criteria.first()
+    comment = add_comment(first, "Why so many?", actor=cast.manager)
+    example = add_example(first, handoff.lead, is_counter=False, note="", actor=cast.manager)
+    question = add_question(draft.model, "Timing", "When do you need it?", actor=cast.manager)
+    draft.refresh_from_db()
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
         loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence,
+        comment=comment, example=example, question=question,
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip
 

@@ -209,5 +209,7 @@ def test_the_code_names_no_folder_of_somebodys_machine(word):
 
 def test_no_process_starts_with_numpy():
     """It takes 0.3 s, also by way of openpyxl, and only previews and workbooks need it."""
-    start = "import django; django.setup(); import config.urls, sys; sys.exit('numpy' in sys.modules or 'openpyxl' in sys.modules)"
+    start = (
+        "import django; django.setup(); import config.urls, sys; sys.exit('numpy' in sys.modules or 'openpyxl' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-W", "ignore", "-c", start], check=True, cwd=ROOT)

@@ -124,7 +124,12 @@ def test_records_are_told_in_words_and_can_be_narrowed(cast, client_of, rows, ma
     assert "Activity: created" in page
     assert "Company: updated" in page
     assert "a lead" not in page.split("result_list")[1].split("</table>")[0]
-    for query, count in (({"kind": "activity"}, 1), ({"channel": "import"}, 0), ({"q": "otto@quillon.test"}, 3), ({"q": "nobody"}, 0)):
+    for query, count in (
+        ({"kind": "activity"}, 1),
+        ({"channel": "import"}, 0),
+        ({"q": "otto@quillon.test"}, 3),
+        ({"q": "nobody"}, 0),
+    ):
         assert browser.get("/setup/leads/submission/", query).context["cl"].result_count == count, query
     page = browser.get(PAGES[LeadEvent], {"kind__exact": "updated"}).content.decode()
     assert "Country: – → DE" in page

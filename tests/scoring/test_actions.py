@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.models import LeadField
 from scoring.actions.activating import activate_version
-from scoring.actions.criteria import add_criterion, edit_criterion, move_criterion, remove_criterion
+from scoring.actions.criteria import add_criterion, edit_criterion, move_criterion, remove_criterion, set_points
 from scoring.actions.parts import (
     add_gate,
     add_group,
@@ -81,13 +81,27 @@ def test_a_marketer_edits_but_does_not_put_into_force(cast: Any, draft: ModelVer
         activate_version(draft, actor=cast.marketer, rev=2, reason="Now")
 
 
-def test_a_save_from_a_stale_revision_is_a_conflict_and_writes_nothing(cast: Any, draft: ModelVersion) -> None:
-    add_criterion(draft, SIZE, actor=cast.manager, rev=1)
-    seen = ModelVersion.objects.get(pk=draft.pk)
-    with pytest.raises(Conflict, match="Mona Manager changed the draft"):
-        add_criterion(seen, a_test("title", 5), actor=cast.marketer, rev=1)
-    assert keys(draft) == ["size"]
-    assert DraftEvent.objects.count() == 1
+def test_a_save_over_what_others_changed_is_a_conflict_and_writes_nothing(cast: Any, draft: ModelVersion) -> None:
+    row = add_criterion(draft, SIZE, actor=cast.manager, rev=1)
+    edit_criterion(row, SIZE | {"points": 20}, actor=cast.manager, rev=2)
+    with pytest.raises(Conflict, match="Mona Manager changed this meanwhile") as late:
+        edit_criterion(row, SIZE | {"points": 30}, actor=cast.marketer, rev=2)
+    assert [edit.after["points"] for edit in late.value.edits] == [20]
+    draft.refresh_from_db()
+    assert (draft.rev, draft.criteria.get().points, draft.edits.count()) == (3, 20, 2)
+
+
+def test_edits_of_different_parts_never_stand_in_each_others_way(cast: Any, draft: ModelVersion) -> None:
+    size = add_criterion(draft, SIZE, actor=cast.manager, rev=1)
+    add_criterion(draft, a_test("title", 5), actor=cast.marketer, rev=1)
+    edit_criterion(size, SIZE | {"label": "Firm size"}, actor=cast.marketer, rev=2)
+    set_points(size, 30, actor=cast.manager, rev=2)
+    move_criterion(size, 1, actor=cast.manager, rev=2)
+    set_decision(draft, TOTAL, actor=cast.marketer, rev=1)
+    found = draft.criteria.get(key="size")
+    assert (found.label, found.points, keys(draft)) == ("Firm size", 30, ["title", "size"])
+    draft.refresh_from_db()
+    assert draft.rev == 7
 
 
 def test_a_refused_edit_leaves_the_revision_alone(cast: Any, draft: ModelVersion) -> None:

@@ -1,0 +1,229 @@
+"""A draft as the workshop page shows it to one person: rows in their groups, the log in words, what changed since a revision."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from leads.models import User
+from scoring.actions.drafting import changed_fields, thing_of, who_of
+from scoring.describe import CriterionRow, Described, describe
+from scoring.models import Criterion, CriterionGroup, DraftEvent, ModelVersion
+from scoring.talk import CriterionTalk, talk_of
+
+SHOWN_EDITS = 8
+
+
+@dataclass(slots=True)
+class Row:
+    """A criterion with its words, what is stored of it, and the talk about it."""
+
+    words: CriterionRow
+    stored: Criterion
+    talk: CriterionTalk
+    changed_by: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.words.key
+
+    @property
+    def stamp(self) -> str:
+        """Changes when what the row shows does: a browser that has it already leaves it alone."""
+        said = [(one.need, one.points, one.is_hidden, one.is_asked, one.verdict) for one in self.talk.views]
+        text = f"{self.words.first}{self.words.last}{said}{self.talk.open_comments}.{self.talk.comments}"
+        return f"{self.stored.rev}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+@dataclass(slots=True)
+class Block:
+    """Fit or engagement."""
+
+    key: str
+    label: str
+    bounds: str
+    rows: list[Row]
+    groups: list[CriterionGroup]
+
+
+@dataclass(slots=True)
+class Workshop:
+    version: ModelVersion
+    described: Described
+    blocks: list[Block]
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        return {row.key: row for block in self.blocks for row in block.rows}
+
+    @property
+    def count(self) -> int:
+        return self.described.count
+
+    @property
+    def points(self) -> int:
+        """All points that can be earned once: an own measure of how much is given, caps aside."""
+        return sum(row.words.points for block in self.blocks for row in block.rows if row.words.points > 0)
+
+    @property
+    def open_comments(self) -> list[Row]:
+        return [row for block in self.blocks for row in block.rows if row.talk.open_comments]
+
+    @property
+    def gaps(self) -> int:
+        return sum(bool(row.talk.gap) for block in self.blocks for row in block.rows)
+
+    @property
+    def agreed(self) -> int:
+        return sum(row.talk.is_agreed for block in self.blocks for row in block.rows)
+
+
+def workshop(version: ModelVersion, reader: User) -> Workshop:
+    """The whole draft for one reader; a fixed number of queries."""
+    described = describe(version)
+    stored = {row.key: row for row in version.criteria.select_related("group")}
+    talk = talk_of(version, stored.values(), reader)
+    groups = list(version.groups.all())
+    blocks = []
+    for block in described.dimensions:
+        rows = [Row(words, stored[words.key], talk[words.key]) for words in block.rows if words.key in stored]
+        own = [group for group in groups if group.dimension == block.key]
+        blocks.append(Block(block.key, block.label, block.bounds, rows, own))
+    return Workshop(version, described, blocks)
+
+
+# --- The log ------------------------------------------------------------------------------------------------------------
+
+_VERBS = {
+    "add_criterion": "added",
+    "edit_criterion": "changed",
+    "move_criterion": "moved",
+    "remove_criterion": "removed",
+    "restore_criterion": "put back",
+    "add_group": "added the group",
+    "edit_group": "changed the group",
+    "remove_group": "removed the group",
+    "restore_group": "put back the group",
+    "add_gate": "added the gate",
+    "edit_gate": "changed the gate",
+    "remove_gate": "removed the gate",
+    "restore_gate": "put back the gate",
+    "set_decision": "changed how it decides",
+    "set_bounds": "changed the bounds",
+    "set_scope": "changed whom it judges",
+}
+_NAMES = {
+    "label": "name",
+    "why": "reason",
+    "when": "what is asked",
+    "event": "what counts",
+    "days": "days",
+    "award": "how often it pays",
+    "freq_min": "least number",
+    "freq_max": "most that count",
+    "half_life": "half-life",
+    "dimension": "what it counts for",
+}
+
+
+@dataclass(slots=True)
+class LogLine:
+    edit: DraftEvent
+    who: str
+    did: str
+    target: str
+    detail: str
+    is_undone: bool
+
+
+def log_of(version: ModelVersion, labels: dict[str, str], edits: Iterable[DraftEvent] | None = None) -> list[LogLine]:
+    """Edits in words, the newest first; `labels` names criteria that an edit knows by their key alone. Two queries."""
+    if edits is None:
+        edits = version.edits.select_related("actor")[:SHOWN_EDITS]
+    listed = list(edits)
+    undone = set(DraftEvent.objects.filter(undoes__in=[edit.pk for edit in listed]).values_list("undoes", flat=True))
+    return [
+        LogLine(
+            edit,
+            who_of(edit),
+            ("took back: " if edit.undoes_id else "") + _VERBS.get(edit.verb, edit.verb),
+            _target(edit, labels),
+            detail_of(edit),
+            edit.pk in undone,
+        )
+        for edit in listed
+    ]
+
+
+def _target(edit: DraftEvent, labels: dict[str, str]) -> str:
+    if not edit.target:
+        return ""
+    for content in (edit.after, edit.before):
+        if isinstance(content, dict) and content.get("label"):
+            return f"“{content['label']}”"
+    return f"“{labels.get(edit.target, edit.target)}”"
+
+
+def detail_of(edit: DraftEvent) -> str:
+    """What an edit changed: `points 15 → 20, cap – → 30`; "" for what has no fields."""
+    if thing_of(edit.verb) not in ("criterion", "group") or not (edit.before and edit.after) or edit.verb == "move_criterion":
+        return ""
+    found = []
+    for name in sorted(changed_fields(edit)):
+        before, after = edit.before.get(name), edit.after.get(name)
+        plain = all(one is None or isinstance(one, int | str) for one in (before, after)) and name != "why"
+        found.append(f"{_NAMES.get(name, name)} {_short(before)} → {_short(after)}" if plain else _NAMES.get(name, name))
+    return ", ".join(found)
+
+
+def _short(value: Any) -> str:
+    text = "–" if value in (None, "") else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+# --- What changed -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Changes:
+    """What is different since a revision and a step of the talk: whole sections by name, rows by key with who changed them."""
+
+    sections: set[str]
+    rows: dict[str, str]
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.sections and not self.rows
+
+
+_SECTIONS = {
+    "group": {"criteria", "groups"},
+    "gate": {"gates"},
+    "decision": {"decision"},
+    "bounds": {"groups", "criteria"},
+    "scope": {"scope"},
+}
+
+
+def changes_since(version: ModelVersion, rev: int, talk: int) -> Changes:
+    """What others' browsers have to draw anew. Two queries."""
+    changes = Changes(set(), {})
+    if rev != version.rev:
+        for edit in version.edits.filter(rev__gt=rev).select_related("actor").order_by("rev"):
+            thing = thing_of(edit.verb)
+            if thing == "criterion":
+                if edit.verb == "edit_criterion" and "dimension" not in changed_fields(edit):
+                    changes.rows[edit.target] = who_of(edit)
+                else:
+                    changes.sections.add("criteria")
+            else:
+                changes.sections |= _SECTIONS[thing]
+        changes.sections |= {"head", "edits", "signing"}
+    if talk != version.talk:
+        for step in version.talk_events.filter(no__gt=talk).select_related("actor").order_by("no"):
+            if step.target:
+                changes.rows.setdefault(step.target, step.actor.get_full_name() if step.actor else "")
+            else:
+                changes.sections.add("criteria")
+        changes.sections |= {"head", "words"}
+    return changes
