@@ -70,8 +70,8 @@ def last_working_morning() -> datetime:
 
 
 def hold_clock(at: datetime) -> None:
-    """Stop the portal's clock for all threads of this process."""
-    clock.now = clock.at_hand = lambda: at
+    """Stop the portal's clock for all threads of this process; the demo still lives through its own days."""
+    clock.now = clock.at_hand = lambda: clock._frozen.get() or at
 
 
 def fill_one_inbox() -> None:
