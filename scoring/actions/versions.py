@@ -129,12 +129,21 @@ def write_content(version: ModelVersion, content: dict[str, Any], registry: Regi
 def copy_opinions(source: ModelVersion, version: ModelVersion) -> None:
     """Carry over what both sides think of the criteria that are in both versions: views, open comments, examples."""
     rows = {row.key: row.pk for row in version.criteria.all()}
-    mine = CriterionComment.objects.filter(resolved_at=None)
-    for opinions in (CriterionView.objects.all(), mine, CriterionExample.objects.all()):
-        for one in opinions.filter(criterion__version=source).select_related("criterion").order_by("pk"):
-            if one.criterion.key in rows:
-                one.criterion_id, one.pk, one._state.adding = rows[one.criterion.key], None, True
-                one.save()
+    threads: dict[int, int] = {}
+    unresolved = CriterionComment.objects.filter(resolved_at=None).exclude(reply_to__resolved_at__isnull=False)
+    for opinions in (CriterionView.objects.all(), unresolved, CriterionExample.objects.all()):
+        for one in (
+            opinions.filter(criterion__version=source, criterion__removed=False).select_related("criterion").order_by("pk")
+        ):
+            if one.criterion.key not in rows:
+                continue
+            before = one.pk
+            one.criterion_id, one.pk, one._state.adding = rows[one.criterion.key], None, True
+            if isinstance(one, CriterionComment):
+                one.reply_to_id = threads.get(one.reply_to_id or 0)
+            one.save()
+            if isinstance(one, CriterionComment):
+                threads[before] = one.pk
 
 
 def withdraw_draft(version: ModelVersion, *, actor: User | None, rev: int) -> None:

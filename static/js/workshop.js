@@ -10,6 +10,7 @@
   };
   const rowOf = (element) => element?.closest?.("tr[data-of]");
   let lastRow = "";
+  let drawnRev = $("#poller")?.dataset.rev;
 
   /* Ask every 1.2 to 1.8 s, each browser at its own pace; not while hidden, at once on return. */
   const ask = () => {
@@ -29,8 +30,7 @@
     if (elt.id === "poller") {
       parameters.open = $("#talk:not([hidden]) [data-open-key]")?.dataset.openKey ?? $("main > * [data-open-key]")?.dataset.openKey ?? "";
       if ($("#presence")?.dataset.leads) parameters.row = lastRow;
-    } else if (elt.id === "effect") parameters.rev = $("#poller")?.dataset.rev;
-    else if (elt.closest("#presence")) parameters.row = lastRow;
+    } else if (elt.closest("#presence")) parameters.row = lastRow;
   });
 
   /* What somebody types in is never overwritten: the part is marked, and drawn anew once it is left alone. */
@@ -79,10 +79,9 @@
   });
   document.addEventListener("htmx:afterSettle", () => {
     const rev = $("#poller")?.dataset.rev;
-    const effect = $("#effect");
-    if (effect && rev && effect.dataset.rev !== rev) {
-      if (effect.dataset.rev) window.htmx.trigger(effect, "effect");
-      effect.dataset.rev = rev;
+    if (rev && rev !== drawnRev) {
+      drawnRev = rev;
+      window.htmx.trigger(document.body, "effect-changed");
     }
     freshen();
     follow();
