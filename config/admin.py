@@ -12,10 +12,11 @@ from django.contrib.auth.views import (
     PasswordResetDoneView,
     PasswordResetView,
 )
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, include, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
@@ -138,6 +139,12 @@ class AccordAdminSite(admin.AdminSite):
         response = super().login(request, context)
         form = (getattr(response, "context_data", None) or {}).get("form")
         return _with_status(response, form) if form is not None else response
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """What Setup holds; whoever may change nothing there has no such page."""
+        if not self.has_setup(request):
+            raise PermissionDenied
+        return super().index(request, extra_context)
 
     # What every page needs
 
