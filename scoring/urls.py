@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import conversion, draft, forms, research, signing, talk, versions, workshop
+from scoring.views import conversion, draft, forms, preview, research, signing, talk, versions, workshop
 
 DRAFT = "criteria/drafts/<int:pk>/"
 VERSION = "criteria/versions/<int:pk>/"
@@ -29,6 +29,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{DRAFT}blind/", workshop.blind_round, name="blind-round"),
     path(f"{DRAFT}edits/", workshop.criteria_edits, name="criteria-edits"),
     path(f"{DRAFT}edits/<int:rev>/undo/", workshop.edit_undo, name="edit-undo"),
+    path(f"{DRAFT}effect/", preview.criteria_effect, name="criteria-effect"),
+    path(f"{DRAFT}threshold/", preview.criteria_threshold, name="criteria-threshold"),
     path(f"{DRAFT}withdraw/", draft.criteria_withdraw, name="criteria-withdraw"),
     path(f"{DRAFT}bounds/", draft.criteria_bounds, name="criteria-bounds"),
     path(f"{DRAFT}scope/", forms.scope_form, name="criteria-scope"),

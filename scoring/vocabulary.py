@@ -28,7 +28,9 @@ def load_registry() -> Registry:
         )
         for one in LeadField.objects.all()
     ]
-    kinds = ACTIVITY_KINDS | {kind: activity_label(kind) for kind in Asset.objects.values_list("kind", flat=True).distinct()}
+    kinds = ACTIVITY_KINDS | {
+        kind: activity_label(kind) for kind in Asset.objects.order_by().values_list("kind", flat=True).distinct()
+    }
     return Registry(by_key([*_CORE, *own]), kinds, _latest_lists(), list_values)
 
 

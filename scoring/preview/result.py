@@ -109,6 +109,11 @@ class Effect:
     total: Histogram
     grid: tuple[Cell, ...]
 
+    @property
+    def per_week(self) -> float:
+        """MQLs a week, on average."""
+        return sum(self.weeks) / len(self.weeks)
+
 
 @dataclass(frozen=True, slots=True)
 class FlipLine:

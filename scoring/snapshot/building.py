@@ -100,7 +100,7 @@ def _built(work: Work) -> Snapshot:
 
 
 def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: int | None = None) -> Snapshot:
-    mark = held.manifest["mark"]
+    mark = held.mark
     changed_leads = set(reading.changed_leads(mark)) | _due(held.leads, work.moment)
     changed_cases = set(reading.changed_cases(mark))
     if erased is not None:
@@ -121,7 +121,10 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
     if anew or erased is not None:  # what is forgotten may not stay in an older generation
         _forget_values(work, [*(one.segment for one in decided), leads])
         return work.publish(decided, leads)
-    return held if same else work.publish(decided, leads, [held])
+    if same:
+        files.note_looked(work.folder, held.number, work.mark)
+        return held
+    return work.publish(decided, leads, [held])
 
 
 def _contents(decided: Iterable[Decided]) -> list[tuple[object, ...]]:

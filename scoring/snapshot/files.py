@@ -1,6 +1,7 @@
 """The snapshot's files: written aside, forced to disk, named by a manifest with their checksums, and never changed.
 
 CURRENT                      generation number and checksum of its manifest, replaced by rename
+LOOKED                       generation number and the mark up to which nothing more was found
 gen/<number>/manifest.json   what a generation is made of
 gen/<number>/<key>.bin       what may still change in a decided segment
 seg/<key>.bin                a segment, shared by the generations that have it
@@ -27,6 +28,7 @@ from scoring.snapshot.segment import Array
 FORMAT = 2
 ALIGNED = 64
 CURRENT = "CURRENT"
+LOOKED = "LOOKED"
 
 
 class Damaged(Exception):
@@ -129,6 +131,22 @@ def current(folder: Path) -> tuple[int, str] | None:
         return None
     except ValueError as error:
         raise Damaged(f"{CURRENT} cannot be read") from error
+
+
+def note_looked(folder: Path, number: int, mark: int) -> None:
+    """Note that all that was committed before the transaction `mark` is in this generation as it is. Lost, it is looked at again."""
+    aside = folder / f"{LOOKED}.new"
+    aside.write_text(f"{number} {mark}\n")
+    aside.replace(folder / LOOKED)
+
+
+def looked(folder: Path, number: int) -> int:
+    """The mark noted for this generation; 0 when there is none."""
+    try:
+        of, mark = map(int, (folder / LOOKED).read_text().split())
+    except (OSError, ValueError):
+        return 0
+    return mark if of == number else 0
 
 
 def read_manifest(folder: Path, number: int, digest: str) -> dict[str, Any]:

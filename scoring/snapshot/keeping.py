@@ -133,11 +133,13 @@ def ask(folder: Path | None = None) -> None:
     folder = folder or snapshot_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / WANTED).touch()
-    if not _has_keeper(folder):
+    if not has_keeper(folder):
         Thread(target=_build_alone, args=(folder,), name="snapshot", daemon=True).start()
 
 
-def _has_keeper(folder: Path) -> bool:
+def has_keeper(folder: Path | None = None) -> bool:
+    """Whether a process of this host sees to the snapshot; else who looks at it does."""
+    folder = folder or snapshot_folder()
     with (folder / KEEPER).open("ab") as file:
         free = _try_lock(file.fileno())
         if free:

@@ -64,7 +64,7 @@ class Snapshot:
     @property
     def mark(self) -> int:
         """All that was committed before this transaction is in; what it or a later one wrote may not be."""
-        return int(self.manifest["mark"])
+        return max(int(self.manifest["mark"]), files.looked(self.folder, self.number))
 
     @property
     def case_count(self) -> int:

@@ -21,8 +21,8 @@ from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.models import Activation, Evidence, ModelVersion
 from scoring.signing_card import names
 from scoring.signoff import Verdict
-from scoring.views.workshop import draft_page
 from scoring.views.versions import version_page
+from scoring.views.workshop import draft_page
 
 EDIT, SIGN, ACTIVATE = "scoring.edit_draft", "scoring.sign_version", "scoring.activate_version"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
@@ -38,11 +38,8 @@ def seen_rev(request: HttpRequest) -> int:
 
 
 def effect_url(version: ModelVersion) -> str:
-    """Where the effect of a draft is drawn; "" where nothing draws it."""
-    try:
-        return reverse("admin:criteria-effect", args=[version.pk])
-    except NoReverseMatch:
-        return ""
+    """Where the effect of a draft is drawn."""
+    return reverse("admin:criteria-effect", args=[version.pk])
 
 
 def rights(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:

@@ -398,6 +398,24 @@
     });
   }
 
+  /* The score threshold: line and number follow the control at once, the figures when the server has them. */
+  document.addEventListener("input", ({ target }) => {
+    const box = target.matches("[data-threshold-range], [data-threshold-number]") && target.closest("[data-threshold]");
+    if (!box) return;
+    const range = $("[data-threshold-range]", box);
+    const number = $("[data-threshold-number]", box);
+    if (target === range) number.value = range.value;
+    else if (number.value !== "") {
+      range.value = number.value;
+      range.dispatchEvent(new Event("input"));
+    }
+    const line = $("[data-threshold-line]", box);
+    const at = (line.ownerSVGElement.viewBox.baseVal.width * (range.value - range.min)) / (range.max - range.min || 1);
+    line.setAttribute("x1", at);
+    line.setAttribute("x2", at);
+    $("[data-threshold-below]", box).setAttribute("width", at);
+  });
+
   /* Setup: names for what the stock widgets leave without one. */
   function nameWidgets() {
     for (const select of $$("select.admin-autocomplete")) {

@@ -30,6 +30,9 @@
     if (elt.id === "poller") {
       parameters.open = $("#talk:not([hidden]) [data-open-key]")?.dataset.openKey ?? $("main > * [data-open-key]")?.dataset.openKey ?? "";
       if ($("#presence")?.dataset.leads) parameters.row = lastRow;
+    } else if (elt.id === "effect") {
+      parameters.rev = $("#poller")?.dataset.rev;
+      for (const select of $$("#effect-ask select")) parameters[select.name] = select.value;
     } else if (elt.closest("#presence")) parameters.row = lastRow;
   });
 
@@ -82,6 +85,10 @@
     if (rev && rev !== drawnRev) {
       drawnRev = rev;
       window.htmx.trigger(document.body, "effect-changed");
+    }
+    for (const figures of $$("template[data-figures-of]")) {
+      const cell = document.getElementById(`figures-${figures.dataset.figuresOf}`);
+      if (cell && cell.innerHTML !== figures.innerHTML) cell.innerHTML = figures.innerHTML;
     }
     freshen();
     follow();

@@ -45,6 +45,7 @@ def pages_of_objects() -> dict[str, str]:
         found["criteria-version"] = reverse("admin:criteria-version", args=[version.pk])
     for draft in ModelVersion.objects.filter(activated_at=None)[:1]:
         found["criteria-draft"] = reverse("admin:criteria-draft", args=[draft.pk])
+        found["criteria-effect"] = reverse("admin:criteria-effect", args=[draft.pk])
     for model in ("user", "team", "company", "campaign", "reason", "leadfield"):
         first = apps.get_model("leads", model).objects.order_by("pk").first()
         if first:

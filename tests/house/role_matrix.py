@@ -121,6 +121,8 @@ ROWS: dict[str, Row] = {
     "admin:criteria-draft-begin": Row(EDITORS, of=lambda world: [world.draft.model.key], got=0, post={}, did=409),
     "admin:criteria-conversion": Row(EDITORS),
     "admin:criteria-draft": Row(of=draft),
+    "admin:criteria-effect": Row(of=draft, post={}, did=200),
+    "admin:criteria-threshold": Row(EDITORS, of=draft, got=0, post=lambda world: {"threshold": "35", **on_draft(world)}),
     "admin:criteria-delta": Row(of=draft),
     "admin:meeting-lead": Row(of=draft, got=0, post={}),
     "admin:blind-round": Row(EDITORS, of=draft, got=0, post={}),

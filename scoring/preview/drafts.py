@@ -1,0 +1,138 @@
+"""Previews of drafts as they stand in the database: their specs, one side's points, reject reasons, and what waits to be read."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from leads.models import Case, LeadRevision
+from leads.models import Reason as StoredReason
+from scoring.compiler import compile_version, live_versions
+from scoring.models import CriterionView, ModelVersion
+from scoring.preview.asking import preview, with_points
+from scoring.preview.criteria import Reason
+from scoring.preview.result import CasesIn, Goal, Points, Preview
+from scoring.slots import slots
+from scoring.snapshot.reader import Snapshot
+from scoring.spec import Decision, Spec
+
+COUNTED_UP_TO = 10_000
+_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A draft's spec and the one in force of the same model, None before there is one."""
+
+    draft: Spec
+    live: Spec | None
+    live_no: int | None
+
+
+def compared(version: ModelVersion, points: Points = "agreed", threshold: int | None = None) -> Compared:
+    """The draft with one side's points and another threshold, if asked for. Raises `Invalid` naming what is wrong with it."""
+    draft = compile_version(version)
+    if points != "agreed":
+        draft = with_points(draft, wanted_points(version, points))
+    if threshold is not None:
+        draft = _with_decision(draft, with_threshold(draft.decision, threshold))
+    live = next((one for one in live_versions() if one.model_id == version.model_id), None)
+    return Compared(draft, live.spec if live else None, live.no if live else None)
+
+
+def wanted_points(version: ModelVersion, side: str) -> dict[str, int]:
+    """What a side would give for each criterion, 0 where it is irrelevant to it; where it did not say, nothing is named."""
+    views = CriterionView.objects.filter(criterion__version=version, side=side).values_list("criterion__key", "need", "points")
+    wanted = {key: 0 if need == CriterionView.Need.IRRELEVANT else points for key, need, points in views}
+    return {key: points for key, points in wanted.items() if points is not None}
+
+
+def threshold_of(decision: Decision) -> int | None:
+    """The sum from which a lead is an MQL; None where a grid decides or everybody is one."""
+    return decision.edges[decision.mql_from - 1] if decision.kind == "total" and decision.mql_from else None
+
+
+def with_threshold(decision: Decision, threshold: int) -> Decision:
+    """The decision with leads handed over from another sum; edges that would be in the way move along."""
+    at = decision.mql_from - 1
+    if threshold_of(decision) is None:
+        return decision
+    edges = tuple(
+        min(edge, threshold - (at - place)) if place < at else max(edge, threshold + place - at)
+        for place, edge in enumerate(decision.edges)
+    )
+    return replace(decision, edges=(*edges[:at], threshold, *edges[at + 1 :]))
+
+
+def _with_decision(spec: Spec, decision: Decision) -> Spec:
+    return Spec(spec.model, spec.scope, spec.fit, spec.engagement, spec.groups, spec.criteria, spec.gates, decision)
+
+
+def reasons() -> dict[int, Reason]:
+    """All reasons with the facts they speak of. One query."""
+    rows = StoredReason.objects.values_list("pk", "label", "field_keys")
+    return {pk: Reason(label, frozenset(keys)) for pk, label, keys in rows}
+
+
+def capacity() -> int | None:
+    """Qualified leads the reps can take a week, where somebody knows."""
+    return slots.weekly_capacity() if slots.weekly_capacity else None
+
+
+def waiting(snapshot: Snapshot) -> int:
+    """Leads and cases written since the snapshot was read, at most `COUNTED_UP_TO`. Two queries."""
+    changed = [
+        some.order_by().values("pk")[:COUNTED_UP_TO].count()
+        for some in (LeadRevision.objects.filter(txid__gte=snapshot.mark), Case.objects.filter(txid__gte=snapshot.mark))
+    ]
+    return min(max(changed), COUNTED_UP_TO)
+
+
+class _Recent:
+    """The latest previews of this process: several people look at the same draft, and ask the same."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[object, ...], Preview] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: tuple[object, ...]) -> Preview | None:
+        with self._lock:
+            return self._held.get(key)
+
+    def put(self, key: tuple[object, ...], made: Preview) -> None:
+        with self._lock:
+            self._held[key] = made
+            while len(self._held) > _KEPT:
+                self._held.popitem(last=False)
+
+
+_recent = _Recent()
+
+
+def preview_of(
+    specs: Compared,
+    snapshot: Snapshot,
+    *,
+    goal: Goal,
+    points: Points,
+    cases: CasesIn,
+    told: Mapping[int, Reason],
+    weekly: int | None,
+) -> Preview:
+    """The preview of a draft; the same question over the same data is answered from what is kept."""
+    live = specs.live.hash if specs.live else None
+    key = (snapshot.folder, snapshot.number, specs.draft.hash, live, goal, points, cases, weekly, frozenset(told.items()))
+    found = _recent.get(key)
+    if found is None:
+        found = preview(
+            specs.draft,
+            specs.live,
+            snapshot=snapshot,
+            goal=goal,
+            capacity=weekly,
+            points=points,
+            cases=cases,
+            reasons=told,
+        )
+        _recent.put(key, found)
+    return found

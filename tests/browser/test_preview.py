@@ -1,0 +1,62 @@
+"""What a draft would have done, in a real browser: the threshold moves by mouse and keys, and its figures follow."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from leads import clock
+from leads.actions.outcome import freeze_case
+from leads.choices import CaseKind, Outcome
+from scoring.actions.criteria import add_criterion
+from scoring.actions.versions import create_model
+from tests.browser.conftest import sideways, violations
+from tests.scoring.samples import a_test, clause
+
+
+@pytest.fixture
+def draft(people, make):
+    for number in range(40):
+        lead = make.lead(job_title="VP Sales" if number % 2 else "Clerk")
+        won = number % 3 == 0
+        freeze_case(
+            lead, kind=CaseKind.DECISION, outcome=Outcome.WON if won else Outcome.LOST,
+            decided_at=clock.now() - timedelta(days=7 * (number % 20) + 7),
+        )  # fmt: skip
+    draft = create_model("Enterprise", actor=people.marketer, start="empty")
+    vp = a_test("vp", 25, clause("lead.job_title", "words", values=["vp"]), label="Vice president")
+    add_criterion(draft, vp, actor=people.marketer, rev=1)
+    return draft
+
+
+def test_figures_follow_the_threshold_and_it_is_set_in_the_draft(people, page_as, draft):
+    page = page_as(people.marketer)
+    page.goto(f"/criteria/drafts/{draft.pk}/")
+    number, line = page.get_by_label("Hand over from", exact=True), page.locator("[data-threshold-line]")
+    figures = page.locator("#effect-figures")
+    before = line.get_attribute("x1")
+    number.fill("20")
+    expect(figures).to_contain_text("20 of 40")
+    number.fill("26")
+    expect(figures).to_contain_text("0 of 40")
+    assert line.get_attribute("x1") != before
+    control = page.get_by_label("Hand over from this score")
+    control.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(number).to_have_value("25")
+    expect(figures).to_contain_text("20 of 40")
+    page.get_by_role("button", name="Set in the draft").click()
+    expect(page.locator("#decision")).to_contain_text("from 25")
+    expect(page.get_by_label("Hand over from", exact=True)).to_have_value("25")
+    draft.refresh_from_db()
+    assert draft.decision["edges"][0] == 25
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True])
+def test_it_is_usable_by_everybody(people, page_as, draft, complaints, theme, phone):
+    page = page_as(people.marketer, theme=theme, phone=phone)
+    page.goto(f"/criteria/drafts/{draft.pk}/effect/")
+    expect(page.get_by_role("heading", name="Each criterion on its own")).to_be_visible()
+    assert violations(page, complaints) == []
+    assert not sideways(page)
