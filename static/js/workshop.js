@@ -45,6 +45,22 @@
   const isInUse = (part) =>
     (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) ||
     $$("input, textarea, select", part).some(isChanged) || !!$(":popover-open", part) || !!$(".is-dragged", part) || !!$(".p-conflict", part);
+  /* Of a row in use the other cells are drawn anew; answers whether the number in use is another by now. */
+  function mend(row, fresh) {
+    const focused = document.activeElement?.id;
+    const cells = [...row.cells];
+    for (const [place, cell] of [...fresh.cells].entries()) {
+      if (!cells[place] || isInUse(cells[place]) || cells[place].matches(".p-figures-cell")) continue;
+      const copy = cell.cloneNode(true);
+      cells[place].replaceWith(copy);
+      window.htmx.process(copy);
+    }
+    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
+    const shown = $("[data-points] [name=points]", row);
+    const isOther = !!shown && shown.defaultValue !== $("[data-points] [name=points]", fresh)?.defaultValue;
+    if (!isOther) row.dataset.stamp = fresh.dataset.stamp;
+    return isOther;
+  }
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const { target, fragment } = event.detail;
     if (!target.matches("[data-live]")) return;
@@ -52,6 +68,7 @@
     if (target.dataset.stamp && fresh.dataset?.stamp === target.dataset.stamp) event.detail.shouldSwap = false;
     else if (isInUse(target)) {
       event.detail.shouldSwap = false;
+      if (rowOf(target) === target && !mend(target, fresh)) return;
       target.classList.add("is-stale");
       const who = fresh.dataset?.by;
       target.dataset.stale = who ? `Changed by ${who}` : "Changed meanwhile";
