@@ -6,13 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from handoff.actions.revising import is_calendar_used, revise_calendar
 from handoff.admin.fields import HoursField
+from handoff.admin.versions import SeenForm, VersionedAdmin, tell_version
 from handoff.businesstime import Calendar, NoOpenTime, add
 from handoff.hours import DAYS, hours_words, week_words
 from handoff.models import CalendarDay, WorkCalendar
@@ -24,7 +27,7 @@ ENOUGH = timedelta(hours=400)
 WEEK = tuple(f"day_{number}" for number in range(7))
 
 
-class CalendarForm(forms.ModelForm[WorkCalendar]):
+class CalendarForm(SeenForm):
     """A calendar with a field of hours for each day of the week."""
 
     day_0 = HoursField(label=DAYS[0])
@@ -85,7 +88,7 @@ class DayInline(admin.TabularInline[CalendarDay, WorkCalendar]):
 
 
 @admin.register(WorkCalendar)
-class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
+class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
     setup_group = "Hand-off"
     setup_intro = (
         "When your people work. Promises in working time run in these hours only; a change holds for clocks that start later."
@@ -97,7 +100,7 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
     search_fields = ("name", "key")
     ordering = ("key", "-version")
     fieldsets = (
-        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision")}),
+        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision", "seen")}),
         (
             "Open on",
             {
@@ -105,6 +108,11 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
                 "description": "Write times as in 09:00-17:00, several with a comma. Leave a day empty when it is closed.",
             },
         ),
+    )
+
+    fieldsets_kept = (
+        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision")}),
+        ("Open on", {"fields": ("week", "dates_told")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkCalendar]:
@@ -117,7 +125,7 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: WorkCalendar | None = None) -> tuple[str, ...]:
-        return ("key",) if obj else ()
+        return ("key", "week", "dates_told") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: WorkCalendar | None = None) -> bool:
         return obj is not None and super().has_delete_permission(request, obj) and not is_calendar_used(obj)
@@ -146,9 +154,7 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
         for formset in formsets:
             self._carry_over(formset, revised)
         calendar.pk, calendar.version = revised.pk, revised.version
-        messages.info(
-            request, f"Clocks run on version {stored.version}. They keep it; version {revised.version} holds from now on."
-        )
+        tell_version(request, "Clocks run on", stored.version, revised.version)
 
     def _carry_over(self, formset: Any, revised: WorkCalendar) -> None:
         for form in formset.initial_forms + formset.extra_forms:
@@ -165,6 +171,11 @@ class WorkCalendarAdmin(AccordModelAdmin[WorkCalendar]):
     @admin.display(description="open")
     def week(self, calendar: WorkCalendar) -> str:
         return week_words(calendar.weekly)
+
+    @admin.display(description="dates with their own hours")
+    def dates_told(self, calendar: WorkCalendar) -> SafeString | str:
+        days = ((f"{day.date:%-d %b %Y}", hours_words(day.intervals), day.reason) for day in calendar.days.order_by("date"))
+        return format_html_join("", "{}: {} {}<br>", days) or "–"
 
     @admin.display(description="dates ahead", ordering="days_ahead")
     def special_days(self, calendar: Any) -> int:

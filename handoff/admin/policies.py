@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from handoff.actions.revising import is_policy_used, revise_policy
 from handoff.admin.fields import DurationField, hours_of
+from handoff.admin.versions import SeenForm, VersionedAdmin, tell_version
 from handoff.models import Handoff, SlaPolicy, SlaStep, SlaTarget, WorkCalendar
 from handoff.states import ClockKind
 from leads import clock
-from leads.admin.base import AccordModelAdmin
 
 AUDIENCES = (("owner", "the rep"), ("manager", "the rep's manager"), ("head", "the head of sales"), ("marketing", "marketing"))
 CHANNELS = (("inapp", "in the portal"), ("mail", "by mail"))
@@ -61,24 +61,6 @@ class TargetForm(forms.ModelForm[SlaTarget]):
         return self.cleaned_data["pause_cap_us"] or None
 
 
-class StepForm(forms.ModelForm[SlaStep]):
-    after_us = DurationField(label="Hours past due", required=False)
-    audience = forms.MultipleChoiceField(choices=AUDIENCES, widget=forms.CheckboxSelectMultiple, required=False, label="Tell")
-    channels = forms.MultipleChoiceField(choices=CHANNELS, widget=forms.CheckboxSelectMultiple, required=False, label="How")
-
-    class Meta:
-        model = SlaStep
-        fields = ("code", "percent", "after_us", "action", "audience", "channels", "urgent")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if (cleaned.get("percent") is None) == (cleaned.get("after_us") is None):
-            self.add_error("percent", "Give either the share of the time or the hours past due.")
-        if cleaned.get("action") == SlaStep.Action.BREACH and cleaned.get("percent") != 100:
-            self.add_error("percent", "The breach is at 100 %.")
-        return cleaned
-
-
 class TargetInline(admin.TabularInline[SlaTarget, SlaPolicy]):
     model = SlaTarget
     form = TargetForm
@@ -90,7 +72,7 @@ class TargetInline(admin.TabularInline[SlaTarget, SlaPolicy]):
     ordering = ("pk",)
 
 
-class PolicyForm(forms.ModelForm[SlaPolicy]):
+class PolicyForm(SeenForm):
     calendar_key = forms.ChoiceField(label="Calendar", help_text="Used where a promise does not follow the rep's own hours.")
 
     class Meta:
@@ -110,7 +92,7 @@ class PolicyForm(forms.ModelForm[SlaPolicy]):
 
 
 @admin.register(SlaPolicy)
-class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
+class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
     setup_group = "Hand-off"
     setup_intro = (
         "What sales promises about time. A changed policy holds for hand-offs that come from then on; the others keep theirs."
@@ -121,10 +103,16 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
     search_fields = ("name", "key")
     ordering = ("key", "-version")
     fieldsets = (
-        ("What the policy is called", {"fields": ("name", "key")}),
+        ("What the policy is called", {"fields": ("name", "key", "seen")}),
         ("Which hours count", {"fields": ("calendar_key",)}),
         ("When nobody answers", {"fields": ("reassign_cap",)}),
         ("What happens when", {"fields": ("steps",)}),
+    )
+    fieldsets_kept = (
+        ("What the policy is called", {"fields": ("name", "key")}),
+        ("Which hours count", {"fields": ("calendar_key",)}),
+        ("When nobody answers", {"fields": ("reassign_cap",)}),
+        ("What is promised", {"fields": ("promised", "steps")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SlaPolicy]:
@@ -137,7 +125,7 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SlaPolicy | None = None) -> tuple[str, ...]:
-        return ("key", "steps") if obj else ("steps",)
+        return ("key", "steps", "promised") if obj else ("steps",)
 
     def has_delete_permission(self, request: HttpRequest, obj: SlaPolicy | None = None) -> bool:
         return obj is not None and super().has_delete_permission(request, obj) and not is_policy_used(obj)
@@ -167,7 +155,7 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
         for formset in formsets:
             carry_over(formset, {pk: target.pk for pk, target in targets.items()}, policy=revised)
         policy.pk, policy.version = revised.pk, revised.version
-        tell_version(request, stored.version, revised.version)
+        tell_version(request, "Hand-offs follow", stored.version, revised.version)
 
     @admin.display(description="Step by step")
     def steps(self, policy: SlaPolicy) -> SafeString | str:
@@ -196,10 +184,6 @@ class SlaPolicyAdmin(AccordModelAdmin[SlaPolicy]):
         return bool(policy.version == policy.newest and (policy.retired_at is None or policy.retired_at > clock.now()))
 
 
-def tell_version(request: HttpRequest, before: int, now: int) -> None:
-    messages.info(request, f"Hand-offs follow version {before}. They keep it; version {now} holds for those to come.")
-
-
 def carry_over(formset: Any, copies: dict[int, int], **parent: Any) -> None:
     """Put the changes of a formset onto copies of its rows, by the copy of each row's id, instead of onto the rows themselves."""
     model = formset.model
@@ -217,90 +201,3 @@ def carry_over(formset: Any, copies: dict[int, int], **parent: Any) -> None:
         else:
             model.objects.filter(pk=copy).update(**values)
     formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
-
-
-class StepInline(admin.TabularInline[SlaStep, SlaTarget]):
-    model = SlaStep
-    form = StepForm
-    extra = 0
-    verbose_name = "step"
-
-
-@admin.register(SlaTarget)
-class SlaTargetAdmin(AccordModelAdmin[SlaTarget]):
-    setup_group = "Hand-off"
-    setup_intro = "One promise of a policy with its steps: whom to tell when, and what to do when it is missed."
-    form = TargetForm
-    inlines = (StepInline,)
-    list_display = ("promise", "within", "measured_in", "calendar_from", "policy", "step_count")
-    list_filter = ("kind", "clock")
-    list_select_related = ("policy",)
-    ordering = ("policy__key", "-policy__version", "pk")
-    fieldsets = (
-        ("What is promised", {"fields": ("kind", "duration_us", "clock", "calendar_from")}),
-        ("What is allowed", {"fields": ("backdate_us", "pause_cap_us")}),
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SlaTarget]:
-        return super().get_queryset(request).annotate(steps_counted=Count("steps"))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: SlaTarget | None = None) -> tuple[str, ...]:
-        return ("kind",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Promises are added on the page of their policy."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: SlaTarget | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: SlaTarget, form: Any, change: bool) -> None:
-        """Stored together with the steps, in `save_related`."""
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        target = form.instance
-        names = [name for name in form.changed_data if name in TargetForm.Meta.fields]
-        if not (names or any(formset.has_changed() for formset in formsets)):
-            return
-        policy = target.policy
-        if not is_policy_used(policy):
-            if names:
-                target.save(update_fields=names)
-            super().save_related(request, form, formsets, change)
-            return
-        revised, targets = revise_policy(policy, at=clock.now())
-        copy = targets[target.pk]
-        for name in names:
-            setattr(copy, name, getattr(target, name))
-        copy.save()
-        steps = dict(zip(_step_ids(target.pk), _step_ids(copy.pk), strict=True))
-        for formset in formsets:
-            carry_over(formset, steps, target=copy)
-        request.__dict__["revised_target"] = copy.pk
-        tell_version(request, policy.version, revised.version)
-
-    def response_change(self, request: HttpRequest, obj: SlaTarget) -> HttpResponse:
-        revised = request.__dict__.get("revised_target")
-        if revised is None:
-            return super().response_change(request, obj)
-        return HttpResponseRedirect(reverse("admin:handoff_slatarget_change", args=[revised]))
-
-    @admin.display(description="promise", ordering="kind")
-    def promise(self, target: SlaTarget) -> str:
-        return str(ClockKind(target.kind).label)
-
-    @admin.display(description="within", ordering="duration_us")
-    def within(self, target: SlaTarget) -> str:
-        return hours_of(target.duration_us)
-
-    @admin.display(description="measured in", ordering="clock")
-    def measured_in(self, target: SlaTarget) -> str:
-        return CLOCK_WORDS[SlaTarget.Clock(target.clock)]
-
-    @admin.display(description="steps", ordering="steps_counted")
-    def step_count(self, target: Any) -> int:
-        return int(target.steps_counted)
-
-
-def _step_ids(target_id: int) -> list[int]:
-    return list(SlaStep.objects.filter(target_id=target_id).order_by("code").values_list("pk", flat=True))

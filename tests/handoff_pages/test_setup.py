@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoff.actions.revising import revise_calendar, revise_policy
 from handoff.hours import hours_words, parse_hours, week_words
 from handoff.models import Leave, Rep, SlaPolicy, SlaTarget, WorkCalendar
 from handoff.routing import desk
 from handoff.states import ClockKind
+from leads.errors import Conflict
 from tests.handoff.conftest import HOUR, MONDAY
 
 MODELS = ("workcalendar", "calendarday", "slapolicy", "slatarget", "rep", "leave", "handoff", "rejectionreview")
@@ -185,6 +187,75 @@ def test_saving_without_a_change_makes_no_version(work, cast, client_of):
         answer = change(client_of(cast.admin), f"/setup/handoff/{model}/{row.pk}/change/")
         assert answer.status_code == 302, errors_of(answer)
     assert (SlaPolicy.objects.count(), WorkCalendar.objects.count()) == (1, 1)
+
+
+PAGES = ("slapolicy", "slatarget", "workcalendar")
+
+
+def two_pages(work, model, used):
+    """The address of a version's page and two changes of it that do not touch each other."""
+    if used:
+        work.offered()
+    place = list(SlaPolicy.objects.get().targets.order_by("pk").values_list("kind", flat=True)).index(ClockKind.ACCEPT)
+    accept = SlaTarget.objects.get(kind=ClockKind.ACCEPT)
+    row, first, second = {
+        "slapolicy": (accept.policy, {f"targets-{place}-duration_us": "2.5"}, {"reassign_cap": "3"}),
+        "slatarget": (accept, {"duration_us": "2.5"}, {"backdate_us": "1"}),
+        "workcalendar": (WorkCalendar.objects.get(), {"day_0": "8-12"}, {"day_4": "9-15"}),
+    }[model]
+    return f"/setup/handoff/{model}/{row.pk}/change/", first, second
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("model", PAGES)
+def test_a_page_opened_before_somebody_elses_change_is_refused_and_keeps_what_was_typed(work, cast, make, client_of, model, used):
+    url, first, second = two_pages(work, model, used)
+    other = make.user("anton@accord.test", "Anton Admin", "administrator")
+    stale = fields_of(client_of(cast.admin).get(url))
+    assert change(client_of(other), url, **first).status_code == 302
+    (name, typed), *_ = second.items()
+    late = client_of(cast.admin).post(url, stale | {name: [typed]})
+    html = late.content.decode()
+    assert late.status_code == 409
+    assert "Anton Admin changed this on" in html
+    assert f"Version {2 if used else 1} is the newest" in html
+    assert fields_of(late)[name] == [typed]
+    assert SlaPolicy.objects.count() + WorkCalendar.objects.count() == (3 if used else 2)
+    policy, calendar = SlaPolicy.objects.order_by("version").last(), WorkCalendar.objects.order_by("version").last()
+    if model == "workcalendar":
+        assert (calendar.weekly["0"], calendar.weekly["4"]) == ([[480, 720]], [[540, 1020]])
+    else:
+        assert policy.targets.get(kind=ClockKind.ACCEPT).duration_us == 9_000_000_000
+    newest = re.search(r'<a href="([^"]*)">Open the newest version</a>', html)[1]
+    again = change(client_of(cast.admin), newest, **second)
+    assert again.status_code == 302, errors_of(again)
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_an_older_version_is_read_only_and_leads_to_the_newest(work, cast, client_of, model):
+    url, first, _ = two_pages(work, model, used=True)
+    browser = client_of(cast.admin)
+    assert 'name="_save"' in browser.get(url).content.decode()
+    assert change(browser, url, **first).status_code == 302
+    page = browser.get(url).content.decode()
+    assert 'name="_save"' not in page
+    assert "This is version 1" in page
+    told = {"slapolicy": "4 h", "slatarget": "4 h", "workcalendar": "Mon–Fri 09:00–17:00"}[model]
+    assert told in page
+    newest = re.search(r'<a href="([^"]*)">Open the newest version</a>', page)[1]
+    assert newest != url
+    assert 'name="_save"' in browser.get(newest).content.decode()
+
+
+def test_no_version_is_made_from_one_that_is_not_the_newest(work):
+    policy, calendar = SlaPolicy.objects.get(), WorkCalendar.objects.get()
+    revise_policy(policy, at=MONDAY)
+    revise_calendar(calendar, at=MONDAY)
+    with pytest.raises(Conflict, match="Version 2 is the newest"):
+        revise_policy(policy, at=MONDAY)
+    with pytest.raises(Conflict, match="Version 2 is the newest"):
+        revise_calendar(calendar, at=MONDAY)
+    assert (SlaPolicy.objects.count(), WorkCalendar.objects.count()) == (2, 2)
 
 
 def test_a_manager_sets_up_the_reps_of_the_team_only(work, cast, make, client_of):
