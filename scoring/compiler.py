@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from leads.errors import Invalid
+from scoring.contradictions import most_points
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
+from scoring.reading import At
 from scoring.registry import Registry
-from scoring.spec import EVALUATOR, FORMAT, Spec
-from scoring.spec_reader import problems_of, read_spec
+from scoring.spec import DIMENSIONS, EVALUATOR, FORMAT, Dimension, Limits, Spec
+from scoring.spec_reader import problems_of, read_criterion, read_group, read_limits, read_spec
 from scoring.vocabulary import load_registry, stored_registry
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,21 @@ def compile_version(version: ModelVersion, registry: Registry | None = None) -> 
 def draft_problems(version: ModelVersion, registry: Registry | None = None) -> list[Invalid]:
     """Everything that keeps a draft from being put into force, part by part."""
     return problems_of(version_data(version), registry or load_registry())
+
+
+def reach_of(version: ModelVersion, registry: Registry | None = None) -> dict[Dimension, int] | None:
+    """The most fit and engagement a draft's criteria can give; None while there are none, or one cannot be read."""
+    at = At("This", "")
+    try:
+        groups = {row.key: read_group(at, group_data(row)) for row in version.groups.all()}
+        known = registry or load_registry()
+        criteria = [read_criterion(at, criterion_data(row), known, groups) for row in version.criteria.select_related("group")]
+        limits = read_limits(version.dimensions)
+    except Invalid:
+        return None
+    if not criteria:
+        return None
+    return most_points(criteria, groups.values(), {one: Limits(**limits[one]) for one in DIMENSIONS})
 
 
 @lru_cache(maxsize=32)

@@ -10,6 +10,7 @@ from leads.models import User
 from scoring import spec
 from scoring.actions.drafting import Edit, editing
 from scoring.compiler import criterion_data, group_data
+from scoring.contradictions import refuse_contradictions
 from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
 from scoring.spec_reader import read_criterion, read_group
@@ -176,7 +177,10 @@ def reload_criterion(version: ModelVersion, pk: int) -> Criterion:
 def _read(version: ModelVersion, data: Mapping[str, Any]) -> spec.Criterion:
     at = At(f"Criterion “{data.get('label') or data.get('key') or 'new'}”", "")
     groups = {group.key: read_group(at, group_data(group)) for group in version.groups.all()}
-    return read_criterion(at, dict(data), load_registry(), groups)
+    one = read_criterion(at, dict(data), load_registry(), groups)
+    if one.when is not None:
+        refuse_contradictions(at.into("when"), one.when)
+    return one
 
 
 def _refuse_double(version: ModelVersion, key: str) -> None:

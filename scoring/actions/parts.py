@@ -7,8 +7,10 @@ from django.db.models import Max, Model
 
 from leads.errors import Invalid, NotFound
 from leads.models import User
+from scoring import spec
 from scoring.actions.drafting import editing
-from scoring.compiler import gate_data, group_data
+from scoring.compiler import gate_data, group_data, reach_of
+from scoring.contradictions import is_reachable, refuse_contradictions
 from scoring.models import CriterionGroup, Gate, ModelVersion
 from scoring.reading import At
 from scoring.spec_reader import read_decision, read_gate, read_group, read_limits, read_scope
@@ -59,7 +61,7 @@ def remove_group(group: CriterionGroup, *, actor: User | None, rev: int) -> None
 def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
     """Add a gate, given as in a spec, after the others."""
     with editing(version, actor=actor, rev=rev, verb="add_gate") as edit:
-        one = read_gate(At(f"Gate “{data.get('label') or 'new'}”", ""), dict(data), load_registry())
+        one = _gate(f"Gate “{data.get('label') or 'new'}”", data)
         if version.gates.filter(key=one.key).exists():
             raise Invalid(f"There is a gate with the key “{one.key}” already.", code="double", field="key", value=one.key)
         last = version.gates.aggregate(last=Max("position"))["last"]
@@ -79,7 +81,7 @@ def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: i
     version = gate.version
     with editing(version, actor=actor, rev=rev, verb="edit_gate", part=gate.key) as edit:
         row = _of(version.gates.filter(pk=gate.pk).first())
-        one = read_gate(At(f"Gate “{row.label}”", ""), {**data, "key": row.key}, load_registry())
+        one = _gate(f"Gate “{row.label}”", {**data, "key": row.key})
         edit.target, edit.before, edit.after = row.key, gate_data(row), one.as_json()
         write_gate(row, one.as_json())
     return row
@@ -103,6 +105,7 @@ def set_decision(version: ModelVersion, data: Mapping[str, Any], *, actor: User 
     """Say how scores become tiers, MQL and MQO: by a threshold on the sum or by a grid."""
     with editing(version, actor=actor, rev=rev, verb="set_decision", part="") as edit:
         one = read_decision(At("The decision", ""), dict(data), load_registry())
+        _refuse_unreachable(version, one)
         edit.before, edit.after = _now(version, "decision"), one.as_json()
         version.decision = one.as_json()
         version.save(update_fields=["decision"])
@@ -120,10 +123,39 @@ def set_bounds(version: ModelVersion, data: Mapping[str, Any], *, actor: User | 
 def set_scope(version: ModelVersion, data: Mapping[str, Any] | None, *, actor: User | None, rev: int) -> None:
     """Say which leads the model judges; None for all."""
     with editing(version, actor=actor, rev=rev, verb="set_scope", part="") as edit:
-        scope = read_scope(data, load_registry()).as_json() if data else None
+        read = read_scope(data, load_registry()) if data else None
+        if read is not None:
+            refuse_contradictions(At("The scope", "scope"), read)
+        scope = read.as_json() if read else None
         edit.before, edit.after = _now(version, "scope"), scope
         version.scope = scope
         version.save(update_fields=["scope"])
+
+
+def _gate(words: str, data: Mapping[str, Any]) -> spec.Gate:
+    at = At(words, "")
+    one = read_gate(at, dict(data), load_registry())
+    refuse_contradictions(at.into("when"), one.when)
+    return one
+
+
+def _refuse_unreachable(version: ModelVersion, decision: spec.Decision) -> None:
+    """A threshold above all points that can be earned is refused as soon as there are criteria to earn them by."""
+    most = reach_of(version)
+    if most is None or is_reachable(decision, most):
+        return
+    points = most["fit"] + most["engagement"]
+    by = (
+        f"at most {points} points"
+        if decision.kind == "total"
+        else f"at most {most['fit']} fit and {most['engagement']} engagement"
+    )
+    At("The decision", "edges" if decision.kind == "total" else "grid").refuse(
+        f"no lead can become an MQL: {by} can be earned",
+        code="unreachable",
+        value=list(decision.edges) or None,
+        expected="a threshold within reach",
+    )
 
 
 def _now(version: ModelVersion, column: str) -> Any:

@@ -1,0 +1,134 @@
+"""What can never be, or always is: conditions that contradict themselves, thresholds that nobody can reach.
+
+Checked where a draft is written, not where a spec is read: what was frozen earlier stays readable.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from leads.choices import FieldType
+from scoring.reading import At
+from scoring.spec import Condition, Criterion, Decision, Dimension, EventClause, FieldClause, Group, Limits
+
+_ANY_NUMBER = 65_535  # more events than anything is counted to
+
+
+def refuse_contradictions(at: At, condition: Condition) -> None:
+    """Refuse a condition that no lead can meet, or that every lead meets. Raises Invalid at the clause that does it."""
+    here = at.into(condition.mode)
+    by_field: dict[str, list[tuple[int, FieldClause]]] = defaultdict(list)
+    events: list[tuple[int, EventClause]] = []
+    for index, part in enumerate(condition.parts):
+        if isinstance(part, Condition):
+            refuse_contradictions(here.into(index), part)
+        elif isinstance(part, FieldClause):
+            by_field[part.field].append((index, part))
+        else:
+            events.append((index, part))
+    for clauses in by_field.values():
+        words = _never(clauses) if condition.mode == "all" else _always(clauses)
+        if words:
+            here.into(clauses[-1][0]).refuse(words[1], code=words[0], expected="questions that can go together")
+    if condition.mode == "all":
+        for index, words_of in _events_never(events):
+            here.into(index).refuse(words_of, code="contradiction", expected="counts that can go together")
+
+
+def _always(clauses: list[tuple[int, FieldClause]]) -> tuple[str, str] | None:
+    if {"known", "unknown"} <= {one.op for _, one in clauses}:
+        return "everybody", "whether it is known or not, everybody matches"
+    return None
+
+
+def _never(clauses: list[tuple[int, FieldClause]]) -> tuple[str, str] | None:
+    """Why no value meets all of these clauses about one field; None when some may."""
+    ones = [one for _, one in clauses]
+    if any(one.op == "unknown" for one in ones) and any(one.op != "unknown" for one in ones):
+        return "contradiction", "it cannot be unknown and something at once"
+    check = {
+        FieldType.NUMBER: _no_number,
+        FieldType.DATE: _no_number,
+        FieldType.TEXT: _no_value,
+        FieldType.CHOICE: _no_value,
+        FieldType.MULTI: _no_choice,
+        FieldType.BOOLEAN: _no_flag,
+    }[ones[0].type]
+    return ("contradiction", "no value can meet this and what is asked of it before") if check(ones) else None
+
+
+def _no_number(ones: list[FieldClause]) -> bool:
+    ranges = [one for one in ones if one.op == "between"]
+    low = max((one.low for one in ranges if one.low is not None), default=float("-inf"))
+    high = min((one.high for one in ranges if one.high is not None), default=float("inf"))
+    if low > high:
+        return True
+    outs = [one for one in ones if one.op == "not_between"]
+    return any(
+        (float("-inf") if one.low is None else one.low) <= low and high <= (float("inf") if one.high is None else one.high)
+        for one in outs
+    )
+
+
+def _no_value(ones: list[FieldClause]) -> bool:
+    wanted = [set(one.values) for one in ones if one.op == "in"]
+    if not wanted:
+        return False
+    left = set.intersection(*wanted)
+    return not left - {value for one in ones if one.op == "not_in" for value in one.values}
+
+
+def _no_choice(ones: list[FieldClause]) -> bool:
+    barred = {value for one in ones if one.op == "has_none" for value in one.values}
+    return any(
+        (one.op == "has_all" and set(one.values) & barred) or (one.op == "has_any" and set(one.values) <= barred) for one in ones
+    )
+
+
+def _no_flag(ones: list[FieldClause]) -> bool:
+    return len({one.flag for one in ones if one.op == "is"}) > 1
+
+
+def _events_never(events: list[tuple[int, EventClause]]) -> Iterable[tuple[int, str]]:
+    """At least n of something in a short time, and at most fewer in a longer one."""
+    for _, least in events:
+        for index, most in events:
+            if least.at_least is None or most.at_most is None or least.event != most.event:
+                continue
+            if least.days <= most.days and least.at_least > most.at_most:
+                yield index, f"at least {least.at_least} and at most {most.at_most} of the same cannot both be"
+
+
+# --- Reach --------------------------------------------------------------------------------------------------------------
+
+
+def most_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits: dict[Dimension, Limits]) -> dict[Dimension, int]:
+    """The most fit and engagement that a lead could have at once, were every criterion that pays met and none that costs."""
+    sums: dict[tuple[Dimension, str | None], int] = defaultdict(int)
+    for one in criteria:
+        if one.points > 0:
+            times = (one.freq_max or _ANY_NUMBER) if one.award == "each" else 1
+            most = one.points * times
+            sums[one.dimension, one.group] += most if one.cap is None else min(most, one.cap)
+    caps = {group.key: group.cap for group in groups}
+    found: dict[Dimension, int] = {"fit": 0, "engagement": 0}
+    for (dimension, group), points in sums.items():
+        cap = caps.get(group) if group else None
+        found[dimension] += points if cap is None else min(points, cap)
+    for dimension, limit in limits.items():
+        if limit.ceiling is not None:
+            found[dimension] = min(found[dimension], limit.ceiling)
+    return found
+
+
+def is_reachable(decision: Decision, most: dict[Dimension, int]) -> bool:
+    """Whether a lead with that much fit and engagement, or less of either, would be an MQL."""
+
+    def band(value: int, edges: tuple[int, ...]) -> int:
+        return sum(edge <= value for edge in edges)
+
+    if decision.kind == "total":
+        return band(most["fit"] + most["engagement"], decision.edges) >= decision.mql_from
+    rows = decision.grid[: band(most["fit"], decision.fit_edges) + 1]
+    return any(
+        tier >= decision.mql_from for row in rows for tier in row[: band(most["engagement"], decision.engagement_edges) + 1]
+    )
