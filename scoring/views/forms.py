@@ -1,7 +1,7 @@
 """The pages on which a criterion, a gate, the scope or the decision of a draft is written."""
 
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.forms import Form
@@ -11,63 +11,62 @@ from django.shortcuts import get_object_or_404, redirect
 from leads.errors import Conflict, Invalid
 from leads.models import Asset, Campaign
 from leads.pages import page, reader, render
+from scoring import spec
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.drafting import Stale, who_of
 from scoring.actions.parts import add_gate, edit_gate, set_decision, set_scope
+from scoring.clause_forms import Rows, Shown
 from scoring.compiler import criterion_data
-from scoring.forms import CriterionForm, DecisionForm, GateForm, Rows, TallyForm, is_flat, make_key
+from scoring.condition_reader import read_condition
+from scoring.contradictions import refuse_contradictions
+from scoring.forms import CriterionForm, DecisionForm, GateForm, TallyForm, make_key
+from scoring.matching import ENOUGH, Offers, as_criterion, matches, refuse_duplicate, refuse_pointless
 from scoring.models import Criterion, ModelVersion
+from scoring.reading import At
 from scoring.registry import Registry
+from scoring.spec_reader import read_criterion
 from scoring.views.workshop import EDIT, draft_of, seen_rev
-from scoring.vocabulary import load_registry
+from scoring.vocabulary import load_registry, load_wording
 from scoring.workshop import detail_of
 
 
-class _Sheet:
-    """A form page in the middle of being filled in: its own fields, and where there is a condition its clause rows.
+def shown_by(registry: Registry) -> Shown:
+    """What the rows of a condition may ask about; activities with how many of the newest leads did them."""
+    offers = Offers()
+    counts = offers.kinds()
+    kinds = [(key, f"{label} ({counts[key]:,})" if key in counts else label) for key, label in registry.kinds.items()]
+    assets = [(str(pk), name) for pk, name in Asset.objects.values_list("pk", "name")]
+    campaigns = [(str(pk), name) for pk, name in Campaign.objects.values_list("pk", "name")]
+    return Shown(registry, kinds, assets, campaigns, offers)
 
-    A condition with brackets, or one that asks for certain assets, is edited as text: rows cannot show it.
-    """
+
+class _Sheet:
+    """A form page in the middle of being filled in: its own fields, and where there is a condition its clause rows."""
 
     def __init__(
-        self, request: HttpRequest, registry: Registry, form: Form | None, stored: dict[str, Any] | None, *, rows: bool
+        self, request: HttpRequest, shown: Shown, form: Form | None, stored: dict[str, Any] | None, *, rows: bool
     ) -> None:
         self.form = form
-        self.kinds = list(registry.kinds.items())
-        self.registry = registry
-        self.redraws = request.method == "POST" and "redraw" in request.POST
+        self.registry = shown.registry
+        self.redraw = request.POST.get("redraw", "") if request.method == "POST" else ""
+        self.says = self.redraw == "say"
+        self.redraws = bool(self.redraw) and not self.says
         self.posted = request.POST if request.method == "POST" else None
-        as_text = rows and (
-            "condition" in request.POST if self.posted is not None else bool(stored) and not is_flat(stored or {})
-        )
-        self.text: str | None = None
-        self.text_error = ""
-        self.rows: Rows | None = None
-        if as_text:
-            self.text = request.POST.get("condition") or json.dumps(stored, indent=2, ensure_ascii=False)
-        elif rows:
-            self.rows = Rows(registry, self.kinds, posted=self.posted, stored=stored, redraw=self.redraws)
-            if self.redraws and request.POST["redraw"] == "add":
-                self.rows.add(registry, self.kinds)
+        self.rows = Rows(shown, posted=self.posted, stored=stored, redraw=self.redraw if self.redraws else "") if rows else None
+        self.doubt = ""
 
     def condition(self) -> dict[str, Any] | None:
         """The condition as typed; None where it cannot even be read."""
-        if self.rows is not None:
-            return self.rows.data if self.rows.is_valid else None
-        try:
-            data = json.loads(self.text or "")
-        except ValueError as error:
-            self.text_error = f"This is not JSON: {error}"
-            return None
-        return data if isinstance(data, dict) else {"all": data}
+        return self.rows.data if self.rows is not None and self.rows.is_valid else None
 
     def blame(self, refused: Invalid, fallback: Callable[[Invalid], None]) -> None:
-        if self.rows is not None and self.rows.blame(refused.field, refused.message):
-            return
-        if self.text is not None and refused.field.startswith("when"):
-            self.text_error = refused.message
-            return
-        fallback(refused)
+        if refused.code in DOUBTS:
+            self.doubt = refused.message
+        elif self.rows is None or not self.rows.blame(refused.field, refused.message):
+            fallback(refused)
+
+
+DOUBTS = ("matches_nobody", "matches_everybody")
 
 
 def _answer(
@@ -113,9 +112,10 @@ def _run(
     if sheet.redraws:
         return _answer(request, version, sheet, heading, rev=rev)
     fine = sheet.form.is_valid() if sheet.form is not None else True
-    needs = sheet.rows is not None or sheet.text is not None
-    condition = sheet.condition() if needs else None
-    if not fine or (needs and condition is None):
+    condition = sheet.condition() if sheet.rows is not None else None
+    if sheet.says:
+        return _say(request, sheet, condition)
+    if not fine or (sheet.rows is not None and condition is None):
         return _answer(request, version, sheet, heading, rev=rev, status=422)
     try:
         save(condition, rev)
@@ -126,6 +126,46 @@ def _run(
         sheet.blame(refused, blame)
         return _answer(request, version, sheet, heading, rev=rev, status=422)
     return _saved(request, version)
+
+
+def _say(request: HttpRequest, sheet: _Sheet, condition: dict[str, Any] | None) -> HttpResponse:
+    """What has been typed so far as a sentence, and whom it matches: the answer while somebody is typing."""
+    said, found, wrong = "", None, ""
+    try:
+        one = _trial(sheet, condition)
+        if one is not None:
+            said, found = load_wording(sheet.registry).criterion(one), matches(one)
+    except Invalid as refused:
+        wrong = refused.message
+    context = {"said": said, "found": found, "wrong": wrong}
+    return render(request, "scoring/_said.html", context, fragment="scoring/_said.html")
+
+
+def _trial(sheet: _Sheet, condition: dict[str, Any] | None) -> spec.Criterion | None:
+    """What is typed as a criterion to be counted; None while nothing can be read."""
+    at = At("This", "")
+    if sheet.rows is not None:
+        if not condition or not any(condition.values()):
+            return None
+        read = read_condition(at, condition, sheet.registry)
+        refuse_contradictions(at, read)
+        return as_criterion(read)
+    if not isinstance(sheet.form, TallyForm):
+        return None
+    part = sheet.form.part() if sheet.form.is_valid() else None
+    if part is None:
+        return None
+    return read_criterion(at, part | {"shape": "tally", "key": "trial", "group": None, "label": "Trial"}, sheet.registry, {})
+
+
+def refuse_doubtful(request: HttpRequest, one: spec.Criterion) -> None:
+    """Refuse what matches nobody or everybody, unless the person says to keep it all the same."""
+    if request.POST.get("keep") != "1":
+        refuse_pointless(one)
+
+
+def _redraws(request: HttpRequest) -> bool:
+    return request.POST.get("redraw", "say") != "say"
 
 
 def _typed_or(request: HttpRequest, redraw: bool) -> Any:
@@ -161,27 +201,31 @@ def _criterion_page(
     initial: dict[str, Any],
     stored: dict[str, Any] | None,
 ) -> HttpResponse:
-    registry = load_registry()
+    shown_rows = shown_by(load_registry())
     groups = [(group.key, f"{group.label} ({group.dimension})") for group in version.groups.all()]
-    redraw = "redraw" in request.POST
+    redraw = _redraws(request)
     shown: dict[str, Any] = dict(initial) | (dict(request.POST.items()) if redraw else {})
     form: CriterionForm
     if shape == Criterion.Shape.TALLY:
-        names = {
-            "kinds": list(registry.kinds.items()),
-            "assets": [(str(pk), name) for pk, name in Asset.objects.values_list("pk", "name")],
-            "campaigns": [(str(pk), name) for pk, name in Campaign.objects.values_list("pk", "name")],
-        }
+        names = {"kinds": shown_rows.kinds, "assets": shown_rows.assets, "campaigns": shown_rows.campaigns}
         form = TallyForm(names, groups, _typed_or(request, redraw), initial=shown)
     else:
         form = CriterionForm(groups, _typed_or(request, redraw), initial=shown)
-    sheet = _Sheet(request, registry, form, stored, rows=shape == Criterion.Shape.TEST)
+    sheet = _Sheet(request, shown_rows, form, stored, rows=shape == Criterion.Shape.TEST)
     actor = reader(request)
+    doubtful: list[spec.Criterion] = []
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = form.part() | {"shape": shape} | ({"when": condition} if condition is not None else {})
+        taken = version.criteria.values_list("key", flat=True)
+        key = criterion.key if criterion else make_key(form.cleaned_data["label"], taken)
+        with suppress(Invalid):  # what cannot be read is refused by the verb, which names it best
+            one = read_criterion(At("This", ""), data | {"key": key, "group": None}, sheet.registry, {})
+            doubtful.append(one)
+        if doubtful:
+            refuse_duplicate(version, doubtful[-1])
+            refuse_doubtful(request, doubtful[-1])
         if criterion is None:
-            key = make_key(form.cleaned_data["label"], version.criteria.values_list("key", flat=True))
             add_criterion(version, data | {"key": key}, actor=actor, rev=rev)
         else:
             edit_criterion(criterion, data, actor=actor, rev=rev)
@@ -195,14 +239,20 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
     """A condition that bars qualification: a new one, or the one with this key."""
     version = draft_of(pk)
     gate = get_object_or_404(version.gates.select_related("version"), key=key) if key else None
-    redraw = "redraw" in request.POST
+    redraw = _redraws(request)
     label = request.POST.get("label", "") if redraw else gate.label if gate else ""
     form = GateForm(_typed_or(request, redraw), initial={"label": label})
-    sheet = _Sheet(request, load_registry(), form, gate.condition if gate else None, rows=True)
+    sheet = _Sheet(request, shown_by(load_registry()), form, gate.condition if gate else None, rows=True)
     actor = reader(request)
+    bars_all: list[bool] = []
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = {"label": form.cleaned_data["label"], "when": condition}
+        with suppress(Invalid):
+            whom = matches(as_criterion(read_condition(At("This", ""), condition, sheet.registry)))
+            bars_all.append(whom.rows >= ENOUGH and whom.hits == whom.rows)
+        if any(bars_all) and request.POST.get("keep") != "1":
+            raise Invalid("Every lead meets it, so nobody would ever be handed over.", code="matches_everybody", field="when")
         if gate is None:
             key = make_key(form.cleaned_data["label"], version.gates.values_list("key", flat=True))
             add_gate(version, data | {"key": key}, actor=actor, rev=rev)
@@ -217,7 +267,7 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
 def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
     """Which leads the model judges; no row means all."""
     version = draft_of(pk)
-    sheet = _Sheet(request, load_registry(), None, version.scope, rows=True)
+    sheet = _Sheet(request, shown_by(load_registry()), None, version.scope, rows=True)
     actor = reader(request)
     unplaced: list[str] = []
 
@@ -231,11 +281,11 @@ def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
 def decision_form(request: HttpRequest, pk: int) -> HttpResponse:
     """How scores become tiers, MQL and MQO. The rows at the end say what makes an MQO beside its tier."""
     version = draft_of(pk)
-    redraw = "redraw" in request.POST
+    redraw = _redraws(request)
     initial = dict(request.POST.items()) if redraw else DecisionForm.initial_of(version.decision)
     form = DecisionForm(_typed_or(request, redraw), initial=initial)
     mqo = version.decision.get("mqo") or {}
-    sheet = _Sheet(request, load_registry(), form, mqo.get("when"), rows=True)
+    sheet = _Sheet(request, shown_by(load_registry()), form, mqo.get("when"), rows=True)
     actor = reader(request)
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:

@@ -193,6 +193,19 @@
     document.addEventListener("keydown", escape, true);
   });
 
+  /* A value that leads have goes into the list of values, or out of it again. */
+  document.addEventListener("click", (event) => {
+    const offer = event.target.closest("[data-offer]");
+    const input = offer && document.getElementById(offer.dataset.offer);
+    if (!input) return;
+    const held = input.value.split(/[,;]/).map((value) => value.trim()).filter(Boolean);
+    const at = held.findIndex((value) => value.toLowerCase() === offer.dataset.value.toLowerCase());
+    if (at < 0) held.push(offer.dataset.value);
+    else held.splice(at, 1);
+    input.value = held.join(", ");
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   /* The talk about a criterion, beside the criteria. */
   let opener = null;
   function closeTalk() {

@@ -198,6 +198,36 @@ def test_a_blind_round_shows_both_views_only_once_both_have_answered(people, at_
         expect(page.locator("#criterion-size")).to_contain_text("required against nice to have, 18 points apart")
 
 
+def test_a_criterion_is_written_as_a_sentence_with_values_leads_have(people, page_as, draft, make, complaints):
+    complaints.expect(422)
+    large = make.company(employees=500, industry="Logistics")
+    for _ in range(3):
+        make.lead(company=large)
+    make.lead(company=make.company(employees=5, industry="Retail"))
+    page = page_as(people.marketer)
+    page.goto(f"/criteria/drafts/{draft.pk}/criteria/add/?shape=test")
+    page.get_by_label("Called").fill("Our market")
+    page.get_by_label("Ask about").select_option("company.industry")
+    page.get_by_role("button", name="Logistics 3").click()
+    expect(page.locator("#said")).to_contain_text("Industry is “logistics”")
+    expect(page.locator("#said")).to_contain_text("3 of 4 leads match")
+    page.get_by_role("button", name="or …").click()
+    page.get_by_label("Ask about").nth(1).select_option("company.employees")
+    page.get_by_label("To", exact=False).last.fill("9")
+    expect(page.locator("#said")).to_contain_text("or Employees is 9 or less")
+    page.get_by_role("button", name="Another question").click()
+    page.get_by_label("Ask about").nth(2).select_option("company.employees")
+    page.get_by_label("How").nth(2).select_option("unknown")
+    expect(page.locator("#said")).to_contain_text("and Employees is not known")
+    assert violations(page, complaints) == []
+    page.get_by_role("button", name="Remove this question").nth(2).click()
+    expect(page.get_by_label("Ask about")).to_have_count(2)
+    settled(page)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url(f"**/criteria/drafts/{draft.pk}/")
+    expect(page.locator("#criterion-our_market")).to_contain_text("Industry is “logistics” or Employees is 9 or less")
+
+
 @pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])
 def test_the_states_of_the_workshop_are_usable_by_all(people, at_draft, draft, complaints, theme, phone):
     row = draft.criteria.get(key="size")

@@ -223,21 +223,33 @@ def test_choosing_a_field_draws_the_inputs_that_go_with_it(browser: Client, draf
     assert 'name="when-1-field"' in more.content.decode()
 
 
-def test_a_condition_with_brackets_is_edited_as_text(browser: Client, cast: Any, draft: ModelVersion) -> None:
-    nested = a_test("both", 5) | {
-        "when": when(when(clause("lead.country", "in", values=["DE"]), mode="any"), clause("lead.job_title", "known"))
-    }
-    add_criterion(draft, nested, actor=cast.marketer, rev=2)
-    page = browser.get(url("criterion-edit", draft.pk, "both")).content.decode()
-    assert 'name="condition"' in page
-    data = {"rev": 3, "label": "Both", "dimension": "fit", "points": 7}
-    for bad, said in (("{not json", "not JSON"), ('{"all": [{"field": "lead.nose", "op": "known"}]}', "there is no field")):
-        answer = browser.post(url("criterion-edit", draft.pk, "both"), data | {"condition": bad})
-        assert answer.status_code == 422
-        assert said in text(answer)
-    good = '{"any": [{"field": "lead.country", "op": "known"}]}'
-    assert browser.post(url("criterion-edit", draft.pk, "both"), data | {"condition": good}).status_code == 302
-    assert Criterion.objects.get(key="both").points == 7
+def test_a_condition_with_brackets_stands_in_boxes_and_is_saved_as_it_was(
+    browser: Client, cast: Any, draft: ModelVersion
+) -> None:
+    asset = Asset.objects.create(key="roi", name="ROI guide", kind="roi_guide")
+    event = {"event": {"kinds": ["roi_guide"], "assets": [asset.pk]}, "days": 30, "at_least": 2}
+    inner = when(clause("lead.country", "in", values=["DE"]), event, mode="any")
+    both = a_test("both", 5) | {"when": when(inner, clause("lead.job_title", "known"))}
+    add_criterion(draft, both, actor=cast.marketer, rev=2)
+    stored = draft.criteria.get(key="both").condition
+    page = browser.get(url("criterion-edit", draft.pk, "both"))
+    boxes = page.context["sheet"].rows.blocks
+    assert [len(rows) for _, rows in boxes] == [2, 1]
+    data = {
+        "rev": 3, "label": "Both", "dimension": "fit", "points": 7, "when-rows": 3, "when-mode": "all",
+        "when-0-block": 0, "when-0-field": "lead.country", "when-0-op": "in", "when-0-text": "de",
+        "when-1-block": 0, "when-1-field": "event", "when-1-kinds": ["roi_guide"], "when-1-assets": [asset.pk],
+        "when-1-at_least": 2, "when-1-days": 30,
+        "when-2-block": 1, "when-2-field": "lead.job_title", "when-2-op": "known",
+    }  # fmt: skip
+    assert browser.post(url("criterion-edit", draft.pk, "both"), data).status_code == 302
+    row = draft.criteria.get(key="both")
+    assert (row.condition, row.points) == (stored, 7)
+    wrong = browser.post(url("criterion-edit", draft.pk, "both"), data | {"rev": 4, "when-1-at_least": 5, "when-1-at_most": 2})
+    assert "at least 5 and at most 2 cannot both be" in text(wrong)
+    for redraw, sizes in (("also-0", [3, 1]), ("add", [2, 1, 1]), ("drop-1", [1, 1]), ("drop-99", [2, 1]), ("also-²", [2, 1])):
+        drawn = browser.post(url("criterion-edit", draft.pk, "both"), data | {"redraw": redraw}, headers=HTMX)
+        assert [len(rows) for _, rows in drawn.context["sheet"].rows.blocks] == sizes, redraw
 
 
 def test_a_late_save_answers_409_with_everything_typed_and_may_be_repeated(
@@ -343,15 +355,15 @@ def test_groups_gates_bounds_scope_and_decision_through_their_forms(browser: Cli
     }
     assert browser.post(url("criteria-scope", draft.pk), scope).status_code == 302
     decision = {
-        "rev": 8, "kind": "grid", "tiers": "C, B, A", "fit_edges": "20", "engagement_edges": "10, 30",
-        "grid": "C C B\nC B A", "mql_from": "B", "mqo_tiers": "A", "when-rows": 1, "when-mode": "all",
+        "rev": 8, "kind": "grid", "tiers": "C, B, A", "fit_edges": "12", "engagement_edges": "10, 30",
+        "grid": "C C B\nB B A", "mql_from": "B", "mqo_tiers": "A", "when-rows": 1, "when-mode": "all",
         "when-0-field": "event", "when-0-kinds": ["demo_request"], "when-0-days": 30,
     }  # fmt: skip
     assert browser.post(url("criteria-decision", draft.pk), decision).status_code == 302
     draft.refresh_from_db()
     assert draft.dimensions["fit"] == {"floor": 0, "ceiling": 80}
     assert draft.decision["mqo"]["when"]["all"][0]["at_least"] == 1
-    assert draft.decision["grid"] == [["C", "C", "B"], ["C", "B", "A"]]
+    assert draft.decision["grid"] == [["C", "C", "B"], ["B", "B", "A"]]
     page = text(browser.get(url("criteria-draft", draft.pk)))
     for said in ("Far", "E-mail usable is yes", "A lead is an MQL from tier B", "10–29", "at most 80"):
         assert said in page
