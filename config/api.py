@@ -17,7 +17,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
 from config.logs import request_id
-from leads.api import BadRequest, Forbidden, TooLarge, TooMany, Unauthorized, router
+from leads.api import BadRequest, Forbidden, LengthRequired, TooLarge, TooMany, Unauthorized, router
 from leads.api_document import ERRORS, ITEM_CODES, LIMIT_IN_WORDS, schemas
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
 from leads.pages import render
@@ -54,6 +54,7 @@ STATUS: tuple[tuple[type[AccordError], int], ...] = (
     (Unauthorized, 401),
     (Forbidden, 403),
     (TooMany, 429),
+    (LengthRequired, 411),
     (TooLarge, 413),
     (BadRequest, 400),
     (NotFound, 404),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from leads import heartbeats
 
+PATH = "/healthz"
 logger = logging.getLogger("accord.health")
 
 

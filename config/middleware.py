@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from urllib.parse import quote, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
+from config import health
 from config.logs import request_id
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
 
@@ -26,7 +28,6 @@ STATUS: tuple[tuple[type[AccordError], int, str], ...] = (
     (Invalid, 422, "That cannot be right"),
     (AccordError, 422, "That was refused"),
 )
-HEALTH = "/healthz"
 _OPENS_AN_ACCOUNT = re.compile(r"(/password_reset/)[^/]+/.+")
 logger = logging.getLogger("accord.web")
 
@@ -50,7 +51,7 @@ class RequestLog:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = held
-            if request.path != HEALTH:
+            if request.path != health.PATH:
                 self._write(request, response.status_code, (time.perf_counter() - began) * 1000)
             return response
         finally:
@@ -66,6 +67,16 @@ class RequestLog:
         )  # fmt: skip
 
 
+class HealthFirst:
+    """Answers monitors before anything asks for a host they cannot know, for https, or for the database."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return health.healthz(request) if request.path == health.PATH else self.get_response(request)
+
+
 class PersonsZone:
     """Times of a page are shown in the zone of the person who reads it; a login that expired under htmx leads to a whole page."""
 
@@ -73,8 +84,6 @@ class PersonsZone:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path == HEALTH:  # has to answer without the database
-            return self.get_response(request)
         with timezone.override(request.user.zone if request.user.is_authenticated else None):
             response = self.get_response(request)
         return self._whole_login(request, response)
@@ -83,17 +92,19 @@ class PersonsZone:
     def _whole_login(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         target = response.headers.get("Location", "")
         if request.headers.get("HX-Request") and response.status_code == 302 and target.split("?")[0] == reverse("admin:login"):
-            here = request.headers.get("HX-Current-URL", "")
+            here = _path_of(request.headers.get("HX-Current-URL", ""))
             answer = HttpResponse(status=204)
-            answer["HX-Redirect"] = reverse("admin:login") + (f"?next={_path_of(here)}" if here else "")
+            answer["HX-Redirect"] = reverse("admin:login") + (f"?next={here}" if here else "")
             return answer
         return response
 
 
 def _path_of(address: str) -> str:
-    from urllib.parse import quote, urlsplit
-
-    parts = urlsplit(address)
+    """What of an address the sign-in page may lead back to; "" when it is no address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
     return quote(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 

@@ -2,10 +2,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.api import unknown_place
-from config.health import healthz
 
 urlpatterns = [
-    path("healthz", healthz, name="healthz"),
     path("api/v1/", include("config.api")),
     path("api/", unknown_place),
     path("api/<path:rest>", unknown_place),

@@ -57,6 +57,12 @@ class TooLarge(AccordError):
     code = "too_large"
 
 
+class LengthRequired(AccordError):
+    """The body comes in pieces of unknown number, of which the server would show us none."""
+
+    code = "length_required"
+
+
 class BadRequest(AccordError):
     """The body is no JSON of the right kind."""
 
@@ -171,6 +177,8 @@ def _json(status: int, body: dict[str, Any]) -> HttpResponse:
 
 def _body(request: HttpRequest) -> bytes:
     """The body of a request, read past Django's limit, which is one for forms: a thousand items have to fit."""
+    if request.headers.get("Transfer-Encoding") and not request.headers.get("Content-Length"):
+        raise LengthRequired("Send the body with a Content-Length; one in chunks is not taken.")
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:

@@ -35,6 +35,11 @@ def batch_json(answers: Sequence[Taken]) -> dict[str, Any]:
     return {**totals, "results": [taken_json(taken) for taken in answers]}
 
 
+def _external_ids(lead: Lead) -> dict[str, str]:
+    """What other systems call the lead; of several ids in one system, the one learnt last."""
+    return {one.system: one.value for one in sorted(lead.external_ids.all(), key=lambda one: one.pk)}
+
+
 def lead_json(lead: Lead) -> dict[str, Any]:
     """A lead as the API shows it, with the sections that the layers above fill: score lines, hand-offs."""
     company = lead.company
@@ -62,7 +67,7 @@ def lead_json(lead: Lead) -> dict[str, Any]:
         "owner": lead.owner.email if lead.owner else None,
         "company": None,
         "custom": lead.attributes,
-        "external_ids": {one.system: one.value for one in lead.external_ids.all()},
+        "external_ids": _external_ids(lead),
         "created_at": as_utc(lead.created_at),
         "updated_at": as_utc(lead.updated_at),
     }

@@ -116,6 +116,7 @@ ITEM_CODES = (
     "bad_amount", "bad_character", "bad_domain", "bad_email", "bad_kind", "bad_phone", "disposable_email", "external_id_taken",
     "in_future", "kept_usable_email", "missing", "no_activity", "no_identity", "no_outcome", "no_time_zone", "not_boolean",
     "not_count", "not_date", "not_list", "not_number", "not_object", "not_positive", "not_text", "number_too_long", "other_company_name",
+    "other_leads_activity",
     "too_early", "too_long",
     "too_many_values", "unknown_asset", "unknown_campaign", "unknown_choice", "unknown_country", "unknown_field",
     "unknown_language", "unknown_lead", "unknown_outcome", "unknown_product", "unknown_reason", "wrong_type",
@@ -128,6 +129,7 @@ ERRORS: dict[int, tuple[str, tuple[str, ...]]] = {
     404: ("There is no such lead or address", ("unknown_lead", "unknown_address")),
     405: ("The address does not take this method", ("wrong_method",)),
     409: ("The same is being worked on: send it again", ("idempotency_in_progress", "busy")),
+    411: ("The body comes without its length", ("length_required",)),
     413: (f"The body is longer than {LIMIT_IN_WORDS}", ("too_large",)),
     422: ("Refused, with the reasons", ()),
     429: ("Too many requests with this key: wait `Retry-After` seconds", ("rate_limited",)),
@@ -169,7 +171,7 @@ def post_answers(*, is_batch: bool) -> dict[int, Any]:
             200: {"description": "Known already: updated or attached", "content": content("Taken")},
             201: {"description": "Created", "content": content("Taken")},
         }
-    return good | failures(400, 401, 403, 409, 413, 422, 429, 500, codes=codes)
+    return good | failures(400, 401, 403, 409, 411, 413, 422, 429, 500, codes=codes)
 
 
 def lead_answers(*codes: str) -> dict[int, Any]:

@@ -117,7 +117,7 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
         self.slot_filters = [(column, column.filters()) for column in slots.lead_columns if column.filters]
         for _, named in self.slot_filters:
             early |= named
-        known = _values()
+        known = _values(user)
         early["source"] = choice_filter("Source", _pairs(known["source"]), self.with_source)
         if user.has_perm("leads.see_all_leads") or user.has_perm("leads.see_team_leads"):
             early["owner"] = choice_filter("Owner", _owners(user), self.with_owner)
@@ -225,8 +225,12 @@ UNION ALL
 """
 
 
-def _values() -> dict[str, list[str]]:
-    """The first `MOST_CHOICES` sources and countries that any lead has, in order."""
+def _values(user: User) -> dict[str, list[str]]:
+    """The first `MOST_CHOICES` sources and countries of the leads this person sees, in order."""
+    if not user.has_perm("leads.see_all_leads"):
+        pairs = list(Lead.objects.visible_to(user).order_by().values_list("first_source", "country").distinct())
+        sources, countries = ({pair[at] for pair in pairs} - {""} for at in (0, 1))
+        return {"source": sorted(sources)[:MOST_CHOICES], "country": sorted(countries)[:MOST_CHOICES]}
     found: dict[str, list[str]] = {"source": [], "country": []}
     with connection.cursor() as cursor:
         cursor.execute(_DISTINCT, {"most": MOST_CHOICES})

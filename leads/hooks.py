@@ -21,6 +21,8 @@ lead_erased: list[Callable[["Lead", "User | None"], None]] = []
 leads_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
 # The same for custom fields an import made, by key.
 fields_in_use: list[Callable[[Sequence[str]], dict[str, str]]] = []
+# The same for campaigns, by id.
+campaigns_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
 # Called before leads are locked to be deleted: whoever locks something of theirs before the leads does so now, by id.
 leads_going: list[Callable[[Sequence[int]], None]] = []
 

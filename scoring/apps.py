@@ -21,10 +21,11 @@ class ScoringConfig(AppConfig):
         from leads import hooks
         from scoring import checks, panels  # noqa: F401 - checks register themselves
         from scoring.forgetting import claim_states, forget_erased, forget_merged
-        from scoring.in_use import fields_of_versions
+        from scoring.in_use import campaigns_of_versions, fields_of_versions
 
         panels.connect()
         hooks.lead_merged.append(forget_merged)
         hooks.lead_erased.append(forget_erased)
         hooks.fields_in_use.append(fields_of_versions)
+        hooks.campaigns_in_use.append(campaigns_of_versions)
         hooks.leads_going.append(claim_states)

@@ -32,6 +32,7 @@ class Builders:
         name = name or f"Company {n}"
         fields.setdefault("domain", f"company{n}.test")
         fields.setdefault("created_at", LONG_AGO)
+        fields.setdefault("updated_at", fields["created_at"])
         return Company.objects.create(name=name, name_key=fold(name).strip(), folded={"name": fold(name)}, **fields)
 
     def lead(self, email: str | None = None, **fields: Any) -> Lead:

@@ -128,6 +128,7 @@ def _idle(size: int) -> Iterator[Result]:
         typical / median_ms(scan.seconds),
         IDLE_TARGET_MS,
         typical <= IDLE_TARGET_MS,
+        "median_ms",
     )
 
 

@@ -22,12 +22,13 @@ def save_company(company: Company, changed: Collection[str] = (), *, actor: User
     company.name_key = name_key(company.name or company.domain)
     company.folded = {name: fold(getattr(company, name)) for name in FOLDED if getattr(company, name)}
     if company._state.adding:
-        company.created_at = clock.now()
+        company.created_at = company.updated_at = clock.now()
         company.save()
         return company
     if changed:
         derived = ("name_key", "folded") if set(changed) & set(FOLDED) else ()
-        company.save(update_fields=[*changed, *derived])
+        company.updated_at = clock.now()
+        company.save(update_fields=[*changed, *derived, "updated_at"])
         lead_ids = list(Lead.objects.filter(company=company).values_list("pk", flat=True))
         touch_revisions(lead_ids)
         nudge_facts_changed(lead_ids)

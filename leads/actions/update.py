@@ -93,7 +93,7 @@ def _write(
     changed_companies: list[int] = []
     if companies is not None:
         _, ids, _ = store.reserve(0, companies.new_count, 0)
-        changed_companies = companies.write(ids)
+        changed_companies = companies.write(ids, at)
         if person.company is not None:
             person.row["company_id"] = person.company.row["id"]
     store.update_leads([person.row])

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from leads.admin.base import AccordModelAdmin, ChosenAlready, confirmed_action
 from leads.models import Team, TeamMember, User
+from leads.pages import reader
 from leads.roles import BY_LABEL, ROLES, Side
 
 SIGNERS = frozenset(role.label for role in ROLES if role.leads_side)
@@ -112,6 +113,17 @@ class PersonAdmin(AccordModelAdmin[User]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups", "teams")
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Who holds all rights is changed only by somebody who does: else a reset link to a new address would be a way up."""
+        if obj is not None and obj.is_superuser and not reader(request).is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Nobody chooses the own roles: one after the other would sign for both sides."""
+        is_self = obj is not None and obj.pk == request.user.pk and not reader(request).is_superuser
+        return (*super().get_readonly_fields(request, obj), *(("groups",) if is_self else ()))
+
     def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs["form"] = NewPersonForm
@@ -158,7 +170,7 @@ class PersonAdmin(AccordModelAdmin[User]):
     )
     def send_password_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         sent = 0
-        for person in queryset.filter(is_active=True):
+        for person in _within_reach(request, queryset).filter(is_active=True):
             if not person.has_usable_password():
                 # A first password nobody knows: the reset form passes over accounts without one.
                 person.set_password(secrets.token_urlsafe(24))
@@ -181,13 +193,19 @@ class PersonAdmin(AccordModelAdmin[User]):
         danger=True,
     )
     def switch_off(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        count = queryset.exclude(email=str(request.user.get_username())).filter(is_active=True).update(is_active=False)
+        others = _within_reach(request, queryset).exclude(email=str(request.user.get_username()))
+        count = others.filter(is_active=True).update(is_active=False)
         messages.success(request, f"{count} switched off.")
 
     @confirmed_action(description="Switch on", question="These people can sign in again.", button="Switch on")
     def switch_on(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        count = queryset.filter(is_active=False).update(is_active=True)
+        count = _within_reach(request, queryset).filter(is_active=False).update(is_active=True)
         messages.success(request, f"{count} switched on.")
+
+
+def _within_reach(request: HttpRequest, people: QuerySet[User]) -> QuerySet[User]:
+    """Those of them this administrator may change."""
+    return people if reader(request).is_superuser else people.filter(is_superuser=False)
 
 
 def _tone(label: str) -> str:

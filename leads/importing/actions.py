@@ -18,6 +18,7 @@ from django.db import transaction
 from leads import clock, jobs
 from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.importing import columns, mapping, reader
+from leads.importing.campaigns import campaign_named
 from leads.importing.columns import Profile
 from leads.importing.mapping import FileMapping, KnownField
 from leads.importing.reader import Layout
@@ -117,19 +118,16 @@ def upload(
         created_at=clock.now(),
     )
     _describe(run, layout, profiles)
-    with transaction.atomic():
-        run.campaign = campaign_named(campaign) if isinstance(campaign, str) else campaign
-        run.file.save(Path(name).name[-100:] or "upload", File(file), save=False)
-        run.save()
+    try:
+        with transaction.atomic():
+            run.campaign = campaign_named(run, campaign) if isinstance(campaign, str) else campaign
+            run.file.save(Path(name).name[-100:] or "upload", File(file), save=False)
+            run.save()
+    except BaseException:
+        if run.file:  # stored, and no row knows it
+            run.file.delete(save=False)
+        raise
     return run
-
-
-def campaign_named(name: str) -> Campaign | None:
-    """The campaign of this name in whatever case, made when there is none; None for a blank name."""
-    name = " ".join(name.split())[:120]
-    if not name:
-        return None
-    return Campaign.objects.filter(name__iexact=name).first() or Campaign.objects.get_or_create(name=name)[0]
 
 
 def reread(run: ImportRun, *, actor: User | None, **how: Any) -> ImportRun:

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 from leads.choices import FieldType
 from leads.importing import targets
+from leads.importing.campaigns import LONGEST, campaigns_named
 from leads.importing.convert import Converted, Converter
 from leads.importing.mapping import FileMapping, KnownField
 from leads.importing.reader import Row
 from leads.intake import batch
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
-from leads.models import Campaign, Case, ImportRun, LeadField, User
+from leads.models import Case, ImportRun, LeadField, User
 
 SIZE = MOST_AT_ONCE
 
@@ -145,21 +146,17 @@ class Feeder:
 
     def _find_campaigns(self, converted: Sequence[Converted]) -> None:
         """Campaigns named in a column, made where there is none of that name yet."""
-        names = {one.campaign[:120] for one in converted if one.campaign} - self._campaigns.keys()
+        names = {one.campaign[:LONGEST] for one in converted if one.campaign} - self._campaigns.keys()
         if not names:
             return
-        known = {name.casefold(): pk for name, pk in Campaign.objects.values_list("name", "pk")}
-        for name in sorted(names):
-            if name.casefold() not in known:
-                known[name.casefold()] = Campaign.objects.get_or_create(name=name)[0].pk
-            self._campaigns[name] = known[name.casefold()]
+        self._campaigns |= campaigns_named(self.run, names)
 
     def forget(self) -> None:
         """What was made for a batch that is taken back is no longer there."""
         self._campaigns.clear()
 
     def _campaign_id(self, one: Converted) -> int | None:
-        return self._campaigns[one.campaign[:120]] if one.campaign else self.run.campaign_id
+        return self._campaigns[one.campaign[:LONGEST]] if one.campaign else self.run.campaign_id
 
 
 def _outcome(one: Converted) -> IncomingOutcome | None:

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.db.models import ProtectedError
+
 from leads import clock, hooks
 from leads.choices import CaseKind
 from leads.errors import AccordError
@@ -11,6 +14,7 @@ from leads.importing import actions, targets
 from leads.jobs import Work
 from leads.models import (
     Activity,
+    Campaign,
     Case,
     Company,
     ImportRefusal,
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 BATCH = 500
 LISTED = 500
+CHANGED_SINCE = "it was changed since"
 Status = Submission.Status
 State = ImportRun.State
 
@@ -78,6 +83,7 @@ class UndoWork(Work):
 
     def done(self) -> None:
         self._remove_fields()
+        self._remove_campaigns()
         for status, words in ((Status.UPDATED, "updated"), (Status.ATTACHED, "known before")):
             count = Submission.objects.filter(import_run=self.run, status=status).count()
             if count and self.run.kind == targets.LEADS:
@@ -180,7 +186,13 @@ class UndoWork(Work):
     def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
         """Companies this run made, stamped with the moment of one of its batches, while nobody works there or owns them."""
         mine = candidates.filter(created_at__in=self._moments, leads__isnull=True, account_owner__isnull=True)
-        Company.objects.filter(pk__in=list(mine.values_list("pk", flat=True))).delete()
+        free = []
+        for company in mine.select_for_update(of=("self",)).order_by("pk"):
+            if company.updated_at in self._moments:
+                free.append(company.pk)
+            else:
+                self._leave(company.name, CHANGED_SINCE)
+        Company.objects.filter(pk__in=free).delete()
 
     def _remove_next_companies(self) -> bool:
         """The next of the companies this run made, in the order of their ids; those in use are listed."""
@@ -191,14 +203,18 @@ class UndoWork(Work):
         if not batch:
             return False
         worked_at = set(Lead.objects.filter(company__in=batch).values_list("company_id", flat=True))
-        free = [company.pk for company in batch if company.pk not in worked_at and company.account_owner_id is None]
-        Company.objects.filter(pk__in=free).delete()
-        self.job.result["removed"] += len(free)
+        free = []
         for company in batch:
             if company.pk in worked_at:
                 self._leave(company.name, "leads work there by now")
             elif company.account_owner_id is not None:
                 self._leave(company.name, "it has an account owner")
+            elif company.updated_at not in self._moments:
+                self._leave(company.name, CHANGED_SINCE)
+            else:
+                free.append(company.pk)
+        Company.objects.filter(pk__in=free).delete()
+        self.job.result["removed"] += len(free)
         self.job.payload = {**self.job.payload, "company": batch[-1].pk}
         return len(batch) == BATCH
 
@@ -212,6 +228,24 @@ class UndoWork(Work):
                 self._leave(field.label, why[field.key])
             else:
                 field.delete()
+
+
+    def _remove_campaigns(self) -> None:
+        """Campaigns this run made, as long as nobody has described them and nothing came by them or counts them."""
+        made = list(Campaign.objects.select_for_update().filter(pk__in=self.run.options.get("campaigns_made", ())).order_by("pk"))
+        if self.run.campaign_id in {campaign.pk for campaign in made}:
+            ImportRun.objects.filter(pk=self.run.pk).update(campaign=None)
+        why = {pk: reason for ask in hooks.campaigns_in_use for pk, reason in ask([campaign.pk for campaign in made]).items()}
+        for campaign in made:
+            reason = why.get(campaign.pk) or ("it was described since" if campaign.is_described else "")
+            try:
+                if not reason:
+                    with transaction.atomic():
+                        campaign.delete()
+            except ProtectedError:
+                reason = "leads came by it"
+            if reason:
+                self._leave(f"Campaign {campaign.name}", reason)
 
 
 def fields_used(keys: Sequence[str]) -> dict[str, str]:

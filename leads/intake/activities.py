@@ -1,13 +1,13 @@
 """What leads did, written in bulk; the same event sent twice is one activity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from leads.copying import copy
 from leads.intake import store
-from leads.intake.incoming import IncomingActivity
-from leads.intake.reading import storable
+from leads.intake.incoming import IncomingActivity, Problem
+from leads.intake.reading import shown, storable
+from leads.intake.record import TRUSTED_HISTORY, Context
 from leads.models import Asset
 
 
@@ -28,23 +28,41 @@ def assets_for(activities: Iterable[IncomingActivity]) -> dict[str, int]:
     return dict(Asset.objects.filter(key__in=keys).values_list("key", "pk")) if keys else {}
 
 
-def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_when_occurred: bool) -> dict[int, int]:
-    """Store what is not stored yet; returns how many are new by number of the item.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Which items brought something new, and which an event that is another lead's."""
 
-    `known_when_occurred`: a trusted history, whose events counted from when they happened; else they count from now on.
+    new: frozenset[int]
+    others: Mapping[int, Problem]
+
+
+def write(did: Sequence[Did], assets: dict[str, int], context: Context) -> Written:
+    """Store what is not stored yet.
+
+    A trusted history counts from when its events happened; else they count from now on. An event is known by its source and
+    the id there; of a key that names no source the key itself is one, so that two systems cannot take each other's ids.
     """
-    keyed = sorted({(one.activity.source or one.source, one.activity.source_id) for one in did if one.activity.source_id})
-    known = store.known_activities(keyed) if keyed else set()
-    new: dict[int, int] = {}
+    at, is_trusted = context.at, context.channel in TRUSTED_HISTORY
+    nameless = f"api-{context.api_key_id}" if context.api_key_id else ""
+    sources = [one.activity.source or one.source or nameless for one in did]
+    keyed = sorted({(source, one.activity.source_id) for one, source in zip(did, sources, strict=True) if one.activity.source_id})
+    known = store.known_activities(keyed) if keyed else {}
+    stored = set(known)
+    new: set[int] = set()
+    others: dict[int, Problem] = {}
     rows: list[tuple[object, ...]] = []
-    for one in did:
+    for one, source in zip(did, sources, strict=True):
         activity = one.activity
-        source = activity.source or one.source
         if activity.source_id:
-            if (source, activity.source_id) in known:
+            whose = known.setdefault((source, activity.source_id), one.lead_id)
+            if whose != one.lead_id:
+                words = f"“{shown(activity.source_id)}” of “{source}” is known already, of another lead: {whose}."
+                others[one.item] = Problem("other_leads_activity", "source_id", activity.source_id, words)
                 continue
-            known.add((source, activity.source_id))
-        new[one.item] = new.get(one.item, 0) + 1
+            if (source, activity.source_id) in stored:
+                continue
+            stored.add((source, activity.source_id))
+        new.add(one.item)
         rows.append(
             (
                 one.lead_id,
@@ -53,7 +71,7 @@ def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_whe
                 activity.campaign_id or one.campaign_id,
                 activity.occurred_at,
                 at,
-                activity.occurred_at if known_when_occurred else at,
+                activity.occurred_at if is_trusted else at,
                 storable(activity.properties),
                 source,
                 activity.source_id,
@@ -62,4 +80,4 @@ def write(did: Sequence[Did], assets: dict[str, int], *, at: datetime, known_whe
     if rows:
         rows.sort(key=lambda row: (str(row[8]), str(row[9])))
         copy("leads_activity", store.ACTIVITY_COLUMNS, rows)
-    return new
+    return Written(frozenset(new), others)

@@ -53,6 +53,7 @@ def answer_once(key_id: int, key: str, request: bytes, at: datetime, work: Calla
             if cursor.fetchone() != (True,):
                 raise Conflict("A request with this Idempotency-Key is being worked on.", code="idempotency_in_progress")
             cursor.execute(_FORGET, [at - KEPT])
+        IdempotentAnswer.objects.filter(api_key_id=key_id, key=key, created_at__lt=at - KEPT).delete()
         known = IdempotentAnswer.objects.filter(api_key_id=key_id, key=key).first()
         if known is not None:
             if known.request_hash != fingerprint:

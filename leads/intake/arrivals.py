@@ -13,7 +13,7 @@ from leads.intake.companies import Companies, name_key, wanted
 from leads.intake.incoming import Incoming, Problem, Taken
 from leads.intake.people import Person
 from leads.intake.reading import Reading, problem, shown
-from leads.intake.record import TRUSTED_HISTORY, Context, write_events, write_submissions
+from leads.intake.record import Context, write_events, write_submissions
 from leads.lib.folding import fold
 from leads.models import Submission
 from leads.revisions import touch_revisions
@@ -109,7 +109,7 @@ def take_in_leads(
     for item, answer in zip(items, answers, strict=True):
         if item.outcome is not None and answer.person is not None and answer.person.is_new:
             answer.person.end_by(outcomes.stage_told(item.outcome))
-    submission_ids, changed_companies = _write_leads(people, companies, len(items))
+    submission_ids, changed_companies = _write_leads(people, companies, len(items), context.at)
     with_activity = _write_activities(items, answers, assets, context)
     touched = {person.row["id"] for person in people.all if person.is_new or person.changes} | with_activity
     if changed_companies:
@@ -151,8 +151,10 @@ def _take_one(
         reading, product_id=product_id, source=" ".join(item.source.split()), campaign_id=item.campaign_id, said_at=said_at
     )
     notes += _take_company(person, reading, companies, said_at.isoformat(), context.at)
+    known_ids = len(people.new_externals)
     people.learn(item, person, instead_of=address)
-    changed = Submission.Status.UPDATED if person.edits > edits else Submission.Status.ATTACHED
+    told_more = person.edits > edits or len(people.new_externals) > known_ids
+    changed = Submission.Status.UPDATED if told_more else Submission.Status.ATTACHED
     return _Answer(status or changed.value, person, [*reading.notes, *notes])
 
 
@@ -176,11 +178,11 @@ def _take_company(person: Person, reading: Reading, companies: Companies, said: 
     return []
 
 
-def _write_leads(people: _People, companies: Companies, received: int) -> tuple[list[int], list[int]]:
+def _write_leads(people: _People, companies: Companies, received: int, at: datetime) -> tuple[list[int], list[int]]:
     """Store companies, leads and their ids; returns ids for the submissions and those of companies that changed."""
     new = sorted((person for person in people.all if person.is_new), key=lambda person: str(person.row["email_key"]))
     lead_ids, company_ids, submission_ids = store.reserve(len(new), companies.new_count, received)
-    changed_companies = companies.write(company_ids)
+    changed_companies = companies.write(company_ids, at)
     for person in people.all:
         if person.company is not None:
             person.row["company_id"] = person.company.row["id"]
@@ -207,8 +209,10 @@ def _write_activities(
     ]
     if not did:
         return set()
-    new = activities.write(did, assets, at=context.at, known_when_occurred=context.channel in TRUSTED_HISTORY)
-    return {one.lead_id for one in did if one.item in new}
+    written = activities.write(did, assets, context)
+    for number, other in written.others.items():
+        answers[number].problems.append(other)
+    return {one.lead_id for one in did if one.item in written.new}
 
 
 def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Context) -> dict[int, outcomes.Told]:

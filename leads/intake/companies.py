@@ -119,6 +119,7 @@ class Companies:
                     "is_competitor": False,
                     "folded": {},
                     "created_at": at,
+                    "updated_at": at,
                 },
                 is_new=True,
             )
@@ -151,8 +152,8 @@ class Companies:
     def new_count(self) -> int:
         return len(self._new)
 
-    def write(self, ids: list[int]) -> list[int]:
-        """Store what is new (under these ids) and what changed; returns the ids of the changed. Raises Changed when overtaken."""
+    def write(self, ids: list[int], at: datetime) -> list[int]:
+        """Store what is new (under these ids) and, as of `at`, what changed; returns the ids of the changed. Raises Changed when overtaken."""
         changed = sorted((company for company in self.by_id.values() if company.changed), key=lambda company: company.row["id"])
         if changed:
             now_stored = {row["id"]: row for row in store.lock_companies(company.row["id"] for company in changed)}
@@ -160,6 +161,7 @@ class Companies:
                 if now_stored.get(company.row["id"]) != company.seen:
                     raise Changed
                 company.fold()
+                company.row["updated_at"] = at
             store.update_companies([company.row for company in changed])
         self._new.sort(key=lambda company: (company.row["domain"], company.row["name_key"]))
         for company, pk in zip(self._new, ids, strict=True):

@@ -8,7 +8,7 @@ from leads.intake.activities import Did
 from leads.intake.companies import Companies, Company, wanted
 from leads.intake.incoming import AboutLead, Incoming, IncomingOutcome, Problem, Taken, Who
 from leads.intake.reading import Reading, is_storable, shown
-from leads.intake.record import TRUSTED_HISTORY, Context, write_submissions
+from leads.intake.record import Context, write_submissions
 from leads.lib.folding import email_key
 from leads.models import Submission
 from leads.revisions import touch_revisions
@@ -30,7 +30,7 @@ def tell_of_companies(items: Sequence[Incoming], readings: Sequence[Reading], co
             status = Submission.Status.UPDATED if known.edits > edits else Submission.Status.ATTACHED
         answers.append((status.value, company, reading.notes))
     _, company_ids, submission_ids = store.reserve(0, companies.new_count, len(items))
-    changed = companies.write(company_ids)
+    changed = companies.write(company_ids, context.at)
     touched = store.leads_of_companies(changed) if changed else []
     touch_revisions(touched)
     write_submissions(submission_ids, items, [(status, None, problems) for status, _, problems in answers], "company", context)
@@ -86,15 +86,18 @@ def tell_of_activities(
         if lead_id is not None and item.activity is not None
     ]
     _, _, submission_ids = store.reserve(0, 0, len(items))
-    new = activities.write(did, assets, at=context.at, known_when_occurred=context.channel in TRUSTED_HISTORY)
-    touched = sorted({one.lead_id for one in did if one.item in new})
+    written = activities.write(did, assets, context)
+    for number, other in written.others.items():
+        lead_ids[number] = None
+        problems[number].append(other)
+    touched = sorted({one.lead_id for one in did if one.item in written.new})
     touch_revisions(touched)
     statuses = [
         (
             Submission.Status.REFUSED
             if lead_id is None
             else Submission.Status.CREATED
-            if number in new
+            if number in written.new
             else Submission.Status.ATTACHED
         ).value
         for number, lead_id in enumerate(lead_ids)

@@ -19,7 +19,7 @@ LEAD_COLUMNS = tuple(
     ).split()
 )
 COMPANY_COLUMNS = tuple(
-    "id name name_key domain industry employees revenue country is_customer is_competitor folded created_at".split()
+    "id name name_key domain industry employees revenue country is_customer is_competitor folded created_at updated_at".split()
 )
 SUBMISSION_COLUMNS = tuple(
     "id channel kind source campaign_id lead_id received_at raw status problems import_run_id line api_key_id".split()
@@ -48,18 +48,22 @@ SELECT id, first_name, last_name, email, email_key, email_domain, email_usable, 
   FROM leads_lead WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _FIND_COMPANIES = """
-SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at
+SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at,
+       updated_at
   FROM leads_company WHERE domain = ANY(%s::text[]) AND domain <> ''
 UNION
-SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at
+SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at,
+       updated_at
   FROM leads_company WHERE name_key = ANY(%s::text[]) AND name_key <> ''
 UNION
-SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at
+SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at,
+       updated_at
   FROM leads_company WHERE id = ANY(%s::bigint[])
 ORDER BY id
 """
 _LOCK_COMPANIES = """
-SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at
+SELECT id, name, name_key, domain, industry, employees, revenue, country, is_customer, is_competitor, folded, created_at,
+       updated_at
   FROM leads_company WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _RESERVE = """
@@ -89,15 +93,16 @@ WHERE l.id = v.id
 _UPDATE_COMPANIES = """
 UPDATE leads_company AS c SET
     name = v.name, name_key = v.name_key, domain = v.domain, industry = v.industry, employees = v.employees, revenue = v.revenue,
-    country = v.country, is_customer = v.is_customer, is_competitor = v.is_competitor, folded = v.folded
+    country = v.country, is_customer = v.is_customer, is_competitor = v.is_competitor, folded = v.folded,
+    updated_at = v.updated_at
 FROM jsonb_to_recordset(%s::jsonb) AS v(
     id bigint, name text, name_key text, domain text, industry text, employees int, revenue numeric, country text,
-    is_customer boolean, is_competitor boolean, folded jsonb)
+    is_customer boolean, is_competitor boolean, folded jsonb, updated_at timestamptz)
 WHERE c.id = v.id
 """
 _LEADS_OF_COMPANIES = "SELECT id FROM leads_lead WHERE company_id = ANY(%s::bigint[])"
 _KNOWN_ACTIVITIES = """
-SELECT source, source_id FROM leads_activity
+SELECT source, source_id, lead_id FROM leads_activity
  WHERE source = ANY(%s::text[]) AND source_id = ANY(%s::text[]) AND source_id <> ''
 """
 
@@ -193,11 +198,12 @@ def leads_of_companies(ids: Iterable[int]) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def known_activities(keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of these (source, source id) are stored already."""
+def known_activities(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Which of these (source, source id) are stored already, and the lead each is of."""
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN_ACTIVITIES, list(_apart(keys)))
-        return set(keys) & set(cursor.fetchall())
+        wanted = set(keys)
+        return {(source, source_id): lead for source, source_id, lead in cursor.fetchall() if (source, source_id) in wanted}
 
 
 def as_json(value: Mapping[str, object] | Sequence[object]) -> str:

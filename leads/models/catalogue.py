@@ -58,6 +58,11 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_described(self) -> bool:
+        """Whether anything is known of it but its name."""
+        return self.channel != self.Channel.OTHER or bool(self.cost or self.starts_on or self.ends_on or self.product_id)
+
 
 class Asset(models.Model):
     """Something people download, watch or read, and what it tells a rep about them."""

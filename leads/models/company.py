@@ -21,6 +21,7 @@ class Company(models.Model):
     )
     folded = models.JSONField(default=dict, editable=False)
     created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
 
     class Meta:
         verbose_name_plural = "companies"

@@ -29,6 +29,7 @@ from leads.slots import slots
 from leads.views.import_columns import page_of, read_choices
 
 MAY = "leads.import_leads"
+MOST_CELLS = 120  # of a refused row on one page; those it was refused for are always among them
 State = ImportRun.State
 BEFORE_RUN = (State.UPLOADED, State.MAPPED, State.CHECKED)
 
@@ -309,20 +310,26 @@ def import_refused_correct(request: HttpRequest, pk: int, line: int) -> HttpResp
     run = _run(pk)
     refusal = get_object_or_404(ImportRefusal, run=run, line=line, corrected_at=None)
     if request.method == "POST":
-        content = {
+        # What the page did not show stays as it came.
+        typed = {
             column["name"]: request.POST[f"cell-{index}"]
             for index, column in enumerate(run.columns)
-            if request.POST.get(f"cell-{index}", "").strip()
+            if f"cell-{index}" in request.POST
         }
+        content = {name: text for name, text in {**refusal.content, **typed}.items() if str(text).strip()}
         refusal = correct(refusal, content, actor=person(request))
         if refusal.corrected_at is not None:
             messages.success(request, f"Line {line} is taken in.")
             return redirect("admin:import-refused", pk)
-    cells = [
-        (index, column["name"], refusal.content.get(column["name"], ""), goes["target"] != "ignore")
-        for index, (column, goes) in enumerate(zip(run.columns, run.mapping["goes"], strict=True))
-    ]
-    cells = [cell for cell in cells if cell[3] or cell[2]][:120]
+    wrong = {problem.get("field") for problem in refusal.problems}
+    cells, others = [], []
+    for index, (column, goes) in enumerate(zip(run.columns, run.mapping["goes"], strict=True)):
+        cell = index, column["name"], refusal.content.get(column["name"], ""), goes["target"] != "ignore"
+        if {column["name"], goes["target"]} & wrong:
+            cells.append(cell)
+        elif cell[2] or cell[3]:
+            others.append(cell)
+    cells = sorted(cells + others[: max(0, MOST_CELLS - len(cells))])
     return render(
         request,
         "leads/import_correct.html",

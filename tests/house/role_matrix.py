@@ -74,7 +74,6 @@ EDITORS = f"manager {MARKETING} head_of_sales admin"
 SIGNERS = f"manager {MARKETING} head_of_sales"
 
 ROWS: dict[str, Row] = {
-    "healthz": Row(public=True, got=503),
     # the portal itself
     "admin:home": Row(sent_on="rep other_rep"),
     "admin:preferences": Row(post={"full_name": "New Name", "time_zone": "Europe/Berlin"}, did=422),

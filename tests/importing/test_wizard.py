@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from html import unescape
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from leads.importing.mapping import FileMapping
-from leads.models import Campaign, Case, ImportRefusal, ImportRun, Job, Lead, LeadField
+from leads.models import Campaign, Case, ImportRefusal, ImportRun, Job, Lead, LeadField, Submission
 from tests.importing.samples import workbook
 
 CSV = b"Email,First Name,City,Stage\na@n.test,Ivy,Oslo,Won\nb@n.test,Ben,Rome,Lost\nc@n.test,Eva,Rome,Snoozed\n"
@@ -76,7 +77,7 @@ def test_the_whole_way_from_file_to_leads(browser, upload, work):
     assert "Undo" in shown
     run.refresh_from_db()
     assert (run.state, run.received, run.created, run.refused, run.cases) == ("done", 3, 2, 1, 2)
-    assert run.options == {"score_after": True, "hand_over": False, "fields_made": ["city"]}
+    assert run.options == {"score_after": True, "hand_over": False, "fields_made": ["city"], "campaigns_made": [run.campaign_id]}
     assert {lead.first_source for lead in Lead.objects.all()} == {"Fair 2026"}
     assert Case.objects.filter(outcome="won").count() == 1
     assert "leads.csv" in browser.get(reverse("admin:import-list")).content.decode()
@@ -309,3 +310,21 @@ def test_list_pages_cost_the_same_for_many_runs(browser, upload, django_assert_m
     browser.get(reverse("admin:import-list"))
     with django_assert_max_num_queries(20):
         assert browser.get(reverse("admin:import-list")).status_code == 200
+
+
+def test_correcting_a_row_of_many_columns_keeps_what_the_page_does_not_show(browser, upload, work):
+    names = [f"Own {n}" for n in range(150)]
+    rows = [["Email", *names, "Employees"], *([f"{who}@n.test", *["yes"] * 150, size] for who, size in zip("abc", ("12", "13", "many"), strict=True))]
+    run = upload("\n".join(",".join(row) for row in rows).encode())
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    work()
+    browser.post(reverse("admin:import-check", args=[run.pk]))
+    work()
+    at = reverse("admin:import-refused-correct", args=[run.pk, 4])
+    html = browser.get(at).content.decode()
+    shown = {int(number): value for number, value in re.findall(r'name="cell-(\d+)"[^>]* value="([^"]*)"', html)}
+    assert (len(shown), shown[151]) == (120, "many")  # the one it was refused for is there, last as it stands
+    assert browser.post(at, {**{f"cell-{n}": value for n, value in shown.items()}, "cell-151": "1,400", "cell-3": ""}).status_code == 302
+    raw = Submission.objects.get(import_run=run, lead__email="c@n.test").raw
+    assert len(raw) == 151  # all but the one that was emptied
+    assert (raw["Employees"], raw["Own 149"], "Own 2" in raw) == ("1,400", "yes", False)

@@ -66,6 +66,37 @@ def test_a_lead_is_created_then_updated_then_attached(sender):
     assert Submission.objects.filter(api_key__isnull=False, channel="api").count() == 3
 
 
+def test_a_further_id_is_an_update_and_the_last_one_is_shown(sender):
+    sender.post("leads", IVY | {"external_ids": {"crm": "1"}})
+    assert sender.post("leads", IVY | {"external_ids": {"crm": "2"}}).json()["status"] == "updated"
+    again = sender.post("leads", IVY | {"external_ids": {"crm": "1"}}).json()
+    assert again["status"] == "attached"
+    assert sender.get(f"leads/{again['lead_id']}").json()["external_ids"] == {"crm": "2"}
+
+
+def test_an_event_of_another_lead_is_refused_and_two_keys_do_not_share_their_ids(client, sender):
+    for address in ("a@firma.de", "b@firma.de"):
+        sender.post("leads", {"email": address})
+    seen = {"kind": "visit", "occurred_at": "2026-06-01T10:00:00Z", "source_id": "1"}
+    a, b = ({**seen, "lead": {"email": address}} for address in ("a@firma.de", "b@firma.de"))
+    assert sender.post("activities", a).status_code == 201
+    assert sender.post("activities", a).json()["status"] == "attached"
+    body = error(sender.post("activities", b), 422)
+    assert (body["code"], body["field"]) == ("other_leads_activity", "source_id")
+    with_event = {key: value for key, value in seen.items()}
+    told = sender.post("leads", {"email": "b@firma.de", "activities": [with_event]}).json()
+    assert (told["status"], told["problems"][0]["code"]) == ("attached", "other_leads_activity")
+    nameless = [Sender(client, create_key(label, EVERY, actor=None)[1]) for label in ("Forms", "Shop")]
+    assert nameless[0].post("activities", a).status_code == 201
+    assert nameless[1].post("activities", b).status_code == 201
+    assert sorted(Activity.objects.values_list("lead__email", flat=True)) == ["a@firma.de", "a@firma.de", "b@firma.de"]
+
+
+def test_a_body_in_chunks_is_refused_with_its_own_reason(sender):
+    answer = sender.post("leads", "", **{"Transfer-Encoding": "chunked", "Content-Length": ""})
+    assert error(answer, 411)["code"] == "length_required"
+
+
 def test_a_batch_says_for_each_item_what_became_of_it(sender):
     answer = sender.post(
         "leads/batch",
@@ -235,6 +266,8 @@ def test_a_refusal_is_repeated_too_and_answers_are_forgotten_after_a_day(sender,
     first = error(sender.post("leads", {"first_name": "x"}, **{"Idempotency-Key": "k1"}), 422)
     assert error(sender.post("leads", {"first_name": "x"}, **{"Idempotency-Key": "k1"}), 422) == first
     hands.advance(timedelta(days=1, minutes=1))
+    assert sender.post("leads", IVY, **{"Idempotency-Key": "k1"}).status_code == 201  # a day later it is a key like any other
+    IdempotentAnswer.objects.update(created_at=MONDAY)
     sender.post("leads", IVY, **{"Idempotency-Key": "k2"})
     assert [answer.key for answer in IdempotentAnswer.objects.all()] == ["k2"]
 

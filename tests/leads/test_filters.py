@@ -52,6 +52,14 @@ def test_a_rep_has_no_owner_filter_and_a_manager_only_the_team(cast):
     assert {str(key) for key, _ in offered} == {"", "me", *(str(p.pk) for p in (cast.rep, cast.other_rep, cast.manager))}
 
 
+def test_a_rep_is_offered_the_sources_and_countries_of_the_own_leads_alone(make, cast):
+    make.lead(first_source="Secret partner", country="CH")
+    make.lead(first_source="Webinar", country="DE", owner=cast.rep)
+    form = LeadFilter(QueryDict(""), user=cast.rep).form
+    assert [key for key, _ in form["source"].field.choices] == ["", "Webinar"]
+    assert [key for key, _ in form["country"].field.choices] == ["", "DE"]
+
+
 def test_source_country_and_campaign_offer_what_leads_have(make, names, cast):
     campaign = Campaign.objects.create(name="Spring fair")
     make.lead(first_name="a", first_source="Webinar", country="DE", first_campaign=campaign)

@@ -71,6 +71,29 @@ def test_nobody_signs_for_both_sides(cast, client_of):
     assert b"cannot sign for both sides" in response.content
 
 
+def test_an_administrator_does_not_change_who_holds_all_rights(cast, client_of):
+    root = User.objects.create_superuser("root@accord.test", "a long password", full_name="Root")
+    client = client_of(cast.admin)
+    url = reverse("admin:leads_user_change", args=[root.pk])
+    assert client.post(url, {"full_name": "Root", "email": "mine@accord.test", "time_zone": "Europe/Berlin"}).status_code == 403
+    for name in ("switch_off", "send_password_link"):
+        client.post(USERS, {"action": name, "_selected_action": [root.pk], "confirmed": "yes"})
+    root.refresh_from_db()
+    assert (root.email, root.is_active, mail.outbox) == ("root@accord.test", True, [])
+    own = form_data(client_of(root), url)
+    assert client_of(root).post(url, own | {"full_name": "Root itself"}).status_code == 302
+
+
+def test_nobody_chooses_the_own_roles(cast, client_of):
+    client = client_of(cast.admin)
+    url = reverse("admin:leads_user_change", args=[cast.admin.pk])
+    data = form_data(client, url)
+    assert "groups" not in data
+    before = set(cast.admin.groups.values_list("name", flat=True))
+    client.post(url, data | {"groups": list(cast.head_of_sales.groups.values_list("pk", flat=True))})
+    assert set(cast.admin.groups.values_list("name", flat=True)) == before
+
+
 def test_administrator_cannot_switch_off_themselves(cast, client_of):
     client = client_of(cast.admin)
     url = reverse("admin:leads_user_change", args=[cast.admin.pk])

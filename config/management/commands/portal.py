@@ -23,7 +23,6 @@ from django.core.management import CommandError, call_command, get_commands
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.http.request import validate_host
 
 from config import embedded, trial
 from handoff import supervisor
@@ -190,12 +189,11 @@ class Portal:
         """Returns when web, database and worker say over HTTP that they are up; tells what is missing when that takes long."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/healthz"
-        name = host_to_ask(settings.ALLOWED_HOSTS)
         told = time.monotonic() + 20
         while True:
             down = "the web server does not answer yet"
             try:
-                with urllib.request.urlopen(urllib.request.Request(url, headers={"Host": name}), timeout=5):  # noqa: S310
+                with urllib.request.urlopen(url, timeout=5):  # noqa: S310
                     return
             except urllib.error.HTTPError as error:
                 with contextlib.suppress(ValueError):
@@ -220,11 +218,6 @@ class Portal:
             self.database.leave()
         if self.children:
             self.say("Stopped. The data is kept.")
-
-
-def host_to_ask(allowed: list[str]) -> str:
-    """A host name that a portal which answers to `allowed` does not refuse."""
-    return "localhost" if not allowed or validate_host("localhost", allowed) else allowed[0].lstrip(".")
 
 
 def demo_logins() -> list[str]:

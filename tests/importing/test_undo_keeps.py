@@ -1,0 +1,103 @@
+"""What an undo may not take: companies and campaigns somebody or something else had to do with since."""
+
+from decimal import Decimal
+
+import pytest
+
+from leads.actions.company import save_company
+from leads.importing import actions
+from leads.intake.batch import take_in
+from leads.intake.incoming import Incoming
+from leads.models import Activity, Campaign, Company, Lead
+from scoring.models import Criterion, ModelVersion, ScoringModel
+from tests.conftest import MONDAY
+
+pytestmark = pytest.mark.django_db
+COMPANIES = "Company,Website,Industry\nNorthwind,northwind.test,Logistics\nPine,pine.test,Banking\n"
+CAMPAIGNED = "Email,First name,Campaign\nann@one.test,Ann,Expo\nbob@two.test,Bob,Webinar\n"
+
+
+@pytest.fixture
+def undone(ops, work):
+    def undo(run):
+        actions.undo(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert run.state == "undone"
+        return run.undo_result
+
+    return undo
+
+
+def test_a_company_corrected_by_hand_stays_and_is_listed(imported, undone, cast):
+    run = imported(COMPANIES, "companies")
+    corrected = Company.objects.get(domain="northwind.test")
+    corrected.employees = 480
+    save_company(corrected, ["employees"], actor=cast.admin)
+    result = undone(run)
+    assert list(Company.objects.values_list("domain", "employees")) == [("northwind.test", 480)]
+    assert (result["removed"], result["left"]) == (1, [{"name": "Northwind", "why": "it was changed since"}])
+
+
+def test_a_company_another_source_knew_more_of_stays(imported, undone, freeze):
+    run = imported("Email,Company,Website\nann@northwind.test,Northwind,northwind.test\n")
+    take_in(
+        [Incoming(kind="lead", values={"lead.email": "eve@northwind.test", "company.domain": "northwind.test", "company.industry": "Logistics"})],
+        actor=None,
+        channel="api",
+        at=MONDAY,
+    )
+    Lead.objects.filter(email_key="eve@northwind.test").update(company=None)
+    result = undone(run)
+    assert Company.objects.get().industry == "Logistics"
+    assert result["left"] == [{"name": "Northwind", "why": "it was changed since"}]
+
+
+def test_a_company_filled_by_a_later_row_of_the_same_file_goes(imported, undone):
+    run = imported("Email,Company,Website,Industry\nann@n.test,North,n.test,\nbob@n.test,North,n.test,Logistics\n")
+    assert Company.objects.get().industry == "Logistics"
+    undone(run)
+    assert not Company.objects.exists()
+
+
+def test_campaigns_the_run_made_go_with_it(imported, undone):
+    run = imported(CAMPAIGNED, campaign="Spring fair")
+    assert set(Campaign.objects.values_list("name", flat=True)) == {"Expo", "Webinar", "Spring fair"}
+    result = undone(run)
+    assert not Campaign.objects.exists()
+    assert result["left_count"] == 0
+
+
+def test_campaigns_that_were_there_stay_untold(imported, undone):
+    Campaign.objects.create(name="expo", channel="event")
+    result = undone(imported(CAMPAIGNED))
+    assert list(Campaign.objects.values_list("name", flat=True)) == ["expo"]
+    assert result["left_count"] == 0
+
+
+def test_campaigns_somebody_described_used_or_counts_stay_and_are_listed(imported, undone, make):
+    run = imported(CAMPAIGNED, campaign="Spring fair")
+    Campaign.objects.filter(name="Expo").update(cost=Decimal(900))
+    other = make.lead()
+    Lead.objects.filter(pk=other.pk).update(first_campaign=Campaign.objects.get(name="Webinar"))
+    model = ScoringModel.objects.create(key="m", name="M")
+    version = ModelVersion.objects.create(model=model, no=1, created_at=MONDAY)
+    event = {"kinds": ["visit"], "campaigns": [Campaign.objects.get(name="Spring fair").pk]}
+    Criterion.objects.create(
+        version=version, key="fair", label="Fair", dimension="engagement", shape="tally", event=event, window_days=30, points=5
+    )
+    result = undone(run)
+    assert Campaign.objects.count() == 3
+    assert {one["name"]: one["why"] for one in result["left"]} == {
+        "Campaign Expo": "it was described since",
+        "Campaign Webinar": "leads came by it",
+        "Campaign Spring fair": "a criterion counts what came by it",
+    }
+    assert not Activity.objects.exists()
+
+
+def test_an_upload_that_cannot_be_kept_leaves_no_file(upload, ops, tmp_path, monkeypatch):
+    monkeypatch.setattr("leads.models.ImportRun.save", lambda self, **how: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        upload("Email\nann@one.test\n")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
