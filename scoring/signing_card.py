@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from leads.models import User
 from leads.roles import Side
+from scoring.effect_words import Summary, summary
 from scoring.models import Activation, CriterionView, Evidence, ModelVersion, SignOff, VersionEvent
 from scoring.signoff import Role, Standing, Verdict, needed, role_on, sides_of, standing
 
@@ -23,7 +23,7 @@ class SigningCard:
     leads_a_side: bool
     unsigned: bool
     evidence: list[Evidence]
-    effect: dict[str, Any] | None
+    effect: Summary | None
     voided: list[SignOff] = field(default_factory=list)
     taken_back: VersionEvent | None = None
     disagreed: list[tuple[str, str]] = field(default_factory=list)
@@ -66,7 +66,7 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
         leads_a_side=any(role_on(user, side) == Role.LEADER for side in sides_of(user)),
         unsigned=not any(needed(model.signers).values()),
         evidence=list(version.evidence.select_related("reason", "added_by")),
-        effect=report.result if report else None,
+        effect=summary(report.result) if report else None,
     )
     if version.status == Status.PROPOSED:
         card.disagreed = disagreements(version)

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import conversion, draft, forms, preview, research, signing, talk, versions, workshop
+from scoring.views import comparing, conversion, draft, forms, preview, research, signing, talk, versions, workshop
 
 DRAFT = "criteria/drafts/<int:pk>/"
 VERSION = "criteria/versions/<int:pk>/"
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("criteria/", versions.criteria, name="criteria"),
     path("criteria/begin/", versions.criteria_begin, name="criteria-begin"),
     path(VERSION, versions.criteria_version, name="criteria-version"),
+    path(f"{VERSION}compare/", comparing.versions_compare, name="version-compare"),
     path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),
     path(f"{VERSION}verdict/", signing.version_verdict, name="version-verdict"),
     path(f"{VERSION}take-back/", signing.version_take_back, name="version-take-back"),

@@ -66,7 +66,7 @@ def propose_version(
             if seen is None or effect is None:
                 raise Conflict("The draft was changed or proposed meanwhile. Look at it again first.", code="stale")
             freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
-            report = PreviewReport.objects.create(version=seen, generation=effect.generation, as_of=at, result=effect.result)
+            report = PreviewReport.objects.create(version=seen, generation=effect.generation, as_of=at, result=effect.as_json())
             note_event(seen, Verb.PROPOSED, actor, at, reason)
     except IntegrityError as error:
         raise Conflict("Another version of this model is proposed already.", code="proposed_exists") from error

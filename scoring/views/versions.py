@@ -63,6 +63,7 @@ def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 2
         "version": version,
         "described": describe(version),
         "activation": version.activations.select_related("by", "from_version").first(),
+        "others": version.model.versions.exclude(pk=version.pk).exists(),
         "events": version.events.select_related("actor"),
         "may_edit": request.user.has_perm(EDIT),
     }

@@ -142,6 +142,7 @@ ROWS: dict[str, Row] = {
     "admin:example-remove": Row(of=lambda world: [world.draft.pk, world.example.pk], got=0, post={}),
     "admin:criterion-group": Row(EDITORS, of=criterion, got=0, post=lambda world: {"group": "", **on_draft(world)}),
     "admin:criteria-activate": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=422),
+    "admin:version-compare": Row(of=draft, got=302),
     "admin:version-propose": Row(EDITORS, of=draft, got=0, post={}, did=422),
     "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
     "admin:version-take-back": Row(EDITORS, of=draft, got=0, post={}, did=409),

@@ -14,6 +14,7 @@ from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model
+from scoring.effect_words import summary
 from scoring.models import Activation, CriterionComment, CriterionView, ModelVersion, PreviewReport, ScoringModel, SignOff
 from scoring.signing_card import disagreements, signing_card
 from scoring.signoff import NOBODY, Role, needed, standing
@@ -54,8 +55,10 @@ def test_proposing_freezes_the_content_and_keeps_what_the_signers_see(cast: Any,
     make.lead(company=make.company(employees=5))
     propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
     assert (draft.status, draft.reason, len(draft.spec_hash)) == ("proposed", WHY, 64)
-    result = PreviewReport.objects.get(version=draft).result
-    assert (result["leads"], result["entering"], result["leaving"], result["before"], result["after"]) == (2, 1, 0, 0, 1)
+    report = PreviewReport.objects.get(version=draft)
+    seen = summary(report.result)
+    assert (seen.open_leads, seen.entering, seen.leaving, seen.qualified, seen.qualify) == (2, 1, 0, None, 1)
+    assert report.generation == report.result["basis"]["generation"]
     with pytest.raises(Conflict, match="no longer a draft"):
         edit_criterion(draft.criteria.get(), SIZE, actor=cast.marketer, rev=2)
     for statement in ("UPDATE scoring_modelversion SET reason = 'x'", "UPDATE scoring_criterion SET points = 1"):
