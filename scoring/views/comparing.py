@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
+from leads.choices import Outcome
 from leads.errors import Invalid, NotFound
 from leads.lib.numbers import whole
 from leads.models import Lead, User
@@ -26,6 +27,11 @@ class Flipped:
 
     lead: Lead | None
     row: Any
+
+    @property
+    def outcome(self) -> str:
+        known = self.row.outcome
+        return Outcome(known).label.lower() if known in Outcome.values else known
 
 
 @page(SEE)
