@@ -13,6 +13,7 @@ from django_q.models import Task
 from leads import clock
 from leads.importing.retention import forget_files
 from leads.models import Heartbeat, Outbox
+from scoring.activation import drop_old_scores
 
 EVERY = timedelta(hours=1)
 BATCH = 1000
@@ -38,7 +39,7 @@ def purge(now: datetime) -> int:
     """Delete what is old; returns how many rows and files. Stops after ten seconds: the next hour goes on.
 
     Sessions go when they have ended, signs of life of a process after a day, failures of background tasks and the files of
-    imports that are over after 30 days, messages sent or dropped after 90.
+    imports that are over after 30 days, messages sent or dropped after 90. The scores by a version go a week after it was replaced.
     """
     ends, gone = time.monotonic() + BUDGET_S, 0
     old: tuple[QuerySet[Any], ...] = (
@@ -57,6 +58,7 @@ def purge(now: datetime) -> int:
         gone += files
         if files < FILES:
             break
+    gone += drop_old_scores(now)
     return gone + _purge_messages(now - MESSAGES_KEPT, ends)
 
 

@@ -14,6 +14,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from handoff.actions.interest import note_interest
 from handoff.actions.opening import open_handoffs
 from handoff.routing import route_waiting
+from leads import clock
+from scoring.actions.activating import begin_due
 from scoring.rescoring import put_off, score_batch, score_dirty
 
 logger = logging.getLogger("accord.pipeline")
@@ -53,8 +55,8 @@ def note_interest_now_and_then() -> int:
 
 
 def score_guarded() -> int:
-    """Score what waits, and put off the leads that cannot be scored."""
-    return score_dirty(score=score_apart)
+    """Let versions begin whose time has come, score what waits, and put off the leads that cannot be scored."""
+    return begin_due(clock.now()) + score_dirty(score=score_apart)
 
 
 def score_apart(lead_ids: Sequence[int]) -> None:

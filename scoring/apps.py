@@ -18,12 +18,15 @@ class ScoringConfig(AppConfig):
             + [f"scoring.{verb}_scoringmodel" for verb in ("view", "add", "change")]
             + [f"scoring.view_{name}" for name in ("modelversion", "criterion", "qualification", "activation")],
         )
-        from leads import hooks
+        from leads import hooks, jobs
         from scoring import checks, panels  # noqa: F401 - checks register themselves
+        from scoring.actions.activating import KIND, TRIAL
+        from scoring.activation import ActivationWork, TrialWork
         from scoring.forgetting import claim_states, forget_erased, forget_merged
         from scoring.in_use import campaigns_of_versions, fields_of_versions
 
         panels.connect()
+        jobs.works.update({KIND: ActivationWork, TRIAL: TrialWork})
         hooks.lead_merged.append(forget_merged)
         hooks.lead_erased.append(forget_erased)
         hooks.fields_in_use.append(fields_of_versions)

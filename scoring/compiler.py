@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import Q
+
 from leads.errors import Invalid
 from scoring.contradictions import most_points
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
@@ -110,15 +112,24 @@ class Live:
     model_id: int
     no: int
     spec: Spec
+    silent: bool = False
 
 
-def live_versions() -> list[Live]:
-    """The versions in force, first model first. A spec that can no longer be read is left out and logged, not fatal."""
-    rows = ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).order_by("model__position", "model_id")
+def live_versions(*, silent: bool = False) -> list[Live]:
+    """The versions in force, first model first. A spec that can no longer be read is left out and logged, not fatal.
+
+    With `silent` also those that are only proposed and whose scores are kept up to date already: for a trial, or as they come
+    into force in a moment.
+    """
+    status = ModelVersion.Status
+    kept = Q(status=status.ACTIVE)
+    if silent:
+        kept |= Q(status=status.PROPOSED, kept_since__isnull=False)
+    rows = ModelVersion.objects.filter(kept).order_by("model__position", "model_id", "no")
     found = []
-    for version_id, model_id, no, spec_hash in rows.values_list("pk", "model_id", "no", "spec_hash"):
+    for version_id, model_id, no, spec_hash, state in rows.values_list("pk", "model_id", "no", "spec_hash", "status"):
         try:
-            found.append(Live(version_id, model_id, no, stored_spec(version_id, spec_hash)))
+            found.append(Live(version_id, model_id, no, stored_spec(version_id, spec_hash), state != status.ACTIVE))
         except Invalid as problem:
             log.error("version %s of model %s cannot be read: %s", no, model_id, problem.message)
     return found

@@ -14,3 +14,9 @@ def try_lock(name: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_number(name)])
         return bool(cursor.fetchone()[0])
+
+
+def lock(name: str) -> None:
+    """Take the named lock until the transaction ends, waiting for who holds it. Needs a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_number(name)])

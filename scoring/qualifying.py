@@ -12,7 +12,7 @@ from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.models import Submission
 from leads.stages import sources_of
-from scoring.models import Activation, Qualification, ScoreChange
+from scoring.models import FLAG_MQL, FLAG_MQO, Activation, Qualification, ScoreChange
 from scoring.slots import slots
 
 Cause = ScoreChange.Cause
@@ -36,6 +36,11 @@ class Entry:
     tier: int | None
     lines: list[dict[str, Any]]
     activation: Activation | None = None
+
+
+def kinds_of(flags: int) -> tuple[str, ...]:
+    """The kinds of qualification these flags of a score stand for."""
+    return tuple(kind for kind, flag in ((Kind.MQL, FLAG_MQL), (Kind.MQO, FLAG_MQO)) if flags & flag)
 
 
 def record_entries(entries: Sequence[Entry], at: datetime) -> list[Qualification]:

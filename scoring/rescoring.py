@@ -19,8 +19,8 @@ from scoring.evaluate_python import Facts, Result, evaluator
 from scoring.facts import load_facts, load_standings, longest_window
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
 from scoring.locks import try_lock
-from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Qualification
-from scoring.qualifying import Cause, Entry, brought_by_import, promote_released, record_entries, release_renewed
+from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO
+from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, promote_released, record_entries, release_renewed
 from scoring.store import Change, Score, State
 from scoring.vocabulary import load_wording
 from scoring.waiting import Pending
@@ -31,7 +31,7 @@ BATCH = 1000
 def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], None] | None = None) -> int:
     """Score up to `limit` leads that wait for it; answers how many. One process at a time does this, others get 0.
 
-    Changed leads come first, then those whose day has come, then the rest a new version has not judged yet.
+    Changed leads come first, then those whose day has come, then the rest that was not looked at under a new version yet.
     `score` scores a batch inside the transaction, in place of `score_batch`.
     """
     score = score or score_batch
@@ -66,7 +66,7 @@ def _work_off(pending: Pending, limit: int, score: Callable[[Sequence[int]], Non
     if ids:
         score(ids)
         pending.activation.refresh_from_db(fields=["counts"])
-        pending.note(cursor=ids[-1], scored=int(pending.activation.counts.get("scored", 0)) + len(ids))
+        pending.note(cursor=ids[-1])
     elif limit > 0:
         pending.finish()
     return len(ids)
@@ -82,13 +82,16 @@ def score_now(lead_ids: Sequence[int]) -> None:
 
 def rescore_all(after: int = 0) -> Iterator[int]:
     """Score every lead with an id above `after`, batch by batch; yields the last id of each batch when it is committed."""
-    while True:
-        ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH])
-        if not ids:
-            return
-        score_now(ids)
+    while ids := rescore_some(after, BATCH):
         after = ids[-1]
         yield after
+
+
+def rescore_some(after: int, limit: int) -> list[int]:
+    """Score the next `limit` leads with an id above `after`; answers their ids."""
+    ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:limit])
+    score_now(ids)
+    return ids
 
 
 def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
@@ -111,7 +114,7 @@ class _Batch:
     written: dict[tuple[int, int], Score] = field(default_factory=dict)
     gone: set[tuple[int, int]] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
-    entered: list[tuple[Live, int, Result, int, str, Pending | None]] = field(default_factory=list)
+    entered: list[tuple[Live, int, Result, int, str]] = field(default_factory=list)
     renewed: set[int] = field(default_factory=set)
     due: dict[int, date] = field(default_factory=dict)
     _imported: set[int] | None = None
@@ -136,7 +139,7 @@ def score_batch(lead_ids: Sequence[int]) -> None:
     Writes only rows that change: scores, the history of changes, qualifications of who entered, and the revision scored.
     """
     ids = sorted(set(lead_ids))
-    lives = live_versions()
+    lives = live_versions(silent=True)
     batch = _load(ids, lives)
     for lead_id in sorted(batch.facts):
         for live in lives:
@@ -146,8 +149,6 @@ def score_batch(lead_ids: Sequence[int]) -> None:
     store.write_changes(batch.changes, batch.at)
     record_entries(_entries(batch), batch.at)
     release_renewed(sorted(batch.renewed), batch.at)
-    for pending in batch.pending.values():
-        pending.note()
     store.write_states({lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}, batch.at)
 
 
@@ -176,16 +177,14 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
     result = judge.evaluate(facts, batch.at)
     batch.note_due(lead_id, result.due_on)
     key = (live.version_id, lead_id)
-    pending = batch.pending.get(live.model_id)
-    replaced = [(version, lead_id) for version in pending.replaces if (version, lead_id) in batch.old] if pending else []
     stored = batch.old.get(key)
-    before = stored or (batch.old[replaced[0]] if replaced else None)
-    batch.gone.update(replaced)
     standing, created_at = batch.standings[lead_id]
+    before, since, first_look = _before(batch, live, lead_id, created_at)
     if not result.in_scope:
         if stored:
             batch.gone.add(key)
-            batch.changes.append(Change(lead_id, live.version_id, stored, Score(0, 0, None, 0, None), _cause(batch, lead_id)))
+        if before and not live.silent:
+            batch.changes.append(Change(lead_id, live.version_id, before, Score(0, 0, None, 0, None), _cause(batch, lead_id)))
         return
     hold = hold_of(standing, judge, facts, result, batch.at)
     if hold == NURTURE:
@@ -193,19 +192,31 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
     score = score_of(result, hold)
     if score != stored:
         batch.written[key] = score
-    covering = pending if pending and not stored and pending.covers(lead_id, created_at) else None
-    entered = score.flags & ~(before.flags if before else 0) & (FLAG_MQL | FLAG_MQO)
-    moved = score[:4] != (before and before[:4]) or not stored
-    cause = (Cause.ACTIVATION if covering else _cause(batch, lead_id)) if moved else ""  # who enters has moved
+    if live.silent:
+        return
+    moved = before is None or score[:4] != before[:4]
+    cause = (Cause.ACTIVATION if first_look else _cause(batch, lead_id)) if moved else ""
     if moved:
         batch.changes.append(Change(lead_id, live.version_id, before, score, cause))
     if not score.flags & FLAG_MQL:
         return
-    did_something = _has_news(batch, lead_id, covering.activation.at if covering else batch.states[lead_id].scored_at)
+    # who entered with the version itself got a qualification when it came into force
+    entered = score.flags & ~(stored.flags if stored else 0) & (FLAG_MQL | FLAG_MQO)
+    did_something = _has_news(batch, lead_id, since)
     if entered:
-        batch.entered.append((live, lead_id, result, entered, Cause.EVENT if covering and did_something else cause, covering))
+        batch.entered.append((live, lead_id, result, entered, cause if moved and not first_look else _cause(batch, lead_id)))
     elif did_something and batch.states[lead_id].rev != store.NEVER:
         batch.renewed.add(lead_id)
+
+
+def _before(batch: _Batch, live: Live, lead_id: int, created_at: datetime) -> tuple[Score | None, datetime, bool]:
+    """What a lead had before this look, since when news are new, and whether it is the first look under a new version."""
+    pending, scored_at = batch.pending.get(live.model_id), batch.states[lead_id].scored_at
+    stored = batch.old.get((live.version_id, lead_id))
+    if pending is None or not pending.covers(lead_id, created_at) or scored_at > pending.activation.at:
+        return stored, scored_at, False
+    replaced = next((batch.old[one, lead_id] for one in pending.replaces if (one, lead_id) in batch.old), None)
+    return replaced, pending.activation.at, True
 
 
 def score_of(result: Result, hold: str) -> Score:
@@ -240,22 +251,17 @@ def _entries(batch: _Batch) -> list[Entry]:
     if not batch.entered:
         return []
     wording = load_wording()
-    entries = []
-    for live, lead_id, result, flags, cause, covering in batch.entered:
-        kinds = [kind for kind, flag in ((Qualification.Kind.MQL, FLAG_MQL), (Qualification.Kind.MQO, FLAG_MQO)) if flags & flag]
-        activation = covering.activation if covering and cause == Cause.ACTIVATION else None
-        entries.append(
-            Entry(
-                lead_id=lead_id,
-                model_id=live.model_id,
-                version_id=live.version_id,
-                kinds=tuple(kinds),
-                cause=cause,
-                fit=result.fit,
-                engagement=result.engagement,
-                tier=result.tier,
-                lines=wording.lines(result.lines),
-                activation=activation,
-            )
+    return [
+        Entry(
+            lead_id=lead_id,
+            model_id=live.model_id,
+            version_id=live.version_id,
+            kinds=kinds_of(flags),
+            cause=cause,
+            fit=result.fit,
+            engagement=result.engagement,
+            tier=result.tier,
+            lines=wording.lines(result.lines),
         )
-    return entries
+        for live, lead_id, result, flags, cause in batch.entered
+    ]

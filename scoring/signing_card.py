@@ -2,14 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import connection
 
 from leads.models import User
 from leads.roles import Side
+from scoring.actions.signing import ON_ITS_WAY
 from scoring.effect_words import Summary, summary
 from scoring.models import Activation, CriterionView, Evidence, ModelVersion, SignOff, VersionEvent
 from scoring.signoff import Role, Standing, Verdict, needed, role_on, sides_of, standing
+from scoring.slots import slots
 
 Status = ModelVersion.Status
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFigures:
+    """A trial run beside the version in force, on the scores as they are now."""
+
+    since: datetime
+    is_kept: bool
+    both: int
+    only_trial: int
+    only_active: int
 
 
 @dataclass(slots=True)
@@ -26,6 +42,9 @@ class SigningCard:
     effect: Summary | None
     voided: list[SignOff] = field(default_factory=list)
     taken_back: VersionEvent | None = None
+    activation: Activation | None = None
+    trial: TrialFigures | None = None
+    capacity: int | None = None
     disagreed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -41,7 +60,17 @@ class SigningCard:
         return self.status == Status.PROPOSED and bool(self.sides)
 
     @property
+    def on_its_way(self) -> bool:
+        return self.activation is not None and self.activation.step in ON_ITS_WAY
+
+    @property
+    def stopped(self) -> bool:
+        return self.activation is not None and self.activation.step == Activation.Step.FAILED and self.status == Status.PROPOSED
+
+    @property
     def can_activate(self) -> bool:
+        if self.on_its_way or self.stopped:
+            return False
         ready = self.status == Status.PROPOSED and self.where.is_complete
         return self.may_activate and (ready or (self.status == Status.DRAFT and self.unsigned))
 
@@ -70,12 +99,35 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
     )
     if version.status == Status.PROPOSED:
         card.disagreed = disagreements(version)
+        card.activation = version.activations.select_related("job", "by").order_by("-pk").first()
+        card.trial = trial_figures(version)
+        card.capacity = slots.weekly_capacity() if slots.weekly_capacity and card.can_activate else None
     source = version.copied_from
     if version.status == Status.DRAFT and source is not None and source.status == Status.WITHDRAWN:
         card.voided = list(source.signatures.filter(verdict=Verdict.AGREE).select_related("user").order_by("at"))
         events = source.events.filter(verb=VersionEvent.Verb.TAKEN_BACK).select_related("actor")
         card.taken_back = events.first()
     return card
+
+
+_TRIAL = """
+SELECT count(*) FILTER (WHERE a.met AND t.met), count(*) FILTER (WHERE t.met AND a.met IS NOT TRUE),
+       count(*) FILTER (WHERE a.met AND t.met IS NOT TRUE)
+FROM (SELECT lead_id, true AS met FROM scoring_leadscore WHERE version_id = %s AND flags & 1 = 1) t
+FULL JOIN (SELECT lead_id, true AS met FROM scoring_leadscore WHERE version_id = %s AND flags & 1 = 1) a USING (lead_id)
+"""
+
+
+def trial_figures(version: ModelVersion) -> TrialFigures | None:
+    """Who qualifies by the version on trial and by the one in force; None without a trial."""
+    if version.trial_since is None:
+        return None
+    counts = (0, 0, 0)
+    if version.kept_since is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(_TRIAL, [version.pk, version.model.active_version_id])
+            counts = cursor.fetchone()
+    return TrialFigures(version.trial_since, version.kept_since is not None, *counts)
 
 
 def disagreements(version: ModelVersion) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import connection
+from psycopg import sql
 
 NEVER = -1  # the revision of a state that was made before the lead was ever scored
 
@@ -59,12 +60,16 @@ def read_revisions(lead_ids: Sequence[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def read_scores(lead_ids: Sequence[int], version_ids: Sequence[int]) -> dict[tuple[int, int], Score]:
-    """Stored scores by (version, lead)."""
+def read_scores(
+    lead_ids: Sequence[int], version_ids: Sequence[int], table: str = "scoring_leadscore"
+) -> dict[tuple[int, int], Score]:
+    """Stored scores by (version, lead); `table` names a version's own one that is not attached yet."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM scoring_leadscore"
-            " WHERE version_id = ANY(%s) AND lead_id = ANY(%s)",
+            sql.SQL(
+                "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {}"
+                " WHERE version_id = ANY(%s) AND lead_id = ANY(%s)"
+            ).format(sql.Identifier(table)),
             [list(version_ids), list(lead_ids)],
         )
         return {(version_id, lead_id): Score(*score) for version_id, lead_id, *score in cursor.fetchall()}
@@ -99,12 +104,6 @@ def delete_scores(keys: Iterable[tuple[int, int]]) -> None:
             " WHERE s.version_id = gone.version_id AND s.lead_id = gone.lead_id",
             [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
         )
-
-
-def delete_version_scores(version_ids: Sequence[int]) -> None:
-    """Delete all scores by these versions."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM scoring_leadscore WHERE version_id = ANY(%s)", [list(version_ids)])
 
 
 def delete_leads(lead_ids: Sequence[int]) -> None:

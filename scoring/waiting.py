@@ -13,14 +13,12 @@ from django.db import connection
 from leads.models import Lead
 from scoring.models import Activation, Mark
 from scoring.operators import day_of
-from scoring.store import delete_version_scores
 
 CHANGED = "scoring.changed"
 DUE = "scoring.due"  # its number is a day: up to which UTC day all due leads were scored
 SETTLED = timedelta(minutes=5)  # by then what was scored just before midnight is committed
 
-# Steps of an activation: leads are still being scored under it, or all are.
-SCORING, SCORED = 0, 1
+Step = Activation.Step
 
 _CHANGED = """
 SELECT r.lead_id, r.txid FROM leads_leadrevision r LEFT JOIN scoring_leadstate s ON s.lead_id = r.lead_id
@@ -34,6 +32,9 @@ ON CONFLICT (consumer) DO UPDATE SET txid = excluded.txid
 """
 _PENDING = """
 SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
+"""
+_SINCE = """
+SELECT lead_id, txid FROM leads_leadrevision WHERE txid >= %s AND (txid, lead_id) > (%s, %s) ORDER BY txid, lead_id LIMIT %s
 """
 
 
@@ -59,6 +60,19 @@ def _stamp_anew() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE leads_leadrevision SET txid = txid_current()")
         cursor.execute("UPDATE scoring_leadstate SET rev = -1")
+
+
+def oldest_open_transaction() -> int:
+    """All that was committed before this transaction is seen now; what it or a later one writes may come yet."""
+    return _oldest_open()
+
+
+def changed_since(mark: int, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
+    """Up to `limit` (lead, transaction) pairs of leads whose facts changed at or after `mark`, behind the place `after`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, [mark, *after, limit])
+        found: list[tuple[int, int]] = cursor.fetchall()
+    return found
 
 
 def changed_leads(limit: int) -> list[int]:
@@ -100,7 +114,7 @@ def due_leads(now: datetime, limit: int) -> list[int]:
 
 @dataclass(slots=True)
 class Pending:
-    """A version that came into force and under which not every lead is scored yet."""
+    """A version that came into force and of which not every lead's history and next day are written yet."""
 
     activation: Activation
     model_id: int
@@ -123,14 +137,13 @@ class Pending:
         self.activation.save(update_fields=["counts"])
 
     def finish(self) -> None:
-        delete_version_scores(self.replaces)
-        self.activation.step = SCORED
+        self.activation.step = Step.SETTLED
         self.activation.save(update_fields=["step"])
 
 
 def pending_activations() -> list[Pending]:
     with connection.cursor() as cursor:  # asked twice a pass and nearly always to hear of none
-        cursor.execute(_PENDING, [SCORING])
+        cursor.execute(_PENDING, [Step.SETTLING])
         models = dict(cursor.fetchall())
     if not models:
         return []
@@ -138,5 +151,5 @@ def pending_activations() -> list[Pending]:
 
 
 def backlog(pending: Pending, limit: int) -> list[int]:
-    """The next leads, by id, that a version in force has not judged yet."""
+    """The next leads, by id, that were not looked at since the version came into force."""
     return list(Lead.objects.filter(pk__gt=pending.cursor).order_by("pk").values_list("pk", flat=True)[: max(limit, 0)])

@@ -13,8 +13,8 @@ from config.bench.scratch import scratch_database
 from leads import clock
 from leads.models import Lead
 from leads.revisions import touch_revisions
-from scoring.actions.activating import activate_version
 from scoring.actions.versions import create_model
+from scoring.activation import activate_here
 from scoring.models import LeadScore, LeadState, Qualification
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
@@ -27,7 +27,7 @@ GROWTH = 2.0  # the most an idle pass may cost at the largest size, as a multipl
 def prepare_model() -> None:
     """A model in force, made from the fuller starter."""
     version = create_model("Bench", actor=None, start="fit_engagement", signers=NOBODY)
-    activate_version(version, actor=None, rev=version.rev, reason="To be measured.", wave="none")
+    activate_here(version, actor=None, reason="To be measured.", wave="none")
 
 
 def score_all(leads: int) -> float:

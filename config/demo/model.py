@@ -6,11 +6,11 @@ from typing import Any
 from handoff.rejections import rejections
 from leads.choices import Outcome
 from leads.models import Case, User
-from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.parts import add_gate, set_decision
 from scoring.actions.signing import give_verdict, propose_version
 from scoring.actions.versions import create_draft, create_model
+from scoring.activation import activate_here
 from scoring.compiler import criterion_data
 from scoring.models import Activation, ModelVersion, ScoringModel
 
@@ -118,7 +118,7 @@ def _agree(version: ModelVersion, people: dict[str, User], *, reason: str) -> No
     propose_version(version, actor=people["maya"], rev=version.rev, reason=reason)
     for head in ("hanna", "jonas"):
         give_verdict(version, actor=people[head], verdict="agree", spec_hash=version.spec_hash)
-    activate_version(version, actor=people["jonas"], rev=version.rev, reason=reason, wave=Activation.Wave.NONE)
+    activate_here(version, actor=people["jonas"], reason=reason, wave=Activation.Wave.NONE)
 
 
 def replace_model(people: dict[str, User]) -> None:

@@ -1,23 +1,42 @@
-"""Putting an agreed version into force, and returning to one that was in force before."""
+"""Putting an agreed version into force, now or at a time, and returning to one that was in force before.
 
+The verbs here ask for it; `scoring.activation` prepares it as a job, whose last step puts it into force by `put_into_force`.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from leads import clock
 from leads.actions.authority import demand
 from leads.errors import Conflict, Invalid, NotAllowed
-from leads.models import User
-from scoring.actions.signing import checked_reason, freeze, lock_model, note_event
+from leads.jobs import enqueue, resume
+from leads.models import Job, User
+from scoring.actions.signing import ON_ITS_WAY, checked_reason, freeze, lock_model, note_event, stop_activations
 from scoring.actions.versions import copy_opinions, new_version, write_content
-from scoring.compiler import compile_version
-from scoring.models import Activation, ModelVersion, ScoringModel, VersionEvent
+from scoring.compiler import Live, compile_version
+from scoring.models import FLAG_MQL, FLAG_MQO, Activation, LeadState, ModelVersion, ScoringModel, VersionEvent
+from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, record_entries
+from scoring.reference_scores import Judged, judged
 from scoring.signoff import Role, needed, role_on, sides_of, standing
-from scoring.vocabulary import stored_registry
-from scoring.waiting import SCORED, SCORING
+from scoring.vocabulary import load_wording, stored_registry
 
-Status, Verb = ModelVersion.Status, VersionEvent.Verb
+Status, Verb, Step = ModelVersion.Status, VersionEvent.Verb, Activation.Step
 ACTIVATE = "scoring.activate_version"
+KIND, TRIAL = "activation", "trial"
+BATCH = 1000
+_ENTERING = """
+SELECT n.lead_id, n.flags & ~coalesce(o.flags, 0::smallint) & %(both)s FROM scoring_leadscore n
+LEFT JOIN scoring_leadscore o ON o.version_id = %(old)s AND o.lead_id = n.lead_id
+WHERE n.version_id = %(new)s AND n.flags & %(mql)s <> 0 AND n.flags & ~coalesce(o.flags, 0::smallint) & %(both)s <> 0
+ORDER BY n.tier DESC NULLS LAST, n.fit + n.engagement DESC, n.lead_id
+"""
+_LEAVING = """
+SELECT count(*) FROM scoring_leadscore o LEFT JOIN scoring_leadscore n ON n.version_id = %(new)s AND n.lead_id = o.lead_id
+WHERE o.version_id = %(old)s AND o.flags & %(mql)s <> 0 AND coalesce(n.flags, 0::smallint) & %(mql)s = 0
+"""
 
 
 def activate_version(
@@ -27,13 +46,15 @@ def activate_version(
     rev: int,
     reason: str,
     wave: str = Activation.Wave.NOW,
+    effective_at: datetime | None = None,
     at: datetime | None = None,
 ) -> Activation:
-    """Put a version into force exactly as it was seen at `rev`: every lead is judged by it from now on.
+    """Ask for a version to come into force exactly as it was seen at `rev`, at once or at `effective_at`.
 
-    It must be proposed and signed as its model asks; where a model asks for no signatures, a draft goes into force directly.
-    Leads are scored by the worker, in the order of their ids; those who enter get qualifications, released as `wave` says.
-    Raises Invalid naming what is wrong, Conflict when it was changed or put into force meanwhile or a signature is missing.
+    It must be proposed and signed as its model asks; where a model asks for no signatures, a draft comes into force directly.
+    The worker prepares it; until it is in force the version before stays so. Those who enter get qualifications, released as
+    `wave` says. Raises Invalid naming what is wrong, Conflict when it was changed meanwhile, is on its way already or a
+    signature is missing.
     """
     demand(actor, ACTIVATE, to="put a version into force")
     reason = checked_reason(reason, "Say why this version comes into force.")
@@ -47,7 +68,7 @@ def activate_version(
         _demand_signatures(model, seen)
         if seen.status == Status.DRAFT:
             freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
-        activation = _swap(model, seen, actor=actor, reason=reason, wave=wave, at=at)
+        activation = _ask(seen, actor=actor, reason=reason, wave=wave, at=at, effective_at=effective_at)
     version.refresh_from_db()
     return activation
 
@@ -55,7 +76,7 @@ def activate_version(
 def return_to(
     version: ModelVersion, *, actor: User | None, reason: str, wave: str = Activation.Wave.NONE, at: datetime | None = None
 ) -> Activation:
-    """Make a new version of the content of one that was in force before, and put it into force: its content was signed.
+    """Make a new version of the content of one that was in force before, and ask for it to come into force: it was signed.
 
     One leader of either side may do so. Raises Conflict when it is in force, or another version is proposed.
     """
@@ -80,7 +101,81 @@ def return_to(
         )
         again.refresh_from_db()
         note_event(again, Verb.RETURNED, actor, at, f"{old.label}: {reason}")
-        return _swap(model, again, actor=actor, reason=reason, wave=wave, at=at)
+        return _ask(again, actor=actor, reason=reason, wave=wave, at=at, signed_as=old.no)
+
+
+def call_off(activation: Activation, *, actor: User | None) -> None:
+    """Stop a version on its way into force; it stays proposed, with its signatures. Raises Conflict when it is too late."""
+    demand(actor, ACTIVATE, to="call off what comes into force")
+    with transaction.atomic():
+        lock_model(activation.version)
+        held = Activation.objects.select_for_update().filter(pk=activation.pk, step__in=ON_ITS_WAY).first()
+        if held is None:
+            raise Conflict("It is in force already, or was called off.", code="too_late")
+        stop_activations(held.version)
+    activation.refresh_from_db()
+
+
+def go_on(activation: Activation, *, actor: User | None) -> None:
+    """Try again what stopped on its way into force. Raises Conflict when it did not stop, or cannot go on."""
+    demand(actor, ACTIVATE, to="put a version into force")
+    with transaction.atomic():
+        lock_model(activation.version)
+        held = Activation.objects.select_for_update(of=("self",)).select_related("job").filter(pk=activation.pk).get()
+        if held.step != Step.FAILED or held.job is None:
+            raise Conflict("It did not stop.", code="not_stopped")
+        resume(held.job)
+    activation.refresh_from_db()
+
+
+def begin_due(now: datetime) -> int:
+    """Let what was planned for a time that has come begin; answers how many. One query where nothing is due."""
+    due = Activation.objects.filter(step=Step.PLANNED, version__effective_at__lte=now)
+    begun = 0
+    for pk in list(due.values_list("pk", flat=True)):
+        with transaction.atomic():
+            one = Activation.objects.select_for_update(skip_locked=True).filter(pk=pk, step=Step.PLANNED).first()
+            if one is not None:
+                _begin(one)
+                begun += 1
+    return begun
+
+
+def _ask(
+    version: ModelVersion,
+    *,
+    actor: User | None,
+    reason: str,
+    wave: str,
+    at: datetime,
+    effective_at: datetime | None = None,
+    signed_as: int | None = None,
+) -> Activation:
+    if Activation.objects.filter(version=version, step__in=ON_ITS_WAY).exists():
+        raise Conflict(f"{version.label} is on its way into force already.", code="under_way")
+    later = effective_at is not None and effective_at > at
+    ModelVersion.objects.filter(pk=version.pk).update(effective_at=effective_at if later else at, trial_since=None)
+    activation = Activation.objects.create(
+        version=version,
+        from_version=ModelVersion.objects.filter(model_id=version.model_id, status=Status.ACTIVE).first(),
+        by=actor,
+        reason=reason,
+        wave=wave,
+        step=Step.PLANNED if later else Step.PREPARING,
+        at=at,
+        counts={"signed_as": signed_as} if signed_as else {},
+    )
+    if not later:
+        _begin(activation)
+    return activation
+
+
+def _begin(activation: Activation) -> None:
+    payload = {"version": activation.version_id, "activation": activation.pk}
+    activation.job = enqueue(KIND, actor=activation.by, payload=payload)
+    activation.step = Step.PREPARING
+    activation.counts |= {"begun": clock.now().isoformat()}
+    activation.save(update_fields=["job", "step", "counts"])
 
 
 def _check_wave(wave: str) -> None:
@@ -100,31 +195,125 @@ def _demand_signatures(model: ScoringModel, version: ModelVersion) -> None:
         raise Conflict(f"{version.label} cannot come into force yet: {where.why_not()}.", code="unsigned")
 
 
-def _swap(model: ScoringModel, version: ModelVersion, *, actor: User | None, reason: str, wave: str, at: datetime) -> Activation:
-    """The change of what is in force, inside the caller's transaction, which holds the model's lock."""
-    before = model.versions.filter(status=Status.ACTIVE).first()
+# --- The moment itself --------------------------------------------------------------------------------------------------
+
+
+def put_into_force(pk: int, live: Live, *, generation: int) -> Activation:
+    """Change what is in force, in the caller's transaction, which holds the locks of the model and of scoring.
+
+    The version's scores are there and kept up to date. Who enters gets a qualification. Raises Conflict when it was called
+    off, or an objection came in since.
+    """
+    at = clock.now()
+    activation = Activation.objects.select_for_update(of=("self",)).select_related("version__model", "by").get(pk=pk)
+    version = activation.version
+    if activation.step != Step.PREPARING or version.status != Status.PROPOSED:
+        raise Conflict(f"{version.label} was called off.", code="called_off")
+    if not activation.counts.get("signed_as"):
+        _demand_signatures(version.model, version)
+    before = ModelVersion.objects.filter(model_id=version.model_id, status=Status.ACTIVE).first()
     if before is not None:
         ModelVersion.objects.filter(pk=before.pk).update(status=Status.RETIRED)
-    ModelVersion.objects.filter(pk=version.pk).update(status=Status.ACTIVE, effective_at=at, activated_at=at)
-    ScoringModel.objects.filter(pk=model.pk).update(active_version=version)
-    note_event(version, Verb.ACTIVATED, actor, at, reason)
-    return Activation.objects.create(
-        version=version,
-        from_version=before,
-        by=actor,
-        reason=reason,
-        wave=wave,
-        step=SCORING,
-        at=at,
-        counts={"replaces": _replaced(model, before), "cursor": 0, "scored": 0, "entered": 0},
-    )
+    ModelVersion.objects.filter(pk=version.pk).update(status=Status.ACTIVE, activated_at=at, kept_since=None, trial_since=None)
+    ScoringModel.objects.filter(pk=version.model_id).update(active_version=version)
+    Activation.objects.filter(version__model_id=version.model_id, step=Step.SETTLING).update(step=Step.SETTLED)
+    activation.at, activation.step, activation.from_version, activation.generation = at, Step.SETTLING, before, generation
+    activation.counts |= {"replaces": [before.pk] if before else [], "cursor": 0, "entered": 0}
+    _hand_over(activation, live, before, at)
+    activation.counts |= _counted(version, before)
+    activation.save()
+    note_event(version, Verb.ACTIVATED, activation.by, at, activation.reason)
+    return activation
 
 
-def _replaced(model: ScoringModel, before: ModelVersion | None) -> list[int]:
-    """The versions by which leads may still be scored, newest first: the last one, and those an unfinished change left over."""
-    if before is None:
-        return []
-    unfinished = Activation.objects.select_for_update().filter(version__model=model, step=SCORING)
-    older = [version for activation in unfinished.order_by("-pk") for version in activation.counts.get("replaces", [])]
-    unfinished.update(step=SCORED)
-    return [before.pk, *older]
+def _counted(version: ModelVersion, before: ModelVersion | None) -> dict[str, int]:
+    """How many leads are scored by the new version, and how many left with the old one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM scoring_leadscore WHERE version_id = %s", [version.pk])
+        scored = cursor.fetchone()[0]
+        cursor.execute(_LEAVING, {"new": version.pk, "old": before.pk if before else None, "mql": FLAG_MQL})
+        return {"scored": scored, "left": cursor.fetchone()[0]}
+
+
+def _hand_over(activation: Activation, live: Live, before: ModelVersion | None, at: datetime) -> None:
+    """A qualification for everybody who meets the new version and did not meet the old one, the best first."""
+    both = FLAG_MQL | FLAG_MQO
+    old = before.pk if before else None
+    with connection.cursor() as cursor:
+        cursor.execute(_ENTERING, {"new": live.version_id, "old": old, "mql": FLAG_MQL, "both": both})
+        rows = cursor.fetchall()
+    begun = datetime.fromisoformat(activation.counts["begun"])
+    wording = load_wording()
+    for some in _batches(rows):
+        found = judged(live, [row[0] for row in some], at)
+        scored_at = dict(LeadState.objects.filter(pk__in=found).values_list("pk", "scored_at"))
+        imported = brought_by_import({lead_id: scored_at.get(lead_id) for lead_id in found})
+        entries = []
+        for lead_id, flags in some:
+            one = found.get(lead_id)
+            if one is None or one.score is None or not one.score.flags & flags:
+                continue
+            cause = _cause(one, lead_id in imported, begun)
+            entries.append(
+                Entry(
+                    lead_id=lead_id,
+                    model_id=live.model_id,
+                    version_id=live.version_id,
+                    kinds=kinds_of(flags & one.score.flags),
+                    cause=cause,
+                    fit=one.result.fit,
+                    engagement=one.result.engagement,
+                    tier=one.result.tier,
+                    lines=wording.lines(one.result.lines),
+                    activation=activation if cause == Cause.ACTIVATION else None,
+                )
+            )
+        record_entries(entries, at)
+
+
+def _cause(one: Judged, imported: bool, begun: datetime) -> str:
+    """Who did something since the preparation began has entered by it, whatever the wave."""
+    if imported:
+        return Cause.IMPORT
+    return Cause.EVENT if any(event.known_at >= begun for event in one.facts.events) else Cause.ACTIVATION
+
+
+def _batches(rows: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    some = iter(rows)
+    while batch := list(islice(some, BATCH)):
+        yield batch
+
+
+# --- Trial --------------------------------------------------------------------------------------------------------------
+
+
+def begin_trial(version: ModelVersion, *, actor: User | None, at: datetime | None = None) -> Job:
+    """Let a proposed version run silently beside the one in force: it scores every lead, and nothing comes of it.
+
+    Raises Conflict when it is not proposed, runs already or is on its way into force.
+    """
+    demand(actor, "scoring.edit_draft", to="try a version out")
+    at = at or clock.now()
+    with transaction.atomic():
+        lock_model(version)
+        if Activation.objects.filter(version=version, step__in=ON_ITS_WAY).exists():
+            raise Conflict(f"{version.label} is on its way into force already.", code="under_way")
+        rows = ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED, trial_since=None)
+        if not rows.update(trial_since=at):
+            raise Conflict(f"{version.label} is not proposed, or runs on trial already.", code="stale")
+        note_event(version, Verb.TRIED, actor, at)
+        job = enqueue(TRIAL, actor=actor, payload={"version": version.pk})
+    version.refresh_from_db()
+    return job
+
+
+def end_trial(version: ModelVersion, *, actor: User | None, at: datetime | None = None) -> None:
+    """Stop keeping a proposed version's scores up to date. Raises Conflict when it does not run on trial."""
+    demand(actor, "scoring.edit_draft", to="end a trial")
+    with transaction.atomic():
+        lock_model(version)
+        rows = ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED, trial_since__isnull=False)
+        if not rows.update(trial_since=None, kept_since=None):
+            raise Conflict(f"{version.label} does not run on trial.", code="stale")
+        note_event(version, Verb.TRIAL_ENDED, actor, at or clock.now())
+    version.refresh_from_db()

@@ -7,18 +7,20 @@ from django.db import IntegrityError, transaction
 from leads import clock
 from leads.actions.authority import demand
 from leads.errors import Conflict, Invalid, NotAllowed
-from leads.models import User
+from leads.jobs import ask_stop
+from leads.models import Job, User
 from leads.roles import Side
 from scoring.actions.drafting import EDIT
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
-from scoring.models import Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
+from scoring.models import Activation, Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
 from scoring.signoff import Verdict, role_on, sides_of
 from scoring.spec import Spec
 from scoring.vocabulary import stored_registry
 
 Status, Verb = ModelVersion.Status, VersionEvent.Verb
 SIGN = "scoring.sign_version"
+ON_ITS_WAY = (Activation.Step.PLANNED, Activation.Step.PREPARING)
 
 
 def note_event(version: ModelVersion, verb: str, actor: User | None, at: datetime, note: str = "") -> None:
@@ -132,6 +134,15 @@ def _side(actor: User, side: str | None) -> Side:
     return Side(side) if side is not None else mine[0]
 
 
+def stop_activations(version: ModelVersion) -> None:
+    """Whatever is on its way for this version ends, in the caller's transaction."""
+    for one in Activation.objects.filter(version=version, step__in=ON_ITS_WAY).select_related("job"):
+        if one.job is not None and one.job.state in (Job.State.QUEUED, Job.State.RUNNING):
+            ask_stop(one.job)
+    Activation.objects.filter(version=version, step__in=ON_ITS_WAY).update(step=Activation.Step.CANCELLED)
+    ModelVersion.objects.filter(pk=version.pk).update(effective_at=None)
+
+
 def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None = None) -> ModelVersion:
     """Withdraw a proposed version into a new draft of the same content, to be edited; its signatures are void by that.
 
@@ -141,7 +152,8 @@ def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None 
     at = at or clock.now()
     with transaction.atomic():
         model = lock_model(version)
-        if not ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED).update(status=Status.WITHDRAWN):
+        rows = ModelVersion.objects.filter(pk=version.pk, status=Status.PROPOSED)
+        if not rows.update(status=Status.WITHDRAWN, kept_since=None, trial_since=None):
             raise Conflict(f"{version.label} is not proposed any more.", code="stale")
         version.refresh_from_db()
         assert version.spec is not None
@@ -151,5 +163,6 @@ def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None 
         for one in version.evidence.all():
             one.pk, one.version, one._state.adding = None, draft, True
             one.save()
+        stop_activations(version)
         note_event(version, Verb.TAKEN_BACK, actor, at)
     return draft

@@ -81,6 +81,10 @@ class ModelVersion(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True)
     talk = models.PositiveIntegerField(default=0, help_text="Raised by every word, view and verdict on a criterion.")
     blind_from = models.DateTimeField(null=True, blank=True, help_text="A blind round is open since then.")
+    kept_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its scores are kept up to date although it is only proposed."
+    )
+    trial_since = models.DateTimeField(null=True, blank=True, help_text="Since when it runs beside the version in force.")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 

@@ -1,7 +1,7 @@
 from django.conf import settings
 from django.db import models
 
-from leads.models import Reason
+from leads.models import Job, Reason
 from leads.roles import Side
 from scoring.models.model import ModelVersion
 from scoring.signoff import AbstractSignOff
@@ -74,6 +74,8 @@ class VersionEvent(models.Model):
         TAKEN_BACK = "taken_back", "took it back to edit it"
         RETURNED = "returned", "returned to an earlier version"
         ACTIVATED = "activated", "put it into force"
+        TRIED = "tried", "began a trial run"
+        TRIAL_ENDED = "trial_ended", "ended the trial run"
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="events")
     verb = models.CharField(max_length=12, choices=Verb.choices)
@@ -96,6 +98,14 @@ class Activation(models.Model):
         SPREAD = "spread", "Spread within the reps' capacity"
         NONE = "none", "Hand nobody over"
 
+    class Step(models.IntegerChoices):
+        SETTLING = 0, "In force, its history being written"
+        SETTLED = 1, "In force"
+        PLANNED = 2, "Planned"
+        PREPARING = 3, "Being prepared"
+        FAILED = 4, "Stopped"
+        CANCELLED = 5, "Called off"
+
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="activations")
     from_version = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
@@ -103,11 +113,15 @@ class Activation(models.Model):
     generation = models.BigIntegerField(null=True, blank=True)
     counts = models.JSONField(default=dict, blank=True)
     wave = models.CharField(max_length=6, choices=Wave.choices, default=Wave.NOW)
-    step = models.PositiveSmallIntegerField(default=0)
-    at = models.DateTimeField()
+    step = models.PositiveSmallIntegerField(choices=Step.choices, default=Step.PREPARING)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(help_text="When it came into force; before that, when it was asked for.")
 
     class Meta:
         ordering = ("-at", "-pk")
+        constraints = (
+            models.UniqueConstraint(fields=("version",), condition=models.Q(step__in=(2, 3)), name="activation_one_open"),
+        )
 
     def __str__(self) -> str:
         return f"{self.version} {self.at:%Y-%m-%d}"

@@ -4,27 +4,30 @@ Every form carries what its page was drawn from. A refusal shows the page again 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
-from leads.errors import AccordError, Conflict, NotAllowed
+from leads import clock
+from leads.errors import AccordError, Conflict, Invalid, NotAllowed
 from leads.lib.numbers import whole
 from leads.models import Reason
-from leads.pages import page, reader
-from scoring.actions.activating import activate_version, return_to
+from leads.pages import page, reader, render
+from scoring.actions.activating import activate_version, begin_trial, call_off, end_trial, go_on, return_to
 from scoring.actions.evidence import add_evidence, remove_evidence
-from scoring.actions.signing import give_verdict, propose_version, take_back
+from scoring.actions.signing import ON_ITS_WAY, give_verdict, propose_version, take_back
 from scoring.models import Activation, Evidence, ModelVersion
-from scoring.signing_card import names
+from scoring.signing_card import names, signing_card
 from scoring.signoff import Verdict
 from scoring.views.versions import version_page
 from scoring.views.workshop import draft_page
 
-EDIT, SIGN, ACTIVATE = "scoring.edit_draft", "scoring.sign_version", "scoring.activate_version"
+SEE, EDIT, SIGN, ACTIVATE = "scoring.see_criteria", "scoring.edit_draft", "scoring.sign_version", "scoring.activate_version"
 
 
 def _version(pk: int) -> ModelVersion:
@@ -110,11 +113,78 @@ def criteria_activate(request: HttpRequest, pk: int) -> HttpResponse:
     rev, reason = whole(request.POST.get("rev")) or 0, request.POST.get("reason", "")
     wave = request.POST.get("wave", Activation.Wave.NOW)
     try:
-        activate_version(version, actor=reader(request), rev=rev, reason=reason, wave=wave)
+        when = _moment(request)
+        activation = activate_version(version, actor=reader(request), rev=rev, reason=reason, wave=wave, effective_at=when)
     except AccordError as refused:
         return _refused(request, version, refused)
-    messages.success(request, f"{version.model.name} {version.label} is in force. Leads are scored by it now.")
-    return redirect("admin:criteria")
+    planned = activation.step == Activation.Step.PLANNED
+    how = "at the time you chose" if planned else "as soon as every lead is scored by it"
+    messages.success(request, f"{version.model.name} {version.label} comes into force {how}.")
+    return redirect("admin:criteria-version", version.pk)
+
+
+def _moment(request: HttpRequest) -> datetime | None:
+    """The time chosen in the person's own zone; None for at once."""
+    typed = request.POST.get("at", "").strip()
+    if not typed:
+        return None
+    try:
+        chosen = datetime.fromisoformat(typed)
+    except ValueError:
+        raise Invalid("That is no time.", code="invalid", field="at", value=typed, expected="a day and a time") from None
+    if chosen.tzinfo is None:
+        chosen = chosen.replace(tzinfo=reader(request).zone)
+    if chosen <= clock.now():
+        raise Invalid("That time is past. Leave it empty to begin at once.", code="past", field="at", value=typed)
+    return chosen
+
+
+@page(SEE)
+def version_activation(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a version is on its way into force; the whole page anew once that is over."""
+    version = _version(pk)
+    card = signing_card(version, reader(request))
+    if card.activation is None or card.activation.step not in ON_ITS_WAY:
+        answer = HttpResponse(status=204)
+        return HttpResponseClientRefresh() if request.headers.get("HX-Request") else answer
+    context = {"card": card, "version": version}
+    return render(request, "scoring/_activation.html", context, fragment="scoring/_activation.html")
+
+
+def _steered(request: HttpRequest, pk: int, verb: Callable[[Activation], Any], words: str) -> HttpResponse:
+    version = _version(pk)
+    activation = get_object_or_404(version.activations.order_by("-pk")[:1])
+    try:
+        verb(activation)
+    except AccordError as refused:
+        return _refused(request, version, refused)
+    messages.success(request, f"{version.label} {words}.")
+    return redirect("admin:criteria-version", version.pk)
+
+
+@page(ACTIVATE)
+@require_POST
+def activation_call_off(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop a version on its way into force."""
+    return _steered(request, pk, lambda one: call_off(one, actor=reader(request)), "was called off; it stays proposed")
+
+
+@page(ACTIVATE)
+@require_POST
+def activation_resume(request: HttpRequest, pk: int) -> HttpResponse:
+    """Try again what stopped on its way into force."""
+    return _steered(request, pk, lambda one: go_on(one, actor=reader(request)), "is on its way again")
+
+
+@page(EDIT)
+@require_POST
+def version_trial(request: HttpRequest, pk: int) -> HttpResponse:
+    """Begin a trial run, or (`end`) end it."""
+    version = _version(pk)
+    ends = "end" in request.POST
+    words = f"The trial of {version.label} is over." if ends else f"{version.label} runs beside the version in force now."
+    verb = end_trial if ends else begin_trial
+    return _done(request, version, lambda: verb(version, actor=reader(request)), words)
 
 
 @page(ACTIVATE)
@@ -126,7 +196,7 @@ def version_return(request: HttpRequest, pk: int) -> HttpResponse:
         activation = return_to(version, actor=reader(request), reason=request.POST.get("reason", ""))
     except AccordError as refused:
         return _refused(request, version, refused)
-    messages.success(request, f"{activation.version.label} is in force with the content of {version.label}.")
+    messages.success(request, f"{activation.version.label} comes into force with the content of {version.label}.")
     return redirect("admin:criteria-version", activation.version_id)
 
 

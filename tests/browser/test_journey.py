@@ -6,10 +6,10 @@ from playwright.sync_api import expect
 from handoff.defaults import install_defaults
 from handoff.models import Handoff, Rep, WorkCalendar
 from leads.models import Case, Lead
-from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
 from scoring.actions.versions import create_model
+from scoring.activation import activate_here
 from scoring.signoff import NOBODY
 from tests.worker import running_worker
 
@@ -37,7 +37,7 @@ def agreement(people):
         data = {"key": key, "label": label, "dimension": "fit", "shape": "test", "points": points, "when": when}
         add_criterion(version, data, actor=head, rev=version.rev)
     set_decision(version, {"kind": "total", "tiers": ["B", "A"], "edges": [50], "mql_from": "A"}, actor=head, rev=version.rev)
-    activate_version(version, actor=head, rev=version.rev, reason="Agreed in the kick-off.")
+    activate_here(version, actor=head, reason="Agreed in the kick-off.")
     return people
 
 

@@ -367,13 +367,13 @@ class TestUndo:
         assert run.undo_result["left"] == [{"name": used.name, "why": "sales has them"}]
 
     def test_scores_made_meanwhile_go_with_their_leads(self, upload, ops, work):
-        from scoring.actions.activating import activate_version
         from scoring.actions.versions import create_model
+        from scoring.activation import activate_here
         from scoring.models import LeadScore, LeadState
         from scoring.signoff import NOBODY
 
         version = create_model("Main", actor=None, signers=NOBODY)
-        activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave="none")
+        activate_here(version, actor=None, reason="Agreed", wave="none")
         run = actions.start(upload(LEADS + lines(4)), actor=ops, options={"score_after": True})
         work()
         run.refresh_from_db()

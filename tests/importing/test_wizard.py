@@ -267,8 +267,8 @@ def test_very_wide_files_stay_within_what_a_form_can_carry(browser, upload):
 
 
 def test_leads_kept_back_are_handed_over_from_the_imports_page(browser, upload, work, client_of, cast):
-    from scoring.actions.activating import activate_version
     from scoring.actions.versions import create_model
+    from scoring.activation import activate_here
     from scoring.models import Qualification
     from scoring.signoff import NOBODY
 
@@ -278,7 +278,7 @@ def test_leads_kept_back_are_handed_over_from_the_imports_page(browser, upload, 
     browser.post(reverse("admin:import-check", args=[run.pk]))
     work()
     version = create_model("Main", actor=None, signers=NOBODY)
-    activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave="none")
+    activate_here(version, actor=None, reason="Agreed", wave="none")
     waiting = Qualification.objects.create(
         lead=Lead.objects.get(), model=version.model, version=version, kind="mql", cause="import", at=run.created_at,
         fit=50, engagement=20, lines=[],

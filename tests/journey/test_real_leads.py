@@ -7,10 +7,10 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from leads.models import Case, Lead, LeadField
-from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
 from scoring.actions.versions import create_model
+from scoring.activation import activate_here
 from scoring.lift import conversion_by_field, conversion_total
 from scoring.models import LeadScore, Qualification
 from scoring.rescoring import score_dirty
@@ -76,7 +76,7 @@ def test_conversion_equals_the_tables_to_the_row_and_a_model_over_the_columns_ju
         add_criterion(version, data, actor=cast.head_of_sales, rev=version.rev)
     decision = {"kind": "total", "tiers": ["B", "A"], "edges": [40], "mql_from": "A"}
     set_decision(version, decision, actor=cast.head_of_sales, rev=version.rev)
-    activate_version(version, actor=cast.head_of_sales, rev=version.rev, reason="The first model.", wave="none")
+    activate_here(version, actor=cast.head_of_sales, reason="The first model.", wave="none")
     while score_dirty():
         pass
     scores = dict(LeadScore.objects.filter(version=version).values_list("lead_id", "fit"))

@@ -16,10 +16,10 @@ from leads.intake.batch import take_in
 from leads.intake.keys import create_key
 from leads.models import Activity, ApiKey, Lead
 from leads.revisions import touch_revisions
-from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion
 from scoring.actions.parts import set_decision
 from scoring.actions.versions import create_model
+from scoring.activation import activate_here
 from scoring.models import LeadScore, LeadState, Qualification
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
@@ -42,7 +42,7 @@ def model(cast):
     add_criterion(version, demo, actor=cast.head_of_sales, rev=version.rev)
     decision = {"kind": "total", "tiers": ["B", "A"], "edges": [50], "mql_from": "A"}
     set_decision(version, decision, actor=cast.head_of_sales, rev=version.rev)
-    activate_version(version, actor=cast.head_of_sales, rev=version.rev, reason="Agreed in the kick-off.")
+    activate_here(version, actor=cast.head_of_sales, reason="Agreed in the kick-off.")
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from django.db import connection
 
 from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
-from scoring.actions.activating import activate_version
+from scoring import partitions
 from scoring.actions.versions import create_draft, create_model
+from scoring.activation import activate_here
 from scoring.models import LeadScore, ModelVersion, Qualification, ScoringModel
 from scoring.signoff import NOBODY
 from tests.builders import Builders
@@ -16,6 +17,7 @@ from tests.scoring.samples import TOTAL, a_tally
 
 def clear_scores() -> None:
     """Empty the table of scores, which Django does not manage and so does not flush between tests that commit."""
+    partitions.drop(partitions.own_tables())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM scoring_leadscore")
 
@@ -36,7 +38,7 @@ def agree(db: None) -> Callable[..., ModelVersion]:
             else create_model(name, actor=None, start="empty", signers=NOBODY)
         )
         write_content(version, {"decision": TOTAL, "criteria": list(criteria)} | parts)
-        activate_version(version, actor=None, rev=version.rev, reason="Agreed", wave=wave)
+        activate_here(version, actor=None, reason="Agreed", wave=wave)
         return version
 
     return put_into_force

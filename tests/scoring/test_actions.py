@@ -21,6 +21,7 @@ from scoring.actions.parts import (
 )
 from scoring.actions.qualification import close_qualification, release_qualifications
 from scoring.actions.versions import create_draft, create_model, withdraw_draft
+from scoring.activation import activate_here
 from scoring.compiler import compile_version, draft_problems
 from scoring.models import Activation, DraftEvent, ModelVersion, Qualification
 from scoring.rescoring import score_dirty
@@ -183,7 +184,7 @@ def test_groups_gates_scope_and_bounds_are_edited_and_taken_away(cast: Any, draf
 
 def test_putting_into_force_freezes_the_content_for_good(cast: Any, draft: ModelVersion) -> None:
     row = add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
-    activation = activate_version(draft, actor=cast.head_of_sales, rev=2, reason="Agreed on Monday")
+    activation = activate_here(draft, actor=cast.head_of_sales, reason="Agreed on Monday")
     assert (draft.status, draft.reason, draft.model.versions.get().spec_hash) == ("active", "Agreed on Monday", draft.spec_hash)
     assert draft.spec_hash == compile_version(draft).hash
     assert (activation.by, activation.from_version) == (cast.head_of_sales, None)
@@ -237,7 +238,7 @@ def test_a_field_retired_after_it_was_used_keeps_a_draft_back_and_names_the_crit
 def test_a_version_in_force_outlives_a_retired_field(cast: Any, draft: ModelVersion, make: Any) -> None:
     field = LeadField.objects.create(key="tier", label="Tier", type="choice", choices=["gold", "silver"])
     add_criterion(draft, a_test("gold", 60, clause("custom.tier", "in", values=["gold"])), actor=cast.marketer, rev=1)
-    activate_version(draft, actor=cast.head_of_marketing, rev=2, reason="Go")
+    activate_here(draft, actor=cast.head_of_marketing, reason="Go")
     field.active, field.choices = False, ["silver"]
     field.save()
     from scoring.compiler import stored_spec
@@ -251,11 +252,11 @@ def test_a_version_in_force_outlives_a_retired_field(cast: Any, draft: ModelVers
 
 def test_the_next_version_retires_the_last_one(cast: Any, draft: ModelVersion) -> None:
     add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
-    activate_version(draft, actor=cast.head_of_marketing, rev=2, reason="First")
+    activate_here(draft, actor=cast.head_of_marketing, reason="First")
     second = create_draft(draft.model, actor=cast.manager)
     assert (second.no, second.copied_from, keys(second)) == (2, draft, ["size"])
     assert compile_version(second).hash == draft.spec_hash
-    activate_version(second, actor=cast.head_of_sales, rev=1, reason="Second")
+    activate_here(second, actor=cast.head_of_sales, reason="Second")
     draft.refresh_from_db()
     assert draft.status == "retired"
     assert ModelVersion.objects.get(status="active") == second
@@ -272,7 +273,7 @@ def test_a_model_has_one_draft_at_a_time(cast: Any, draft: ModelVersion) -> None
 def test_every_starter_can_be_put_into_force_as_it_is(cast: Any, start: str) -> None:
     version = create_model(f"From {start}", actor=cast.marketer, start=start, signers=NOBODY)
     assert draft_problems(version) == []
-    activate_version(version, actor=cast.head_of_marketing, rev=version.rev, reason="As it is")
+    activate_here(version, actor=cast.head_of_marketing, reason="As it is")
     assert version.criteria.count() == len(starters()[start].content["criteria"])
 
 
@@ -286,10 +287,8 @@ def test_a_model_needs_a_name_of_its_own(cast: Any, draft: ModelVersion) -> None
 
 def test_a_qualification_is_closed_once_and_released_once(cast: Any, draft: ModelVersion, make: Any) -> None:
     add_criterion(draft, a_test("size", 50, clause("company.employees", "between", low=100)), actor=cast.marketer, rev=1)
-    activate_version(draft, actor=cast.head_of_marketing, rev=2, reason="Go", wave="none")
     make.lead(company=make.company(employees=300))
-    while score_dirty():
-        pass
+    activate_here(draft, actor=cast.head_of_marketing, reason="Go", wave="none")
     qualification = Qualification.objects.get()
     with pytest.raises(NotAllowed):
         release_qualifications([qualification.pk], actor=cast.rep)

@@ -11,11 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from leads import jobs
 from leads.models import Asset, LeadField
-from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion, set_points
 from scoring.actions.parts import add_gate, add_group, set_scope
 from scoring.actions.versions import create_model
+from scoring.activation import activate_here
 from scoring.models import Activation, Criterion, ModelVersion, ScoringModel
 from scoring.signoff import NOBODY
 from tests.scoring.samples import a_tally, a_test, clause, when
@@ -49,7 +50,7 @@ def text(response: Any) -> str:
 
 @pytest.mark.parametrize("who", ["rep", "other_rep", *EDITORS])
 def test_everybody_of_the_portal_reads_the_criteria_in_force(cast: Any, client_of: Any, draft: ModelVersion, who: str) -> None:
-    activate_version(draft, actor=cast.head_of_sales, rev=2, reason="Agreed on Monday")
+    activate_here(draft, actor=cast.head_of_sales, reason="Agreed on Monday")
     page = text(client_of(getattr(cast, who)).get(url("criteria")))
     assert "Company size" in page
     assert "Employees is 100 or more" in page
@@ -85,7 +86,7 @@ def test_the_first_page_offers_to_begin_and_what_it_makes_can_be_edited(browser:
 
 
 def test_a_draft_begins_as_a_copy_and_an_earlier_version_can_be_taken_up(browser: Client, cast: Any, draft: ModelVersion) -> None:
-    activate_version(draft, actor=cast.head_of_sales, rev=2, reason="Agreed")
+    activate_here(draft, actor=cast.head_of_sales, reason="Agreed")
     browser.post(url("criteria-draft-begin", "enterprise"))
     second = ModelVersion.objects.get(no=2)
     assert second.criteria.get().key == "size"
@@ -415,8 +416,9 @@ def test_putting_into_force_says_so_and_the_draft_is_read_only_from_then_on(
     page = browser.post(
         url("criteria-activate", draft.pk), {"rev": 2, "reason": "Agreed on Monday", "wave": "spread"}, follow=True
     )
-    assert "v1 is in force" in text(page)
+    assert "v1 comes into force" in text(page)
     assert Activation.objects.get().wave == "spread"
+    jobs.run_once()
     assert browser.get(url("criteria-draft", draft.pk)).headers["Location"] == url("criteria-version", draft.pk)
     assert browser.post(url("criterion-points", draft.pk, "size"), {"rev": 2, "points": 3}).status_code == 409
     version = text(browser.get(url("criteria-version", draft.pk)))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from leads import jobs
 from leads.choices import Outcome
 from leads.errors import Conflict, Invalid, NotAllowed
 from leads.models import Case, Reason, User
@@ -14,6 +15,7 @@ from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model
+from scoring.activation import activate_here
 from scoring.effect_words import summary
 from scoring.models import Activation, CriterionComment, CriterionView, ModelVersion, PreviewReport, ScoringModel, SignOff
 from scoring.signing_card import disagreements, signing_card
@@ -47,7 +49,7 @@ def sign(version: ModelVersion, *people: User, **more: Any) -> None:
 
 def into_force(version: ModelVersion, cast: SimpleNamespace) -> Activation:
     sign(version, cast.head_of_marketing, cast.head_of_sales)
-    return activate_version(version, actor=cast.head_of_sales, rev=version.rev, reason=WHY)
+    return activate_here(version, actor=cast.head_of_sales, reason=WHY)
 
 
 def test_proposing_freezes_the_content_and_keeps_what_the_signers_see(cast: Any, draft: ModelVersion, make: Any) -> None:
@@ -90,7 +92,8 @@ def test_one_leader_of_each_side_is_what_a_model_asks_for(cast: Any, proposed: M
         activate_version(proposed, actor=cast.head_of_sales, rev=2, reason=WHY)
     sign(proposed, cast.head_of_sales)
     activation = activate_version(proposed, actor=cast.head_of_sales, rev=2, reason=WHY)
-    assert activation.version == proposed
+    assert (activation.version, activation.step) == (proposed, Activation.Step.PREPARING)
+    jobs.run_once()
     proposed.refresh_from_db()
     assert proposed.status == "active"
 
@@ -198,6 +201,7 @@ def test_a_leader_alone_returns_to_what_was_signed_before(cast: Any, proposed: M
     third = return_to(proposed, actor=cast.head_of_sales, reason="Too few leads.").version
     assert (third.no, third.spec_hash, third.copied_from) == (3, proposed.spec_hash, proposed)
     assert third.criteria.get().points == 65
+    jobs.run_once()
     assert list(ModelVersion.objects.order_by("no").values_list("status", flat=True)) == ["retired", "retired", "active"]
     with pytest.raises(Conflict):
         return_to(ModelVersion.objects.get(pk=third.pk), actor=cast.head_of_sales, reason="Again.")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from leads import jobs
 from leads.models import Reason
 from scoring.actions.criteria import add_criterion
 from scoring.actions.signing import give_verdict, propose_version
@@ -47,7 +48,8 @@ def test_a_draft_is_proposed_signed_by_both_heads_and_put_into_force(cast: Any, 
         assert str(head) in text(page)
     assert "Put v1 into force" in text(page)
     page = client_of(head).post(url("criteria-activate", draft), {"rev": 2, "reason": WHY, "wave": "none"}, follow=True)
-    assert "v1 is in force" in text(page)
+    assert "v1 comes into force" in text(page)
+    jobs.run_once()
     history = text(client_of(cast.rep).get(url("criteria-version", draft)))
     for words in ("Maya Marketer proposed it", "Hanna Head signed", "Jonas Head put it into force"):
         assert words in history
@@ -110,7 +112,7 @@ def test_an_earlier_version_offers_leaders_to_return_to_it(cast: Any, client_of:
     assert head.post(url("version-return", draft), {"reason": ""}).status_code == 422
     assert client_of(cast.marketer).post(url("version-return", draft), {"reason": "Go"}).status_code == 403
     page = head.post(url("version-return", draft), {"reason": "Too few leads."}, follow=True)
-    assert "v3 is in force with the content of v1" in text(page)
+    assert "v3 comes into force with the content of v1" in text(page)
     assert "Jonas Head returned to an earlier version v1: Too few leads." in text(page)
 
 

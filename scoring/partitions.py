@@ -1,0 +1,175 @@
+"""A version's scores in a table of their own: filled aside, then hung into the partitioned one; dropped whole when they are old.
+
+All that this needs of PostgreSQL beyond plain SQL is here. A role that may not create tables keeps every score in the default
+partition: then filling writes there, and old scores are deleted.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from django.db import OperationalError, connection, transaction
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from scoring.snapshot.segment import Array
+
+PARENT = "scoring_leadscore"
+COLUMNS = ("version_id", "lead_id", "fit", "engagement", "tier", "flags", "gate")
+_AT_ONCE = 200_000  # rows in memory as they are sent
+_MAY = """
+SELECT has_schema_privilege(current_schema(), 'CREATE')
+   AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = %s::regclass), 'USAGE')
+"""
+_ATTACHED = "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = %s::regclass AND inhrelid = to_regclass(%s))"
+_OWN = r"""
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+AND relname ~ '^scoring_leadscore_v[0-9]+$'
+"""
+
+
+def name_of(version_id: int) -> str:
+    """The table of a version's scores."""
+    return f"{PARENT}_v{version_id}"
+
+
+def may_create() -> bool:
+    """Whether this role may make a table of its own and hang it into the partitioned one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MAY, [PARENT])
+        return bool(cursor.fetchone()[0])
+
+
+def is_attached(version_id: int) -> bool:
+    """Whether the version's own table is part of the partitioned one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ATTACHED, [PARENT, name_of(version_id)])
+        return bool(cursor.fetchone()[0])
+
+
+def own_tables() -> list[int]:
+    """The versions that have a table of their own, attached or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OWN)
+        return sorted(int(row[0].rpartition("_v")[2]) for row in cursor.fetchall())
+
+
+def _run(statement: sql.SQL, version_id: int) -> None:
+    """`statement` names the version's table as `{table}`, the partitioned one as `{parent}` and the version as `{version}`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("{}").format(
+                statement.format(
+                    table=sql.Identifier(name_of(version_id)), parent=sql.Identifier(PARENT), version=sql.Literal(version_id)
+                )
+            )
+        )
+
+
+def some_leads(table: str, version_id: int, count: int) -> list[int]:
+    """Up to `count` leads with a score by the version, drawn at random."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("SELECT lead_id FROM {} WHERE version_id = %s ORDER BY random() LIMIT %s").format(sql.Identifier(table)),
+            [version_id, count],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def begin(version_id: int) -> str:
+    """Make room for a version's scores, with none in it; answers the table to fill. In the caller's transaction."""
+    drop([version_id])
+    if not may_create():
+        return PARENT
+    _run(sql.SQL("CREATE TABLE {table} (LIKE {parent} INCLUDING DEFAULTS) WITH (fillfactor = 60)"), version_id)
+    return name_of(version_id)
+
+
+def finish(version_id: int) -> None:
+    """Give a filled table its keys and the check that spares a scan when it is attached."""
+    _run(sql.SQL("ALTER TABLE {table} ADD PRIMARY KEY (version_id, lead_id)"), version_id)
+    _run(sql.SQL("CREATE INDEX ON {table} (tier, lead_id) WHERE flags & 1 = 1"), version_id)
+    _run(sql.SQL("ALTER TABLE {table} ADD CONSTRAINT one_version CHECK (version_id = {version})"), version_id)
+    _run(sql.SQL("ANALYZE {table}"), version_id)
+
+
+def attach(version_id: int, *, wait: str = "2s") -> bool:
+    """Hang a finished table into the partitioned one; False when readers and writers left no gap within `wait`.
+
+    Nobody is kept waiting for longer than that.
+    """
+    if is_attached(version_id):
+        return True
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
+            _run(sql.SQL("ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({version})"), version_id)
+            _run(sql.SQL("ALTER TABLE {table} DROP CONSTRAINT one_version"), version_id)
+    except OperationalError as error:
+        if "lock timeout" in str(error):
+            return False
+        raise
+    return True
+
+
+def drop(version_ids: Iterable[int]) -> int:
+    """Forget all scores by these versions, whatever table they are in; answers how many versions had a table of their own."""
+    wanted = list(version_ids)
+    own = [version_id for version_id in own_tables() if version_id in set(wanted)]
+    for version_id in own:
+        _run(sql.SQL("DROP TABLE {table}"), version_id)
+    rest = [version_id for version_id in wanted if version_id not in own]
+    if rest:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM scoring_leadscore_default WHERE version_id = ANY(%s)", [rest])
+    return len(own)
+
+
+def fill(table: str, version_id: int, leads: "Array", columns: Sequence["Array"], gates: Sequence[str]) -> int:
+    """Write one row a lead: `columns` are fit, engagement, tier (-1: none), flags and gate (position in `gates`, -1: none).
+
+    Rows go over the wire as they stand in memory, so a million takes about a second.
+    """
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        names = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+        copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
+        with cursor.copy(copy) as sent:
+            sent.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+            for first in range(0, len(leads), _AT_ONCE):
+                part = slice(first, first + _AT_ONCE)
+                for block in _blocks(version_id, leads[part], [one[part] for one in columns], gates):
+                    sent.write(block)
+            sent.write(b"\xff\xff")
+    return len(leads)
+
+
+def _blocks(version_id: int, leads: "Array", columns: Sequence["Array"], gates: Sequence[str]) -> Iterable[bytes]:
+    """The rows in the server's own format; rows alike in what is null and which gate bars them have one length."""
+    import numpy as np  # loaded by who fills, not by every process that starts
+
+    fit, engagement, tier, flags, gate = columns
+    for has_tier in (True, False):
+        for place in range(-1, len(gates)):
+            rows = np.flatnonzero(((tier >= 0) == has_tier) & (gate == place))
+            if not len(rows):
+                continue
+            name = gates[place].encode() if place >= 0 else None
+            parts: list[tuple[str, str, int | Array]] = [("version", ">i8", version_id), ("lead", ">i8", leads[rows])]
+            parts += [("fit", ">i4", fit[rows]), ("engagement", ">i4", engagement[rows])]
+            parts += [("tier", ">i2", tier[rows])] if has_tier else [("tier", "", -1)]
+            parts += [("flags", ">i2", flags[rows])]
+            fields: list[tuple[str, str]] = [("count", ">i2")]
+            for what, kind, _ in parts:
+                fields += [(f"{what}_size", ">i4")] + ([(what, kind)] if kind else [])
+            fields += [("gate_size", ">i4")] + ([("gate", f"S{len(name)}")] if name else [])
+            made = np.zeros(len(rows), np.dtype(fields))
+            made["count"] = len(COLUMNS)
+            for what, kind, values in parts:
+                made[f"{what}_size"] = np.dtype(kind).itemsize if kind else -1
+                if kind:
+                    made[what] = values
+            made["gate_size"] = len(name) if name else -1
+            if name:
+                made["gate"] = name
+            yield made.tobytes()

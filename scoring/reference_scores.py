@@ -1,0 +1,48 @@
+"""What one version says of leads by the reference evaluator, as it is stored: for what columns cannot say, and to check them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from scoring import store
+from scoring.compiler import Live
+from scoring.evaluate_python import Facts, Result, evaluator
+from scoring.facts import load_facts, load_standings, longest_window
+from scoring.holds import hold_of
+from scoring.rescoring import score_of
+from scoring.store import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A lead's result by one version and what is stored of it; `score` None: out of scope."""
+
+    facts: Facts
+    result: Result
+    score: Score | None
+
+
+def judged(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:
+    """What the version says of these leads as of `at`, with the facts as they are now; leads that are gone are left out."""
+    ids = sorted(set(lead_ids))
+    facts = load_facts(ids, at - longest_window(live.spec))
+    standings = load_standings(ids)
+    judge = evaluator(live.spec)
+    found = {}
+    for lead_id, known in facts.items():
+        if lead_id not in standings:
+            continue
+        result = judge.evaluate(known, at)
+        hold = hold_of(standings[lead_id][0], judge, known, result, at)
+        found[lead_id] = Judged(known, result, score_of(result, hold) if result.in_scope else None)
+    return found
+
+
+def score_again(live: Live, lead_ids: Sequence[int], at: datetime) -> None:
+    """Bring these leads' scores by this version up to date, in the caller's transaction and beside the live path."""
+    store.lock_states(sorted(set(lead_ids)), at)
+    found = judged(live, lead_ids, at)
+    store.write_scores({(live.version_id, lead_id): one.score for lead_id, one in found.items() if one.score is not None})
+    store.delete_scores(
+        (live.version_id, lead_id) for lead_id in set(lead_ids) if (one := found.get(lead_id)) is None or one.score is None
+    )
