@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from leads import jobs
 from scoring.actions.versions import create_model
 from scoring.signoff import NOBODY
 from tests.browser.conftest import settled, sideways, violations
@@ -83,11 +84,13 @@ def test_nonsense_is_told_in_place(people, page_as, draft, complaints):
 def test_a_head_puts_the_draft_into_force(people, page_as, draft):
     page = page_as(people.head_of_sales)
     page.goto(address(draft))
-    page.get_by_label("Why").fill("Agreed on Monday")
+    page.get_by_label("Why", exact=True).fill("Agreed on Monday")
     page.get_by_role("button", name="Put v1 into force").click()
     page.locator("dialog[open]").get_by_role("button").last.click()
-    page.wait_for_url("**/criteria/")
-    expect(page.get_by_text("v1 in force", exact=True)).to_be_visible()
+    expect(page.get_by_text("Waiting for the worker")).to_be_visible()
+    jobs.run_once()
+    expect(page.get_by_text("In force", exact=True)).to_be_visible()
+    expect(page.get_by_text("Jonas Head put it into force")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
