@@ -15,6 +15,7 @@ class LeadsConfig(AppConfig):
 
         own_wiring.connect()
         grant(EVERYONE, ["leads.view_lead"])
+        grant((*HEADS, "administrator"), ["leads.remind_notice"])
         grant((*MARKETING, *HEADS, "administrator"), ["leads.see_all_leads", "leads.export_leads"])
         grant(("sales_manager",), ["leads.see_team_leads", "leads.export_leads"])
         writers = ("marketing", "marketing_ops", "head_of_marketing", "administrator")

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from leads.views import imports, lead_entry, lead_page, leads
+from leads.views import imports, lead_entry, lead_page, leads, notices
 
 urlpatterns: list[URLPattern] = [
     path("leads/", leads.lead_list, name="lead-list"),
@@ -12,6 +12,9 @@ urlpatterns: list[URLPattern] = [
     path("leads/<int:pk>/timeline/", lead_page.lead_timeline, name="lead-timeline"),
     path("leads/<int:pk>/changes/", lead_page.lead_changes, name="lead-changes"),
     path("leads/<int:pk>/notes/", lead_page.note_add, name="note-add"),
+    path("notices/<int:pk>/", notices.notice_detail, name="notice-detail"),
+    path("notices/<int:pk>/acknowledge/", notices.notice_acknowledge, name="notice-acknowledge"),
+    path("notices/<int:pk>/remind/", notices.notice_remind, name="notice-remind"),
     path("leads/imports/", imports.import_list, name="import-list"),
     path("leads/imports/new/", imports.import_create, name="import-create"),
     path("leads/imports/<int:pk>/", imports.import_detail, name="import-detail"),

@@ -24,8 +24,10 @@ class ScoringConfig(AppConfig):
         from scoring.activation import ActivationWork, TrialWork
         from scoring.forgetting import claim_states, forget_erased, forget_merged
         from scoring.in_use import campaigns_of_versions, fields_of_versions
+        from scoring.notices import register_kinds
 
         panels.connect()
+        register_kinds()
         jobs.works.update({KIND: ActivationWork, TRIAL: TrialWork})
         hooks.lead_merged.append(forget_merged)
         hooks.lead_erased.append(forget_erased)

@@ -89,10 +89,10 @@ def _release(entry: Entry, at: datetime) -> datetime | None:
 
 def _wave(activation: Activation, at: datetime) -> datetime | None:
     """When the next lead of an activation's wave may go to sales; counts it."""
-    if activation.wave == Activation.Wave.NONE:
-        return None
     number = int(activation.counts.get("entered", 0))
     activation.counts["entered"] = number + 1
+    if activation.wave == Activation.Wave.NONE:
+        return None
     if activation.wave == Activation.Wave.NOW:
         return at
     weekly = (slots.weekly_capacity() if slots.weekly_capacity else None) or WEEKLY_UNKNOWN

@@ -9,6 +9,7 @@ from leads.models.field import LeadField
 from leads.models.importing import ImportRefusal, ImportRun
 from leads.models.job import Job
 from leads.models.lead import ExternalId, Lead, LeadNote, LeadRevision
+from leads.models.notice import Notice, NoticeReceipt
 from leads.models.outbox import Heartbeat, Lane, Outbox
 from leads.models.team import Team, TeamMember
 from leads.models.user import User
@@ -33,6 +34,8 @@ __all__ = [
     "LeadField",
     "LeadNote",
     "LeadRevision",
+    "Notice",
+    "NoticeReceipt",
     "Outbox",
     "Product",
     "RateBucket",

@@ -18,6 +18,7 @@ from scoring.actions.signing import ON_ITS_WAY, checked_reason, freeze, lock_mod
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import Live, compile_version
 from scoring.models import FLAG_MQL, FLAG_MQO, Activation, LeadState, ModelVersion, ScoringModel, VersionEvent
+from scoring.notices import tell_in_force
 from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, record_entries
 from scoring.reference_scores import Judged, judged
 from scoring.signoff import Role, needed, role_on, sides_of, standing
@@ -223,6 +224,7 @@ def put_into_force(pk: int, live: Live, *, generation: int) -> Activation:
     activation.counts |= _counted(version, before)
     activation.save()
     note_event(version, Verb.ACTIVATED, activation.by, at, activation.reason)
+    tell_in_force(activation)
     return activation
 
 

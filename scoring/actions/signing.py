@@ -14,6 +14,7 @@ from scoring.actions.drafting import EDIT
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
 from scoring.models import Activation, Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
+from scoring.notices import tell_proposer, tell_signers
 from scoring.signoff import Verdict, role_on, sides_of
 from scoring.spec import Spec
 from scoring.vocabulary import stored_registry
@@ -70,6 +71,8 @@ def propose_version(
             freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
             report = PreviewReport.objects.create(version=seen, generation=effect.generation, as_of=at, result=effect.as_json())
             note_event(seen, Verb.PROPOSED, actor, at, reason)
+            seen.refresh_from_db()
+            tell_signers(seen, actor=actor, at=at)
     except IntegrityError as error:
         raise Conflict("Another version of this model is proposed already.", code="proposed_exists") from error
     version.refresh_from_db()
@@ -120,6 +123,8 @@ def give_verdict(
             },
         )
         note_event(seen, Verb.SIGNED if verdict == Verdict.AGREE else Verb.OBJECTED, actor, at, note.strip())
+        if verdict == Verdict.OBJECT:
+            tell_proposer(seen, actor=actor, note=note.strip(), at=at)
     return signature
 
 

@@ -9,10 +9,12 @@ from django.views.decorators.http import require_POST
 
 from leads.errors import NotFound
 from leads.lib.numbers import whole
+from leads.notify.notices import REMIND, told
 from leads.pages import page, reader, render
 from scoring.actions.versions import create_draft, create_model
 from scoring.describe import describe
 from scoring.models import ModelVersion, ScoringModel
+from scoring.notices import IN_FORCE
 from scoring.starters import starters
 
 SEE, EDIT = "scoring.see_criteria", "scoring.edit_draft"
@@ -64,6 +66,8 @@ def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 2
         "described": describe(version),
         "activation": version.activations.select_related("by", "from_version").first(),
         "others": version.model.versions.exclude(pk=version.pk).exists(),
+        "told": told(IN_FORCE, version.pk),
+        "may_remind": request.user.has_perm(REMIND),
         "events": version.events.select_related("actor"),
         "may_edit": request.user.has_perm(EDIT),
     }

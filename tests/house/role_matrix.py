@@ -97,6 +97,9 @@ ROWS: dict[str, Row] = {
     "admin:lead-timeline": Row(SEERS, of=lead, got=302),
     "admin:lead-changes": Row(SEERS, of=lead),
     "admin:note-add": Row(SEERS, of=lead, got=0, post={"text": "Hello"}),
+    "admin:notice-detail": Row(of=lambda world: [world.notice.pk]),
+    "admin:notice-acknowledge": Row(of=lambda world: [world.notice.pk], got=0, post={}),
+    "admin:notice-remind": Row(f"{HEADS} admin", of=lambda world: [world.notice.pk], got=0, post={}),
     # import
     "admin:import-list": Row(IMPORTERS),
     "admin:import-create": Row(IMPORTERS, post={"kind": "leads"}, did=422),

@@ -16,6 +16,7 @@ from handoff.actions.answering import accept_handoff, reject_handoff
 from handoff.models import Leave, Rep
 from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
+from leads.notify.notices import tell
 from scoring.actions.criteria import remove_criterion
 from scoring.actions.evidence import add_evidence
 from scoring.actions.research import add_question
@@ -69,10 +70,12 @@ def world(work, cast, client_of, settings, tmp_path):
     example = add_example(first, handoff.lead, is_counter=False, note="", actor=cast.manager)
     question = add_question(draft.model, "Timing", "When do you need it?", actor=cast.manager)
     draft.refresh_from_db()
+    told = [getattr(cast, name) for name in PEOPLE]
+    notice = tell(told, kind="test", subject_id=1, title="The criteria changed", lines=["Size counts more."])
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
-        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence,
+        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
         comment=comment, example=example, question=question,
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip

@@ -11,6 +11,7 @@ from leads import clock, jobs
 from leads.choices import Stage
 from leads.errors import AccordError, Conflict
 from leads.models import Job, Lead, LeadField, LeadRevision
+from leads.notify import bell, notices
 from leads.revisions import touch_revisions
 from scoring import activation as protocol
 from scoring import partitions
@@ -336,3 +337,36 @@ def test_nothing_is_put_into_force_by_a_job_that_was_called_off(make: Any) -> No
     assert version.status == "proposed"
     with pytest.raises(AccordError):
         protocol.put_into_force(asked.pk, None, generation=1)
+
+
+def test_everybody_is_told_in_plain_words_what_a_version_changed(cast: Any, client_of: Any, make: Any) -> None:
+    make.lead(company=make.company(employees=300))
+    make.lead(company=make.company(employees=50))
+    activate_here(a_version(SIZE), actor=None, reason="Go")
+    second = a_version(SIZE | {"when": when(clause("company.employees", "between", low=20))}, signers=NOBODY)
+    activate_here(second, actor=cast.head_of_sales, reason="Small firms buy, too.", wave="none")
+    told = notices.told("scoring.in_force", second.pk)
+    assert told.notice.title == "Main v2 is in force"
+    assert told.notice.lines == [
+        "Why: Small firms buy, too.",
+        "Size: when Employees is 100 or more → Employees is 20 or more.",
+        "1 lead newly qualifies, 0 no longer do. Nobody is handed over by this alone.",
+    ]
+    assert cast.rep in told.missing
+    assert cast.head_of_sales not in told.missing
+    assert cast.outsider not in told.missing
+    page = client_of(cast.head_of_sales).get(f"/criteria/versions/{second.pk}/").content.decode()
+    assert "Told and acknowledged" in page
+    assert "Remind" in page
+
+
+def test_signers_hear_of_a_proposal_and_its_author_of_an_objection(cast: Any) -> None:
+    version = a_version(SIZE, signers={"sales": {"doer": 1}})
+    propose_version(version, actor=cast.marketer, rev=1, reason="Better")
+    waiting = [
+        user for user in (cast.head_of_marketing, cast.head_of_sales, cast.manager, cast.rep, cast.marketer) if bell.unread(user)
+    ]
+    assert waiting == [cast.head_of_marketing, cast.head_of_sales, cast.manager]
+    give_verdict(version, actor=cast.manager, verdict="object", spec_hash=version.spec_hash, note="Too wide.")
+    (line,) = bell.latest(cast.marketer)
+    assert line.title == "Mona Manager asked for a change of Main v1"
