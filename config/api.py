@@ -18,10 +18,12 @@ from ninja.openapi.schema import OpenAPISchema
 
 from config.logs import request_id
 from leads.api import BadRequest, Forbidden, LengthRequired, TooLarge, TooMany, Unauthorized, router
-from leads.api_document import ERRORS, ITEM_CODES, LIMIT_IN_WORDS, schemas
+from leads.api_document import ERRORS, ITEM_CODES, LIMIT_IN_WORDS, schemas, shapes
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
 from leads.pages import render
 from leads.slots import slots
+from scoring.api import SHAPES as CRITERIA
+from scoring.api import router as criteria_router
 
 VERSION = "1.0"
 
@@ -33,7 +35,7 @@ class Api(NinjaAPI):
 
     def get_openapi_schema(self, *args: Any, **kwargs: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(*args, **kwargs)
-        document["components"]["schemas"].update(schemas(slots.api_shapes))
+        document["components"]["schemas"].update(schemas(slots.api_shapes) | shapes(CRITERIA))
         return document
 
 
@@ -48,6 +50,7 @@ api = Api(
     urls_namespace="api-1",
 )
 api.add_router("", router)
+api.add_router("", criteria_router)
 
 # The status of each kind of refusal; the first that fits counts.
 STATUS: tuple[tuple[type[AccordError], int], ...] = (

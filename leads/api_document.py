@@ -1,5 +1,6 @@
 """What the API answers, as shapes for the OpenAPI document only: answers themselves are written straight from what was stored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
@@ -126,7 +127,7 @@ ERRORS: dict[int, tuple[str, tuple[str, ...]]] = {
     400: ("The body is no JSON object", _READING),
     401: ("No key, or one that is not known", ("no_key", "unknown_key")),
     403: ("The key lacks the scope", ("wrong_scope",)),
-    404: ("There is no such lead or address", ("unknown_lead", "unknown_address")),
+    404: ("There is no such lead, model or address", ("unknown_lead", "unknown_model", "unknown_address")),
     405: ("The address does not take this method", ("wrong_method",)),
     409: ("The same is being worked on: send it again", ("idempotency_in_progress", "busy")),
     411: ("The body comes without its length", ("length_required",)),
@@ -179,11 +180,17 @@ def lead_answers(*codes: str) -> dict[int, Any]:
     return {200: {"description": "The lead", "content": content("Lead")}} | failures(401, 403, 404, 422, 429, 500, codes=codes)
 
 
+def shapes(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """The JSON schemas of these shapes, and of those they refer to, by name."""
+    _, document = models_json_schema([(model, "serialization") for model in models], ref_template=f"{SCHEMAS}{{model}}")
+    found: dict[str, Any] = document["$defs"]
+    return found
+
+
 def schemas(sections: dict[str, type[BaseModel]]) -> dict[str, Any]:
     """All shapes by name; `sections` are those the layers above add to the lead, each left out for a lead that has none."""
     models: tuple[type[BaseModel], ...] = (Problem, Taken, BatchTaken, Error, Lead, *sections.values())
-    _, document = models_json_schema([(model, "serialization") for model in models], ref_template=f"{SCHEMAS}{{model}}")
-    found: dict[str, Any] = document["$defs"]
+    found = shapes(models)
     for name, model in sections.items():
         ref = {"$ref": f"{SCHEMAS}{model.__name__}"}
         found["Lead"]["properties"][name] = {"anyOf": [ref, {"type": "null"}]}

@@ -30,6 +30,11 @@ class ScoringModelAdmin(AccordModelAdmin[ScoringModel]):
         ("Where it stands", {"fields": ("position",)}),
     )
 
+    def save_model(self, request: HttpRequest, obj: ScoringModel, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if set(form.changed_data) & set(SIGNERS):
+            obj.save(update_fields=["signers"])
+
     @admin.display(description="In force", ordering="active_version__no")
     def in_force(self, model: ScoringModel) -> str:
         return model.active_version.label if model.active_version else "–"

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import comparing, conversion, draft, forms, preview, research, signing, talk, versions, workshop
+from scoring.views import comparing, conversion, draft, exchange, forms, preview, research, signing, talk, versions, workshop
 
 DRAFT = "criteria/drafts/<int:pk>/"
 VERSION = "criteria/versions/<int:pk>/"
@@ -11,6 +11,9 @@ urlpatterns: list[URLPattern] = [
     path("criteria/", versions.criteria, name="criteria"),
     path("criteria/begin/", versions.criteria_begin, name="criteria-begin"),
     path(VERSION, versions.criteria_version, name="criteria-version"),
+    path(f"{VERSION}export.json", exchange.version_export, {"form": "json"}, name="version-json"),
+    path(f"{VERSION}export.csv", exchange.version_export, {"form": "csv"}, name="version-csv"),
+    path("criteria/models/<slug:key>/import/", exchange.version_import, name="version-import"),
     path(f"{VERSION}compare/", comparing.versions_compare, name="version-compare"),
     path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),
     path(f"{VERSION}verdict/", signing.version_verdict, name="version-verdict"),

@@ -14,6 +14,7 @@ from leads.errors import Conflict, Invalid
 from leads.models import User
 from scoring.actions.criteria import criterion_row
 from scoring.actions.drafting import EDIT
+from scoring.exchange import read_document
 from scoring.models import (
     CriterionComment,
     CriterionExample,
@@ -89,6 +90,19 @@ def create_draft(
         if copied is not None:
             copy_opinions(copied, version)
     return version
+
+
+def import_draft(model: ScoringModel, content: bytes, *, actor: User | None, at: datetime | None = None) -> ModelVersion:
+    """A new draft with the content of an exported version, of this model or of another one's.
+
+    Raises Invalid naming what this installation does not have, Conflict as `create_draft` does.
+    """
+    demand(actor, EDIT, to="read in a version")
+    spec = read_document(content)
+    with transaction.atomic():
+        draft = create_draft(model, actor=actor, start="empty", at=at)
+        write_content(draft, spec.as_json())
+    return draft
 
 
 def new_version(model: ScoringModel, actor: User | None, at: datetime | None, copied: ModelVersion | None = None) -> ModelVersion:
