@@ -1,0 +1,137 @@
+"""Signing in real browsers, two at once: edit against sign, objection against activation; every state usable by all."""
+
+import pytest
+from playwright.sync_api import expect
+
+from leads import jobs
+from scoring.actions.criteria import add_criterion
+from scoring.actions.signing import give_verdict, propose_version
+from scoring.actions.versions import create_draft, create_model
+from scoring.activation import activate_here
+from scoring.models import Activation, ModelVersion, SignOff
+from tests.browser.conftest import sideways, violations
+from tests.scoring.conftest import clear_scores
+from tests.scoring.samples import a_test, clause
+
+
+@pytest.fixture
+def proposed(people, make):
+    clear_scores()
+    for number in (20, 300, 900):
+        make.lead(company=make.company(employees=number))
+    version = create_model("Enterprise", actor=people.marketer, start="empty")
+    size = a_test("size", 65, clause("company.employees", "between", low=100), label="Company size")
+    add_criterion(version, size, actor=people.marketer, rev=1)
+    propose_version(version, actor=people.marketer, rev=2, reason="Large firms buy.")
+    yield version
+    clear_scores()
+
+
+def address(version):
+    return f"/criteria/versions/{version.pk}/"
+
+
+def sign(version, *heads):
+    for head in heads:
+        give_verdict(version, actor=head, verdict="agree", spec_hash=version.spec_hash)
+
+
+def confirm(page):
+    page.locator("dialog[open]").get_by_role("button").last.click()
+
+
+def test_both_heads_sign_and_one_puts_it_into_force(people, page_as, proposed):
+    for head in (people.head_of_marketing, people.head_of_sales):
+        page = page_as(head)
+        page.goto(address(proposed))
+        page.get_by_role("button", name="Sign v1").click()
+        expect(page.get_by_text("You signed v1.")).to_be_visible()
+    expect(page.get_by_text("2 open leads newly qualify")).to_be_visible()
+    page.get_by_label("Hand nobody over").check()
+    page.get_by_role("button", name="Put v1 into force").click()
+    confirm(page)
+    expect(page.get_by_text("Waiting for the worker")).to_be_visible()
+    jobs.run_once()
+    expect(page.get_by_text("In force", exact=True)).to_be_visible()
+    reader = page_as(people.rep)
+    reader.goto("/notifications/")
+    reader.get_by_role("button", name="Enterprise v1 is in force").click()
+    reader.get_by_role("button", name="I have read this").click()
+    expect(reader.get_by_text("you have read")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Told and acknowledged")).to_be_visible()
+    expect(page.locator("section", has_text="Told and acknowledged").last).not_to_contain_text("Rita Rep")
+
+
+def test_a_signature_that_comes_after_an_edit_signs_nothing(people, page_as, proposed, complaints):
+    complaints.expect(409)
+    signer, editor = page_as(people.head_of_sales), page_as(people.marketer)
+    signer.goto(address(proposed))
+    signer.get_by_label("Note").fill("Fine by me")
+    editor.goto(address(proposed))
+    editor.get_by_role("button", name="Take back and edit").click()
+    confirm(editor)
+    editor.wait_for_url("**/criteria/drafts/**")
+    signer.get_by_role("button", name="Sign v1").click()
+    expect(signer.get_by_role("alert")).to_contain_text("no longer what you saw")
+    assert not SignOff.objects.exists()
+    assert list(ModelVersion.objects.order_by("no").values_list("status", flat=True)) == ["withdrawn", "draft"]
+
+
+def test_an_objection_before_the_click_and_one_after_it_both_hold_a_version_back(people, page_as, proposed, complaints):
+    complaints.expect(409)
+    sign(proposed, people.head_of_marketing, people.head_of_sales)
+    head, manager = page_as(people.head_of_sales), page_as(people.manager)
+    head.goto(address(proposed))
+    manager.goto(address(proposed))
+    manager.get_by_label("Note").fill("Size from 50")
+    manager.get_by_role("button", name="Ask for a change").click()
+    expect(manager.get_by_text("You asked for a change of v1.")).to_be_visible()
+    head.get_by_role("button", name="Put v1 into force").click()
+    confirm(head)
+    expect(head.get_by_role("alert")).to_contain_text("Mona Manager asked for a change")
+    assert not Activation.objects.exists()
+    sign(proposed, people.manager)
+    head.goto(address(proposed))
+    head.get_by_role("button", name="Put v1 into force").click()
+    confirm(head)
+    expect(head.get_by_text("Waiting for the worker")).to_be_visible()
+    manager.get_by_label("Note").fill("Still from 50")
+    manager.get_by_role("button", name="Ask for a change").click()
+    expect(manager.get_by_text("asked for a change", exact=False).first).to_be_visible()
+    jobs.run_once()
+    expect(head.get_by_text("It did not come into force.")).to_be_visible()
+    assert not ModelVersion.objects.filter(status="active").exists()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_state_is_usable_by_all_and_on_a_phone(people, page_as, proposed, complaints, theme):
+    page = page_as(people.head_of_marketing, theme=theme, phone=theme == "dark")
+
+    def check(where):
+        page.goto(where)
+        assert (where, violations(page, complaints)) == (where, [])
+        assert sideways(page) == []
+
+    check(address(proposed))
+    give_verdict(proposed, actor=people.manager, verdict="object", spec_hash=proposed.spec_hash, note="Size from 50.")
+    check(address(proposed))
+    sign(proposed, people.manager, people.head_of_marketing, people.head_of_sales)
+    check(address(proposed))
+    page.get_by_role("button", name="Put v1 into force").click()
+    confirm(page)
+    check(address(proposed))
+    jobs.run_once()
+    check(address(proposed))
+    second = create_draft(proposed.model, actor=people.marketer)
+    add_criterion(second, a_test("known", 5, label="Known"), actor=people.marketer, rev=1)
+    propose_version(second, actor=people.marketer, rev=2, reason="More of them.")
+    check(f"{address(second)}compare/")
+    sign(second, people.head_of_marketing, people.head_of_sales)
+    activate_here(second, actor=people.head_of_sales, reason="More of them.")
+    check(address(proposed))
+    check("/criteria/")
+    check("/")
+    page.get_by_role("link", name="Enterprise v2 is in force").click()
+    assert violations(page, complaints) == []
+    assert sideways(page) == []
