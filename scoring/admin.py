@@ -1,7 +1,8 @@
 """Scoring in Setup: what may be changed of a model, and everything else to be looked at."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,8 +11,41 @@ from django.utils.html import format_html
 
 from leads.admin.base import AccordModelAdmin, BoundedAdmin, ReadOnlyAdmin
 from leads.models import Lead, User
+from leads.roles import Side
 from leads.wordsearch import matching
 from scoring.models import Activation, Criterion, ModelVersion, Qualification, ScoringModel
+from scoring.signoff import MOST_NEEDED, Role, needed
+
+
+class ScoringModelForm(forms.ModelForm[ScoringModel]):
+    """A model with the number of signers a side as plain numbers."""
+
+    class Meta:
+        model = ScoringModel
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for (side, role), number in needed(self.instance.signers).items():
+            if (name := f"{side.value}_{role.value}") in self.fields:
+                self.fields[name].initial = number
+
+    def save(self, commit: bool = True) -> ScoringModel:
+        self.instance.signers = {
+            side.value: {role.value: self.cleaned_data[f"{side.value}_{role.value}"] for role in Role} for side in Side
+        }
+        model: ScoringModel = super().save(commit)
+        return model
+
+
+SIGNERS = {
+    f"{side.value}_{role.value}": forms.IntegerField(
+        label=f"{role.label}s of {side.label.lower()}", min_value=0, max_value=MOST_NEEDED, initial=int(role == Role.LEADER)
+    )
+    for side in Side
+    for role in Role
+}
+SigningForm = type("SigningForm", (ScoringModelForm,), SIGNERS)
 
 
 @admin.register(ScoringModel)
@@ -19,6 +53,7 @@ class ScoringModelAdmin(AccordModelAdmin[ScoringModel]):
     setup_group = "Scoring"
     setup_intro = "One agreed definition of a qualified lead each. Criteria are edited and put into force on the Criteria page."
     empty_hint = "Begin a model on the Criteria page."
+    form = SigningForm
     list_display = ("name", "in_force", "product", "segment", "market", "next_review_on", "position")
     list_select_related = ("active_version__model", "product")
     search_fields = ("name", "key")
@@ -27,6 +62,14 @@ class ScoringModelAdmin(AccordModelAdmin[ScoringModel]):
     fieldsets = (
         ("What it judges", {"fields": ("name", "key", "product", "segment", "market", "active_version")}),
         ("Who looks after it", {"fields": ("marketing_owner", "sales_owner", "next_review_on")}),
+        (
+            "Who signs a version",
+            {
+                "fields": (("marketing_leader", "marketing_doer"), ("sales_leader", "sales_doer")),
+                "description": "Heads lead their side; the others do its work. With no signer at all a draft comes into force "
+                "by the word of one head.",
+            },
+        ),
         ("Where it stands", {"fields": ("position",)}),
     )
 
@@ -139,9 +182,9 @@ class QualificationAdmin(BoundedAdmin[Qualification], ReadOnlyAdmin[Qualificatio
 class ActivationAdmin(ReadOnlyAdmin[Activation]):
     setup_group = "Scoring"
     setup_intro = "Who put which version into force, why, and what it did."
-    list_display = ("version", "from_version", "by", "reason", "wave", "entered", "at")
+    list_display = ("version", "from_version", "by", "reason", "wave", "step", "entered", "at")
     list_select_related = ("version__model", "from_version__model", "by")
-    fields = ("version", "from_version", "by", "reason", "wave", "entered", "at")
+    fields = ("version", "from_version", "by", "reason", "wave", "step", "entered", "at")
     readonly_fields = fields
 
     @admin.display(description="Leads that entered")

@@ -125,3 +125,19 @@ def test_who_speaks_for_both_sides_chooses_one(cast: Any, client_of: Any, make: 
     assert SignOff.objects.get().side == "sales"
     give_verdict(draft, actor=both, verdict="object", spec_hash=draft.spec_hash, note="No.", side="sales")
     assert SignOff.objects.get().verdict == "object"
+
+
+def test_an_administrator_says_how_many_sign_for_each_side(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    browser = client_of(cast.admin)
+    url = reverse("admin:scoring_scoringmodel_change", args=[draft.model_id])
+    page = browser.get(url)
+    assert "Leaders of marketing" in text(page)
+    form = page.context["adminform"].form
+    given = {name: "" if (value := form[name].value()) is None else str(value) for name in form.fields}
+    assert [given[name] for name in ("marketing_leader", "marketing_doer", "sales_leader", "sales_doer")] == ["1", "0", "1", "0"]
+    wanted = {"marketing_leader": "1", "marketing_doer": "0", "sales_leader": "1", "sales_doer": "2"}
+    assert browser.post(url, given | wanted).status_code == 302
+    draft.model.refresh_from_db()
+    assert draft.model.signers == {"marketing": {"doer": 0, "leader": 1}, "sales": {"doer": 2, "leader": 1}}
+    assert browser.post(url, given | wanted | {"sales_doer": "-1"}).status_code == 200
+    assert "Two doers of sales" in text(client_of(cast.marketer).get(f"/criteria/drafts/{draft.pk}/"))
