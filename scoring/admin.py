@@ -45,7 +45,7 @@ SIGNERS = {
     for side in Side
     for role in Role
 }
-SigningForm = type("SigningForm", (ScoringModelForm,), SIGNERS)
+SigningForm = type("SigningForm", (ScoringModelForm,), dict(SIGNERS))
 
 
 @admin.register(ScoringModel)
