@@ -10,13 +10,12 @@ DECIDED = ("won", "lost", "rejected")
 class Summary:
     """Of a report's JSON: who enters and leaves with how they ended, what passes of each outcome before and after.
 
-    `opening`: open leads that would newly qualify. `passes` holds (outcome, passing, all, passing before or None). `why_not`
+    `passes` holds (outcome, passing, all, passing before or None). `why_not`
     alone is set where nothing could be measured.
     """
 
     why_not: str = ""
     open_leads: int = 0
-    opening: int = 0
     qualify: int = 0
     qualified: int | None = None
     entering: int = 0
@@ -39,7 +38,6 @@ def summary(result: dict[str, Any]) -> Summary:
     )
     return Summary(
         open_leads=result["basis"]["open_leads"],
-        opening=draft["opening"],
         qualify=draft["open_mql"],
         qualified=live["open_mql"] if live else None,
         entering=flips["entering"]["count"] if flips else draft["open_mql"],

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
@@ -13,6 +14,9 @@ from scoring.effect_words import Summary, summary
 from scoring.models import Activation, CriterionView, Evidence, ModelVersion, SignOff, VersionEvent
 from scoring.signoff import Role, Standing, Verdict, needed, role_on, sides_of, standing
 from scoring.slots import slots
+
+if TYPE_CHECKING:
+    from scoring.effect import Newcomers
 
 Status = ModelVersion.Status
 
@@ -45,6 +49,7 @@ class SigningCard:
     activation: Activation | None = None
     trial: TrialFigures | None = None
     capacity: int | None = None
+    newcomers: "Newcomers | None" = None
     disagreed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -101,6 +106,10 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
         card.disagreed = disagreements(version)
         card.activation = version.activations.select_related("job", "by").order_by("-pk").first()
         card.trial = trial_figures(version)
+        if card.can_activate:
+            from scoring.effect import newcomers  # numpy is loaded by who measures, not by every process that starts
+
+            card.newcomers = newcomers(version)
         card.capacity = slots.weekly_capacity() if slots.weekly_capacity and card.can_activate else None
     source = version.copied_from
     if version.status == Status.DRAFT and source is not None and source.status == Status.WITHDRAWN:

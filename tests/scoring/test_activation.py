@@ -19,6 +19,7 @@ from scoring.actions.activating import activate_version, begin_due, begin_trial,
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here, drop_old_scores
+from scoring.effect import newcomers
 from scoring.models import Activation, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
 from scoring.rescoring import score_dirty, score_now
 from scoring.signoff import NOBODY
@@ -370,3 +371,14 @@ def test_signers_hear_of_a_proposal_and_its_author_of_an_objection(cast: Any) ->
     give_verdict(version, actor=cast.manager, verdict="object", spec_hash=version.spec_hash, note="Too wide.")
     (line,) = bell.latest(cast.marketer)
     assert line.title == "Mona Manager asked for a change of Main v1"
+
+
+def test_the_count_before_choosing_a_wave_is_how_many_enter_then(make: Any) -> None:
+    crowd(make)
+    activate_here(a_version(a_tally("demo", 25, "demo_request", days=30)), actor=None, reason="Go")
+    second = a_version(SIZE, gates=[GATE])
+    propose_version(second, actor=None, rev=1, reason="Better")
+    said = newcomers(second)
+    activation = activate_here(second, actor=None, reason="Go", wave="none")
+    assert (said.count, said.is_exact) == (activation.counts["entered"], True)
+    assert 0 < said.count < LeadScore.objects.filter(version=second, fit=60).count()
