@@ -116,14 +116,21 @@ def _gap(views: list[SideView]) -> tuple[str, int]:
     return ", ".join(words), points
 
 
-def talk_of(version: ModelVersion, criteria: Iterable[Criterion], reader: User) -> dict[str, CriterionTalk]:
-    """The talk by the key of the criterion. Three queries, whatever the number of criteria."""
-    rows = list(criteria)
-    ids = [row.pk for row in rows]
-    side = reader.side
-    stored: dict[int, dict[str, CriterionView]] = defaultdict(dict)
+@dataclass(slots=True)
+class Said:
+    """What is stored of the talk about some criteria, by their ids, before it is seen by anybody."""
+
+    views: dict[int, dict[str, CriterionView]]
+    counts: dict[int, int]
+    threads: dict[int, int]
+    people: dict[int, dict[int, User]]
+
+
+def said_about(ids: list[int]) -> Said:
+    """Views, numbers of comments, open threads and who opened them. Three queries, whatever the number of criteria."""
+    views: dict[int, dict[str, CriterionView]] = defaultdict(dict)
     for view in CriterionView.objects.filter(criterion__in=ids).select_related("answered_by", "agreed_by"):
-        stored[view.criterion_id][view.side] = view
+        views[view.criterion_id][view.side] = view
     counts = dict(CriterionComment.objects.filter(criterion__in=ids).values_list("criterion").annotate(Count("pk")))
     people: dict[int, dict[int, User]] = defaultdict(dict)
     threads: dict[int, int] = defaultdict(int)
@@ -132,10 +139,20 @@ def talk_of(version: ModelVersion, criteria: Iterable[Criterion], reader: User) 
         threads[comment.criterion_id] += 1
         if comment.author is not None:
             people[comment.criterion_id][comment.author.pk] = comment.author
+    return Said(dict(views), counts, dict(threads), dict(people))
+
+
+def talk_of(
+    version: ModelVersion, criteria: Iterable[Criterion], reader: User, said: Said | None = None
+) -> dict[str, CriterionTalk]:
+    """The talk by the key of the criterion, as `reader` may see it."""
+    rows = list(criteria)
+    known = said_about([row.pk for row in rows]) if said is None else said
+    side = reader.side
     found = {}
     for row in rows:
-        views = side_views(stored[row.pk], row.content_hash, side, version.blind_from)
+        views = side_views(known.views.get(row.pk, {}), row.content_hash, side, version.blind_from)
         gap, points = _gap(views)
-        talkers = list(people[row.pk].values())[:3]
-        found[row.key] = CriterionTalk(views, gap, points, threads[row.pk], counts.get(row.pk, 0), talkers)
+        talkers = list(known.people.get(row.pk, {}).values())[:3]
+        found[row.key] = CriterionTalk(views, gap, points, known.threads.get(row.pk, 0), known.counts.get(row.pk, 0), talkers)
     return found

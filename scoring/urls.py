@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path("criteria/models/<slug:key>/questions/<int:pk>/remove/", research.question_remove, name="question-remove"),
     path("criteria/conversion/", conversion.conversion, name="criteria-conversion"),
     path(DRAFT, workshop.criteria_draft, name="criteria-draft"),
+    path(f"{DRAFT}sign-off/", workshop.draft_signing, name="draft-signing"),
     path(f"{DRAFT}delta/", workshop.criteria_delta, name="criteria-delta"),
     path(f"{DRAFT}lead/", workshop.meeting_lead, name="meeting-lead"),
     path(f"{DRAFT}blind/", workshop.blind_round, name="blind-round"),

@@ -1,15 +1,18 @@
 """A draft as the workshop page shows it to one person: rows in their groups, the log in words, what changed since a revision."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from leads.models import User
 from scoring.actions.drafting import changed_fields, thing_of, who_of
 from scoring.describe import CriterionRow, Described, describe
 from scoring.models import Criterion, CriterionGroup, DraftEvent, ModelVersion
-from scoring.talk import CriterionTalk, talk_of
+from scoring.talk import CriterionTalk, Said, said_about, talk_of
 
 SHOWN_EDITS = 8
 
@@ -51,6 +54,7 @@ class Workshop:
     version: ModelVersion
     described: Described
     blocks: list[Block]
+    log: list["LogLine"]
 
     @property
     def rows(self) -> dict[str, Row]:
@@ -78,18 +82,55 @@ class Workshop:
         return sum(row.talk.is_agreed for block in self.blocks for row in block.rows)
 
 
-def workshop(version: ModelVersion, reader: User) -> Workshop:
-    """The whole draft for one reader; a fixed number of queries."""
-    described = describe(version)
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A draft as read from the database: the same for all readers."""
+
+    described: Described
+    stored: dict[str, Criterion]
+    groups: list[CriterionGroup]
+    said: Said
+    log: list["LogLine"]
+
+
+def _read(version: ModelVersion) -> _Read:
     stored = {row.key: row for row in version.criteria.select_related("group")}
-    talk = talk_of(version, stored.values(), reader)
-    groups = list(version.groups.all())
+    said = said_about([row.pk for row in stored.values()])
+    labels = {key: row.label for key, row in stored.items()}
+    return _Read(describe(version), stored, list(version.groups.all()), said, log_of(version, labels))
+
+
+_SHARED_S = 3.0  # names of fields and assets may be this late on other people's screens
+_MOST_SHARED = 16
+_shared: OrderedDict[tuple[int, int, int], tuple[float, _Read]] = OrderedDict()
+_lock = Lock()
+
+
+def _read_for_all(version: ModelVersion) -> _Read:
+    """One reading of a revision for all who ask what changed: after an edit everybody does, within two seconds."""
+    key, now = (version.pk, version.rev, version.talk), monotonic()
+    with _lock:
+        held = _shared.get(key)
+    if held is not None and now - held[0] < _SHARED_S:
+        return held[1]
+    made = _read(version)
+    with _lock:
+        _shared[key] = (now, made)
+        while len(_shared) > _MOST_SHARED:
+            _shared.popitem(last=False)
+    return made
+
+
+def workshop(version: ModelVersion, reader: User, *, shared: bool = False) -> Workshop:
+    """The whole draft for one reader; a fixed number of queries, with `shared` none while others asked for the same just now."""
+    read = _read_for_all(version) if shared else _read(version)
+    talk = talk_of(version, read.stored.values(), reader, read.said)
     blocks = []
-    for block in described.dimensions:
-        rows = [Row(words, stored[words.key], talk[words.key]) for words in block.rows if words.key in stored]
-        own = [group for group in groups if group.dimension == block.key]
+    for block in read.described.dimensions:
+        rows = [Row(words, read.stored[words.key], talk[words.key]) for words in block.rows if words.key in read.stored]
+        own = [group for group in read.groups if group.dimension == block.key]
         blocks.append(Block(block.key, block.label, block.bounds, rows, own))
-    return Workshop(version, described, blocks)
+    return Workshop(version, read.described, blocks, read.log)
 
 
 # --- The log ------------------------------------------------------------------------------------------------------------
@@ -218,7 +259,7 @@ def changes_since(version: ModelVersion, rev: int, talk: int) -> Changes:
                     changes.sections.add("criteria")
             else:
                 changes.sections |= _SECTIONS[thing]
-        changes.sections |= {"head", "edits", "signing"}
+        changes.sections |= {"head", "edits"}
     if talk != version.talk:
         for step in version.talk_events.filter(no__gt=talk).select_related("actor").order_by("no"):
             if step.target:

@@ -15,6 +15,7 @@ from leads.lib.numbers import whole
 from leads.pages import page, reader, render
 from scoring.actions.talk import DISCUSS, begin_blind_round, end_blind_round
 from scoring.actions.undoing import undo_edit
+from scoring.describe import describe
 from scoring.forms import BoundsForm, GroupForm
 from scoring.models import DraftEvent, ModelResearch, ModelVersion, Presence
 from scoring.presence import digest, lead_meeting, leader_of, seen_at, stop_leading
@@ -54,14 +55,13 @@ def rights(request: HttpRequest, version: ModelVersion) -> dict[str, Any]:
 
 def parts_of(request: HttpRequest, version: ModelVersion, shop: Workshop) -> dict[str, Any]:
     """All that the sections of the page show beside the criteria."""
-    labels = {key: row.words.label for key, row in shop.rows.items()}
     return {
         **rights(request, version),
         "shop": shop,
         "described": shop.described,
         "group_form": GroupForm(prefix="group"),
         "bounds_form": BoundsForm(initial=BoundsForm.initial_of(version.dimensions)),
-        "log": log_of(version, labels),
+        "log": shop.log,
     }
 
 
@@ -99,7 +99,7 @@ def criteria_draft(request: HttpRequest, pk: int) -> HttpResponse:
 def row_answer(request: HttpRequest, version: ModelVersion, key: str, *, status: int = 200, **more: Any) -> HttpResponse:
     """One criterion's row as it is now; nothing of it when it is gone."""
     version.refresh_from_db()
-    shop = workshop(version, reader(request))
+    shop = workshop(version, reader(request), shared=True)
     row = shop.rows.get(key)
     if row is None:
         return HttpResponse(status=200)
@@ -131,7 +131,7 @@ def criteria_delta(request: HttpRequest, pk: int) -> HttpResponse:
     changes = changes_since(version, rev, talk)
     context: dict[str, Any] = {**rights(request, version), **here, "changes": changes, "oob": True}
     if not changes.is_nothing:
-        shop = workshop(version, reader(request))
+        shop = workshop(version, reader(request), shared=True)
         context |= parts_of(request, version, shop) | {"effect_url": effect_url(version)}
         rows = shop.rows
         for key, who in changes.rows.items():
@@ -143,6 +143,14 @@ def criteria_delta(request: HttpRequest, pk: int) -> HttpResponse:
             context |= talk_panel(version, rows[asked], reader(request))
     response = render(request, "scoring/_delta.html", context, fragment="scoring/_delta.html")
     return _fresh(response)
+
+
+@page(EDIT, DISCUSS)
+def draft_signing(request: HttpRequest, pk: int) -> HttpResponse:
+    """The sign-off card alone: drawn anew once a draft has not been edited for a while."""
+    version = draft_of(pk)
+    context = {**rights(request, version), "described": describe(version)}
+    return render(request, "scoring/_draft_signing.html", context, fragment="scoring/_draft_signing.html")
 
 
 def _fresh(response: HttpResponse) -> HttpResponse:

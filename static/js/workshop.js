@@ -10,6 +10,7 @@
   };
   const rowOf = (element) => element?.closest?.("tr[data-of]");
   let lastRow = "";
+  let calm = 0;
   let drawnRev = $("#poller")?.dataset.rev;
 
   /* Ask every 1.2 to 1.8 s, each browser at its own pace; not while hidden, at once on return. */
@@ -102,6 +103,11 @@
     if (rev && rev !== drawnRev) {
       drawnRev = rev;
       window.htmx.trigger(document.body, "effect-changed");
+      clearTimeout(calm);
+      calm = setTimeout(() => {
+        $("#signing")?.classList.add("is-stale");
+        freshen();
+      }, 3000 + Math.random() * 2000);
     }
     for (const figures of $$("template[data-figures-of]")) {
       const cell = document.getElementById(`figures-${figures.dataset.figuresOf}`);

@@ -126,6 +126,7 @@ ROWS: dict[str, Row] = {
     "admin:criteria-effect": Row(of=draft, post={}, did=200),
     "admin:criteria-threshold": Row(EDITORS, of=draft, got=0, post=lambda world: {"threshold": "35", **on_draft(world)}),
     "admin:criteria-delta": Row(of=draft),
+    "admin:draft-signing": Row(of=draft),
     "admin:meeting-lead": Row(of=draft, got=0, post={}),
     "admin:blind-round": Row(EDITORS, of=draft, got=0, post={}),
     "admin:criteria-edits": Row(of=draft),

@@ -151,7 +151,9 @@ class Portal:
         self.say(f"\nAccord is ready after {time.monotonic() - began:.0f} s: {self.address}")
         for line in logins:
             self.say(line)
-        self.say(f"Data and logs: {self.folder} (mail without EMAIL_URL is written to web.log and worker.log). Ctrl-C stops everything.")
+        self.say(
+            f"Data and logs: {self.folder} (mail without EMAIL_URL is written to web.log and worker.log). Ctrl-C stops everything."
+        )
 
     def _first_login(self) -> list[str]:
         """How to make the first account where nobody can sign in yet."""
