@@ -109,7 +109,7 @@ def api_section(lead_ids: Sequence[int]) -> dict[int, Any]:
 
 
 def home_card(request: HttpRequest) -> dict[str, Any] | None:
-    """For who assigns hand-offs: where the open ones stand, the longest overdue, and why the queue waits."""
+    """For who assigns hand-offs: where the open ones stand, whose rep was switched off, the longest overdue, why the queue waits."""
     user = reader(request)
     if not user.has_perm(ASSIGN):
         return None
@@ -118,7 +118,9 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
     counts = open_now.aggregate(
         **{state.value: Count("pk", filter=Q(state=state)) for state in HandoffState if state in OPEN},
         overdue=Count("pk", filter=Q(due_at__lt=now)),
+        left=Count("pk", filter=Q(owner__is_active=False)),
     )
+    left = open_now.filter(owner__is_active=False).select_related("lead__company", "owner").order_by("offered_at", "pk")
     late = open_now.filter(due_at__lt=now, owner__isnull=False).select_related("lead__company", "owner").order_by("due_at", "pk")
     queue = (
         open_now.filter(state=HandoffState.QUEUED)
@@ -138,6 +140,8 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
         "list_url": listed,
         "list_words": "All hand-offs" if user.has_perm("leads.see_all_leads") else "Team's hand-offs",
         "overdue": counts["overdue"],
+        "left": list(left[:QUEUE_REASONS]),
+        "left_count": counts["left"],
         "late": list(late[:QUEUE_REASONS]),
         "queue": list(queue[:QUEUE_REASONS]),
         "total": sum(count for _, count, _ in states),

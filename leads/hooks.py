@@ -23,6 +23,8 @@ leads_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
 fields_in_use: list[Callable[[Sequence[str]], dict[str, str]]] = []
 # The same for campaigns, by id.
 campaigns_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
+# Asked when people are switched off, by their ids: what of theirs now waits for somebody else, in sentences.
+left_by_people: list[Callable[[Sequence[int]], list[str]]] = []
 # Called before leads are locked to be deleted: whoever locks something of theirs before the leads does so now, by id.
 leads_going: list[Callable[[Sequence[int]], None]] = []
 

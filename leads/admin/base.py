@@ -218,9 +218,14 @@ class ReadOnlyAdmin(AccordModelAdmin[M]):
 
 
 def confirmed_action(
-    *, description: str, question: str, button: str, permissions: tuple[str, ...] = ("change",), danger: bool = False
+    *,
+    description: str,
+    question: str | Callable[[Sequence[Any]], str],
+    button: str,
+    permissions: tuple[str, ...] = ("change",),
+    danger: bool = False,
 ) -> Callable[[Action], Action]:
-    """An action of a list that first shows what it would touch and runs only after a yes.
+    """An action of a list that first shows what it would touch and runs only after a yes. `question` may depend on the rows.
 
     The decorated method does the work row by row through verbs and tells the person what was done and what was refused.
     """
@@ -240,7 +245,7 @@ def confirmed_action(
                 {
                     **self.admin_site.each_context(request),
                     "title": description,
-                    "question": question,
+                    "question": question if isinstance(question, str) else question(chosen),
                     "button": button,
                     "danger": danger,
                     "opts": self.opts,

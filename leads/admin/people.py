@@ -1,6 +1,7 @@
 """People, their roles and teams."""
 
 import secrets
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -14,12 +15,23 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from leads import hooks
 from leads.admin.base import AccordModelAdmin, ChosenAlready, confirmed_action
 from leads.models import Team, TeamMember, User
 from leads.pages import reader
 from leads.roles import BY_LABEL, ROLES, Side
 
 SIGNERS = frozenset(role.label for role in ROLES if role.leads_side)
+
+
+def _left_by(people: Iterable[User]) -> list[str]:
+    """What these people leave to others when they are switched off, in sentences."""
+    ids = [person.pk for person in people]
+    return [words for ask in hooks.left_by_people for words in ask(ids)]
+
+
+def _switch_off_question(people: Sequence[User]) -> str:
+    return " ".join(["These people can no longer sign in and get no more leads. Their history stays.", *_left_by(people)])
 
 
 class PersonForm(forms.ModelForm[User]):
@@ -141,6 +153,9 @@ class PersonAdmin(AccordModelAdmin[User]):
             obj.is_active = True
             request.META["accord.kept_on"] = True
         super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            for words in _left_by([obj]):
+                messages.warning(request, words)
 
     def response_change(self, request: HttpRequest, obj: User) -> HttpResponse:
         """Who wanted to switch off the own account is told that it was not done, and nothing else."""
@@ -188,7 +203,7 @@ class PersonAdmin(AccordModelAdmin[User]):
 
     @confirmed_action(
         description="Switch off",
-        question="These people can no longer sign in and get no more leads. Their history stays.",
+        question=_switch_off_question,
         button="Switch off",
         danger=True,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handoff.actions import accept_handoff, reject_handoff
+from handoff.actions import accept_handoff, reassign, reject_handoff
 from handoff.models import Handoff, Rep
 from handoff.panels import api_section, handoff_words, home_card, with_handoff
 from handoff.routing import weekly_capacity
@@ -10,6 +10,7 @@ from leads.models import Lead, Outbox
 from leads.notify.outbox import deliver
 from leads.slots import slots
 from tests.handoff.conftest import HOUR
+from tests.shell.test_setup import form_data
 
 
 def test_the_navigation_counts_what_waits(work, cast, client_of):
@@ -79,6 +80,34 @@ def test_a_manager_sees_on_home_where_hand_offs_stand_and_why_some_wait(work, ca
     html = client_of(cast.manager).get("/").content.decode()
     for words in ("Hand-offs in work", "3 open", "Overdue, the longest first", "Rita Rep", "No rep can take it: 1 switched off"):
         assert words in html, words
+
+
+def test_what_a_switched_off_rep_had_in_hand_is_with_nobody_active(work, cast, client_of):
+    kept, offered = accept_handoff(work.offered(), actor=cast.rep), work.offered()
+    html = client_of(cast.manager).get("/").content.decode()
+    assert "With nobody active" not in html
+    url = "/setup/leads/user/"
+    asked = client_of(cast.admin).post(url, {"action": "switch_off", "_selected_action": [cast.rep.pk]}).content.decode()
+    assert "1 hand-off that they accepted stays with them until it is reassigned" in asked
+    assert "1 hand-off waits for their answer" in asked
+    client_of(cast.admin).post(url, {"action": "switch_off", "_selected_action": [cast.rep.pk], "confirmed": "yes"})
+    for who in (cast.manager, cast.head_of_sales):
+        html = client_of(who).get("/").content.decode()
+        assert "With nobody active (2)" in html
+        for handoff in (kept, offered):
+            assert f'href="/handoffs/{handoff.pk}/"' in html
+    Rep.objects.create(user=cast.other_rep)
+    reassign(kept, actor=cast.manager, to=cast.other_rep)
+    assert "With nobody active (1)" in client_of(cast.manager).get("/").content.decode()
+
+
+def test_who_switches_a_person_off_on_their_page_hears_what_they_leave(work, cast, client_of):
+    accept_handoff(work.offered(), actor=cast.rep)
+    browser, url = client_of(cast.admin), f"/setup/leads/user/{cast.rep.pk}/change/"
+    data = form_data(browser, url)
+    data.pop("is_active")
+    told = browser.post(url, data, follow=True).content.decode()
+    assert "1 hand-off that they accepted stays with them until it is reassigned" in told
 
 
 def test_a_manager_gets_from_home_to_the_teams_hand_offs(work, cast, client_of):
