@@ -93,6 +93,12 @@ class ReasonForm(forms.ModelForm[Reason]):
         model = Reason
         fields = ("label", "code", "parent", "hint", "needs_words", "for_reject", "for_lost", "field_keys", "position", "active")
 
+    def clean_parent(self) -> Reason | None:
+        parent: Reason | None = self.cleaned_data["parent"]
+        if wrong := self.instance.why_not_under(parent):
+            raise forms.ValidationError(wrong)
+        return parent
+
 
 @admin.register(Reason)
 class ReasonAdmin(AccordModelAdmin[Reason]):

@@ -75,6 +75,11 @@ class Submission(models.Model):
             # A run's rows, for undo and the list of refusals.
             models.Index(fields=("import_run", "line"), condition=models.Q(import_run__isnull=False), name="submission_run_line"),
         )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(status__in=("created", "updated", "attached", "refused")), name="submission_status_known"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_status_display()}, {self.channel} {self.received_at:%Y-%m-%d}"

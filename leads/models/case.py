@@ -29,9 +29,22 @@ class Reason(models.Model):
 
     class Meta:
         ordering = ("position", "label")
+        constraints = (models.CheckConstraint(condition=~models.Q(parent=models.F("pk")), name="reason_not_its_own_parent"),)
 
     def __str__(self) -> str:
         return self.label
+
+    def why_not_under(self, parent: "Reason | None") -> str:
+        """Why this reason cannot stand under `parent`, "" when it can: there are two levels, menus show no more."""
+        if parent is None:
+            return ""
+        if parent.pk == self.pk:
+            return "A reason cannot stand under itself."
+        if parent.parent_id is not None:
+            return f"“{parent}” stands under another reason itself; choose one that does not."
+        if self.pk is not None and self.children.exists():
+            return "Others stand under this reason, so it cannot stand under one itself."
+        return ""
 
 
 class Case(models.Model):
@@ -60,12 +73,15 @@ class Case(models.Model):
         indexes = (
             # A lead's cases in order; its latest one.
             models.Index(fields=("lead", "decided_at"), name="case_lead"),
-            # Cohorts by time of decision.
-            models.Index(fields=("decided_at",), name="case_decided"),
             # Catching up: what was written in or after a transaction.
             models.Index(fields=("txid",), name="case_txid"),
         )
-        constraints = (models.CheckConstraint(condition=models.Q(amount__gte=0), name="case_amount_not_negative"),)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(amount__gte=0), name="case_amount_not_negative"),
+            models.CheckConstraint(condition=models.Q(kind__in=CaseKind.values), name="case_kind_known"),
+            models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="case_outcome_known"),
+            models.CheckConstraint(condition=models.Q(basis__in=Basis.values), name="case_basis_known"),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_outcome_display()} {self.decided_at:%Y-%m-%d}"

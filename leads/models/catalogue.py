@@ -53,6 +53,11 @@ class Campaign(models.Model):
                 name="campaign_ends_after_start",
                 violation_error_message="A campaign ends on or after the day it starts.",
             ),
+            models.CheckConstraint(
+                condition=models.Q(cost__gte=0),
+                name="campaign_cost_not_negative",
+                violation_error_message="A campaign costs nothing or more, never less.",
+            ),
         )
 
     def __str__(self) -> str:

@@ -62,6 +62,10 @@ class ImportRun(models.Model):
                 ),
                 name="importrun_adds_up",
             ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("uploaded", "mapped", "checked", "running", "stopped", "done", "failed", "undone")),
+                name="importrun_state_known",
+            ),
         )
 
     def __str__(self) -> str:

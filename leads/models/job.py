@@ -39,6 +39,9 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state="running") | models.Q(lease__isnull=True), name="job_lease_when_running"
             ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=("queued", "running", "stopped", "done", "failed")), name="job_state_known"
+            ),
         )
 
     def __str__(self) -> str:

@@ -126,6 +126,7 @@ class Qualification(models.Model):
                 | models.Q(closed_at__isnull=False, closed_as__isnull=False),
                 name="qualification_closed_as",
             ),
+            models.CheckConstraint(condition=models.Q(kind__in=("mql", "mqo")), name="qualification_kind_known"),
         )
         indexes = (
             # What waits to be taken up, read every second: small however many are open in sales' hands.

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -59,6 +59,29 @@ def test_saving_a_person_writes_only_what_was_changed(cast, client_of):
     cast.rep.refresh_from_db()
     assert cast.rep.full_name == "Rita Renamed"
     assert cast.rep.time_zone == "Asia/Tokyo", "changed by somebody else meanwhile"
+
+
+def test_a_reason_stands_under_one_that_stands_by_itself(cast, client_of):
+    client = client_of(cast.admin)
+    top, below, alone = (Reason.objects.create(code=code, label=code, position=99) for code in ("top", "below", "alone"))
+    Reason.objects.filter(pk=below.pk).update(parent=top)
+
+    def put_under(reason, parent):
+        url = reverse("admin:leads_reason_change", args=[reason.pk])
+        return client.post(url, form_data(client, url) | {"parent": parent.pk})
+
+    assert b"cannot stand under itself" in put_under(alone, alone).content
+    assert "“below” stands under another reason itself".encode() in put_under(alone, below).content
+    assert b"Others stand under this reason" in put_under(top, alone).content
+    assert not Reason.objects.filter(pk__in=[top.pk, alone.pk], parent__isnull=False).exists()
+    assert put_under(alone, top).status_code == 302
+    assert Reason.objects.get(pk=alone.pk).parent == top
+
+
+def test_the_database_keeps_no_reason_under_itself(db):
+    reason = Reason.objects.create(code="alone", label="Alone")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Reason.objects.filter(pk=reason.pk).update(parent=reason.pk)
 
 
 def test_nobody_signs_for_both_sides(cast, client_of):
