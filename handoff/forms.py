@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
-from handoff.models import RejectionReview, Rep
+from handoff.actions.assigning import may_be_given
+from handoff.actions.working import check_return
+from handoff.models import RejectionReview
+from handoff.rejecting import choosable
+from leads.errors import Invalid
 from leads.models import Reason, User
 
 NOTE_LENGTH = 500
@@ -41,12 +46,18 @@ class WinForm(forms.Form):
 
 class LoseForm(forms.Form):
     reason = forms.ModelChoiceField(
-        Reason.objects.filter(active=True, for_lost=True),
+        Reason.objects.none(),
         to_field_name="code",
         empty_label="Choose a reason",
         label="Why was it lost?",
     )
     note = _note("In your words")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["reason"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = choosable(lost=True)
 
 
 class GiveUpForm(forms.Form):
@@ -59,8 +70,19 @@ class GiveUpForm(forms.Form):
     )
 
 
+class WithdrawForm(forms.Form):
+    reason = forms.CharField(
+        label="Why", max_length=200, help_text="The hand-off ends and the lead is a prospect again; whoever has it is told."
+    )
+
+
 class ReassignForm(forms.Form):
-    to = forms.ModelChoiceField(User.objects.none(), empty_label="Choose a rep", label="To")
+    to = forms.ModelChoiceField(
+        User.objects.none(),
+        empty_label="Choose a rep",
+        label="To",
+        error_messages={"invalid_choice": "Choose somebody you manage who takes leads now."},
+    )
     reason = forms.CharField(label="Why", max_length=200)
 
     def __init__(self, *args: Any, reps: Any = None, **kwargs: Any) -> None:
@@ -68,6 +90,8 @@ class ReassignForm(forms.Form):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = reps if reps is not None else User.objects.none()
+        if not field.queryset.exists():
+            field.help_text = "Nobody you manage takes leads now. Setup, Reps says who is switched off."
 
 
 class ReviewForm(forms.Form):
@@ -78,9 +102,9 @@ class ReviewForm(forms.Form):
     note = _note()
     return_on = forms.DateField(required=False, label="Come back on")
 
-    def __init__(self, *args: Any, today: date, known: list[int], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: User, now: datetime, known: list[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.today = today
+        self.actor, self.now = actor, now
         ids = self.fields["ids"]
         assert isinstance(ids, forms.TypedMultipleChoiceField)
         ids.choices = [(pk, pk) for pk in known]
@@ -90,8 +114,11 @@ class ReviewForm(forms.Form):
         verdict, back = cleaned.get("verdict"), cleaned.get("return_on")
         if verdict == RejectionReview.Verdict.DISPUTE and not cleaned.get("note", "").strip():
             self.add_error("note", "Say what you doubt; the rep reads it.")
-        if verdict == RejectionReview.Verdict.RECYCLE and back is not None and back <= self.today:
-            self.add_error("return_on", "The day must lie ahead.")
+        if verdict == RejectionReview.Verdict.RECYCLE:
+            try:
+                check_return(back, actor=self.actor, now=self.now)
+            except Invalid as wrong:
+                self.add_error("return_on", wrong.message)
         return cleaned
 
 
@@ -107,6 +134,6 @@ class SettleForm(forms.Form):
     note = _note("In words", required=True)
 
 
-def reps_to_choose() -> Any:
-    """People who take hand-offs, by name; who is away or full is for the manager to know."""
-    return User.objects.filter(is_active=True, pk__in=Rep.objects.values("user_id")).order_by("full_name", "pk")
+def reps_to_choose(actor: User) -> QuerySet[User]:
+    """Whom `actor` may give a hand-off to, by name; who is away or full is for the manager to know."""
+    return may_be_given(actor).filter(is_active=True, rep__takes_leads=True).order_by("full_name", "pk")

@@ -31,7 +31,7 @@ class PolicyBook:
         self._calendar_keys: dict[int, str] = {}
 
     def policy_for(self, facts: Mapping[str, object]) -> SlaPolicy | None:
-        """The policy in force for a hand-off with these facts (team, tier, source, product): the narrowest that matches."""
+        """The policy in force for a hand-off with these facts (tier, source, product): the narrowest that matches."""
         if self._policies is None:
             rows = SlaPolicy.objects.filter(effective_from__lte=self.at).order_by("key", "-version")
             newest: dict[str, SlaPolicy] = {}

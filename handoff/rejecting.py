@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from leads.models import Reason
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,18 @@ class Branch:
     choices: tuple[Choice, ...]
 
 
+def _offered(*, lost: bool) -> QuerySet[Reason]:
+    return Reason.objects.filter(active=True, **{"for_lost" if lost else "for_reject": True})
+
+
+def choosable(*, lost: bool = False) -> QuerySet[Reason]:
+    """The reasons that can be given for rejecting (or losing): those offered, without the headings of others."""
+    return _offered(lost=lost).exclude(pk__in=_offered(lost=lost).filter(parent__isnull=False).values("parent_id"))
+
+
 def branches(*, lost: bool = False) -> list[Branch]:
     """The active reasons for rejecting (or losing), in their order; a reason that has others below it is their heading."""
-    wanted = {"for_lost": True} if lost else {"for_reject": True}
-    reasons = list(Reason.objects.filter(active=True, **wanted).order_by("position", "label"))
+    reasons = list(_offered(lost=lost).order_by("position", "label"))
     known = {reason.pk for reason in reasons}
     below: dict[int, list[Reason]] = defaultdict(list)
     for reason in reasons:

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("handoffs/<int:pk>/lose/", work.lose, name="handoff-lose"),
     path("handoffs/<int:pk>/give-up/", work.give_up, name="handoff-give-up"),
     path("handoffs/<int:pk>/reassign/", work.reassign, name="handoff-reassign"),
+    path("handoffs/<int:pk>/withdraw/", work.withdraw, name="handoff-withdraw"),
     path("handoffs/<int:pk>/settle/", work.settle, name="handoff-settle"),
     path("rejections/", rejections.rejection_list, name="rejection-list"),
     path("rejections/export/", rejections.rejection_export, name="rejection-export"),

@@ -1,7 +1,7 @@
 """The verbs of the hand-off. Each authorises, moves one hand-off under lock, and writes event, clocks and messages with it."""
 
 from handoff.actions.answering import accept_handoff, reject_handoff, undo_answer
-from handoff.actions.assigning import expire_handoff, reassign, return_to_queue, withdraw
+from handoff.actions.assigning import reassign, withdraw
 from handoff.actions.opening import open_handoffs
 from handoff.actions.reviewing import review_rejection, settle_dispute
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
@@ -11,13 +11,11 @@ __all__ = [
     "close_lost",
     "close_won",
     "convert",
-    "expire_handoff",
     "log_attempt",
     "open_handoffs",
     "reassign",
     "recycle_handoff",
     "reject_handoff",
-    "return_to_queue",
     "review_rejection",
     "settle_dispute",
     "undo_answer",

@@ -11,6 +11,7 @@ from handoff import notices
 from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaEvent, SlaTimer
 from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold, what_happened
+from handoff.rejecting import choosable
 from leads.actions.outcome import freeze_case, set_case_outcome
 from leads.actions.owner import set_owner
 from leads.actions.stage import change_stage
@@ -101,6 +102,11 @@ def _checked_reason(reason: Reason | str, note: str) -> tuple[Reason, str]:
             value=str(reason),
             expected="an active reason for rejecting",
         )
+    if not choosable().filter(pk=chosen.pk).exists():
+        raise Invalid(
+            f"“{chosen.label}” is a heading: choose one of the reasons below it.",
+            code="reason_is_heading", field="reason", value=chosen.code, expected="a reason without others below it",
+        )  # fmt: skip
     words = note.replace("\x00", "").strip()
     if chosen.needs_words and not words:
         raise Invalid(
@@ -110,12 +116,13 @@ def _checked_reason(reason: Reason | str, note: str) -> tuple[Reason, str]:
 
 
 def _decide(held: Held, outcome: Outcome, reason: Reason | None = None) -> Case:
-    """The case of this offer: a new one with the facts as they are, or the one an answer taken back has left open."""
+    """The case of this hand-off: a new one with the facts as they are, or the one left open by an answer taken back or a rep
+    who had it before."""
     fresh = held.handoff
-    undone = Case.objects.filter(
-        lead=held.lead, kind=CaseKind.DECISION, outcome=Outcome.UNKNOWN, decided_at__gte=fresh.offered_at or held.now
+    waiting = Case.objects.filter(
+        lead=held.lead, kind=CaseKind.DECISION, outcome=Outcome.UNKNOWN, decided_at__gte=fresh.opened_at
     )
-    case = undone.order_by("-decided_at", "-pk").first()
+    case = waiting.order_by("-decided_at", "-pk").first()
     ended = None if outcome == Outcome.WORKING else held.now
     if case is not None:
         return set_case_outcome(case, outcome, at=ended, reason=reason)

@@ -21,31 +21,40 @@ from leads.choices import CaseKind, Outcome, Stage
 from leads.errors import Invalid
 from leads.models import Case, User
 from leads.notify.messages import Message, enqueue
+from leads.querysets import team_mates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from django.db.models import QuerySet
 
 
 @transaction.atomic
 def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "", at: datetime | None = None) -> Handoff:
     """Give a hand-off to another rep, who is asked anew: a new accept clock on their calendar; the lead's age goes on.
 
-    Not to somebody inactive or absent. The one who had it is told in the portal. An opportunity keeps its state.
+    Not to somebody inactive, absent, switched off or of a team that `actor` does not manage. The one who had it is told in the
+    portal. An opportunity keeps its state. What was accepted is decided anew: its case is open again and becomes the new rep's,
+    and the attempts made so far do not count towards the new rep's.
     """
     held = hold(handoff, actor=actor, at=at)
     move = allow(held, "reassign", seen=handoff)
-    _may_take(to, held.now)
+    _may_take(to, actor, held.now)
     fresh = held.handoff
     if fresh.owner_id == to.pk:
         raise Invalid(f"{to} has it already.", code="same_owner", field="to", value=to.email, expected="somebody else")
     before, words = fresh.owner, reason.replace("\x00", "").strip()[:200]
     asked_anew = move.target is not None
     changes: dict[str, Any] = {"owner": to, "epoch": fresh.epoch + 1, "undo_until": None}
-    if asked_anew:
-        _freeze_packet(fresh, held.now)
-        changes |= {"queue_reason": "", "offered_at": held.now, "seen_at": None, "answered_at": None}
     moved = {"decided_by": "person", "by": str(actor), "reason": words, "at": held.now.isoformat()}
     detail = {"from": before.pk if before else None, "to": to.pk, "reason": words}
+    if asked_anew:
+        _freeze_packet(fresh, held.now)
+        _reopen_case(held)
+        changes |= {"queue_reason": "", "offered_at": held.now, "seen_at": None, "answered_at": None}
+        changes |= {"contacted_at": None, "attempts_made": 0, "next_step_on": None}
+        if fresh.contacted_at is not None:
+            detail |= {"contacted_at": fresh.contacted_at.isoformat(), "attempts_made": fresh.attempts_made}
     go(held, move, detail=detail, routing=fresh.routing | {"moved": moved}, **changes)
     if asked_anew and held.lead.stage == Stage.SAL:
         change_stage(held.lead, Stage.MQL, actor=None, reason="Reassigned", at=held.now, act_id=held.act_id)
@@ -57,17 +66,8 @@ def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "",
     return fresh
 
 
-@transaction.atomic
-def return_to_queue(handoff: Handoff | int, *, reason: str, at: datetime | None = None) -> Handoff:
-    """The portal takes an unanswered offer back into the queue; whoever let it pass is not asked again."""
-    held = hold(handoff, actor=None, at=at)
-    move = allow(held, "return", seen=handoff)
-    take_back(held, move, reason)
-    return held.handoff
-
-
 def take_back(held: Held, move: Transition, reason: str) -> None:
-    """`return_to_queue` on a hand-off that is held already."""
+    """The portal takes an unanswered offer, held already, back into the queue; whoever let it pass is not asked again."""
     fresh = held.handoff
     before = fresh.owner
     passed = [*fresh.routing.get("passed", []), *([before.pk] if before else [])]
@@ -79,17 +79,8 @@ def take_back(held: Held, move: Transition, reason: str) -> None:
     enqueue(_left(held, "return", before, reason), at=held.now)
 
 
-@transaction.atomic
-def expire_handoff(handoff: Handoff | int, *, reason: str, at: datetime | None = None) -> Handoff:
-    """The portal sends a lead nobody answered back to nurture; its case says that it was never worked."""
-    held = hold(handoff, actor=None, at=at)
-    move = allow(held, "expire", seen=handoff)
-    expire_held(held, move, reason)
-    return held.handoff
-
-
 def expire_held(held: Held, move: Transition, reason: str) -> None:
-    """`expire_handoff` on a hand-off that is held already."""
+    """The portal sends a lead nobody answered, held already, back to nurture; its case says that it was never worked."""
     fresh = held.handoff
     before = fresh.owner
     go(held, move, detail={"reason": reason}, closed_at=held.now, queue_reason="", note=reason)
@@ -130,10 +121,21 @@ def withdraw(handoff: Handoff | int, *, actor: User | None, reason: str, at: dat
     return fresh
 
 
-def _may_take(to: User, now: datetime) -> None:
+def may_be_given(actor: User) -> QuerySet[User]:
+    """The reps `actor` may give hand-offs to: all for who sees all leads, else those of the teams they manage."""
+    reps = User.objects.filter(rep__isnull=False)
+    return reps if actor.has_perm("leads.see_all_leads") else reps.filter(pk__in=team_mates(actor))
+
+
+def _may_take(to: User, actor: User, now: datetime) -> None:
     rep = Rep.objects.filter(user=to).first()
     if not to.is_active or rep is None:
         raise Invalid(f"{to} takes no hand-offs.", code="no_rep", field="to", value=to.email, expected="an active rep")
+    if not may_be_given(actor).filter(pk=to.pk).exists():
+        raise Invalid(f"{to} is in no team of yours.", code="other_team", field="to", value=to.email, expected="a rep you manage")
+    if not rep.takes_leads:
+        why = f": {rep.off_reason}" if rep.off_reason else ""
+        raise Invalid(f"{to} is switched off{why}.", code="switched_off", field="to", value=to.email, expected="who takes leads")
     if Leave.objects.filter(rep=rep, starts_at__lte=now, ends_at__gt=now).exists():
         raise Invalid(f"{to} is away.", code="away", field="to", value=to.email, expected="somebody present")
 
@@ -151,6 +153,16 @@ def _freeze_packet(handoff: Handoff, at: datetime) -> None:
             expected="a complete packet",
         )
     Packet.objects.filter(pk=packet.pk, frozen_at=None).update(frozen_at=at)
+
+
+def _reopen_case(held: Held) -> None:
+    """The decision to take the lead is the next rep's to make: the case of this hand-off waits for it."""
+    decided = Case.objects.filter(
+        lead=held.lead, kind=CaseKind.DECISION, outcome=Outcome.WORKING, decided_at__gte=held.handoff.opened_at
+    )
+    case = decided.order_by("-decided_at", "-pk").first()
+    if case is not None:
+        set_case_outcome(case, Outcome.UNKNOWN, at=None)
 
 
 def _close_unworked(held: Held) -> None:

@@ -71,7 +71,7 @@ def _open(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
         lead, first = leads[lead_id], group[0]
         best = _best(group)
         facts = {
-            "tier": best.tier, "source": lead.first_source, "product": lead.product_interest.key if lead.product_interest else None, "team": None,
+            "tier": best.tier, "source": lead.first_source, "product": lead.product_interest.key if lead.product_interest else None,
         }  # fmt: skip
         policy = book.policy_for(facts)
         handoff = Handoff(

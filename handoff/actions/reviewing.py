@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from handoff import notices, packet
-from handoff.actions.working import recycle_lead
+from handoff.actions.working import check_return, recycle_lead
 from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview
 from handoff.moves import Held, allow, go, hold
@@ -59,14 +59,7 @@ def review_rejection(
         raise Conflict("This rejection was reviewed already.")
     if fresh.undo_until is not None and held.now < fresh.undo_until:
         raise Conflict("The rep can still take this rejection back; try again in a few seconds.", code="too_early")
-    if return_on is not None and return_on <= held.now.date():
-        raise Invalid(
-            "The return date lies in the past.",
-            code="in_past",
-            field="return_on",
-            value=return_on.isoformat(),
-            expected="a day to come",
-        )
+    check_return(return_on if verdict == Verdict.RECYCLE else None, actor=actor, now=held.now)
     review = RejectionReview.objects.create(
         handoff=fresh,
         verdict=verdict,

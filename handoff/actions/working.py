@@ -12,6 +12,7 @@ from handoff import notices
 from handoff.models import Attempt, Handoff, HandoffEvent, SlaTimer
 from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold
 from handoff.policybook import PolicyBook
+from handoff.rejecting import choosable
 from handoff.sla import Clocks
 from handoff.states import OPEN, WORKED, ClockKind, HandoffState
 from leads import clock
@@ -47,7 +48,7 @@ def log_attempt(
     """One try to reach the person; the first, reached or not, meets the first contact and the MQO follow-up.
 
     `at` is when it happened. A call logged later counts for the clocks with its own time as far back as the policy allows; if
-    that undoes a breach, those who were told hear of it.
+    that undoes a breach, those who were told hear of it. Without a `next_step_on` the one agreed before stays.
     """
     if channel not in Attempt.Channel.values:
         raise Invalid(
@@ -98,7 +99,7 @@ def log_attempt(
     allowed = _backdated(held, happened)
     go(
         held, move, detail={"attempt": attempt.pk}, met_at=allowed, attempts_made=fresh.attempts_made + 1,
-        contacted_at=fresh.contacted_at or happened, next_step_on=next_step_on,
+        contacted_at=fresh.contacted_at or happened, next_step_on=next_step_on or fresh.next_step_on,
     )  # fmt: skip
     enqueue(_withdrawn_messages(fresh, held.withdrawn), at=held.now)
     return attempt
@@ -122,12 +123,16 @@ def convert(
     next_step_on: date | None = None,
     at: datetime | None = None,
 ) -> Handoff:
-    """There is an opportunity: SQL. A lead converted without a logged attempt counts as contacted now."""
+    """There is an opportunity: SQL. A lead converted without a logged attempt counts as contacted now.
+
+    Without a `next_step_on` the one agreed before stays.
+    """
     _checked_amount(amount)
     held = hold(handoff, actor=actor, at=at)
     move = allow(held, "convert", seen=handoff)
     contacted = held.handoff.contacted_at or held.now
-    go(held, move, converted_at=held.now, contacted_at=contacted, amount=amount, next_step_on=next_step_on)
+    step = next_step_on or held.handoff.next_step_on
+    go(held, move, converted_at=held.now, contacted_at=contacted, amount=amount, next_step_on=step)
     change_stage(held.lead, Stage.SQL, actor=actor, reason="Converted", at=held.now, act_id=held.act_id)
     return held.handoff
 
@@ -158,6 +163,11 @@ def close_lost(
             value=str(reason),
             expected="an active reason for losing",
         )
+    if not choosable(lost=True).filter(pk=chosen.pk).exists():
+        raise Invalid(
+            f"“{chosen.label}” is a heading: choose one of the reasons below it.",
+            code="reason_is_heading", field="reason", value=chosen.code, expected="a reason without others below it",
+        )  # fmt: skip
     if chosen.needs_words and not note.strip():
         raise Invalid(
             f"“{chosen.label}” needs a few words.", code="words_needed", field="note", value=note, expected="what the reason is"
@@ -197,6 +207,7 @@ def recycle_handoff(
 ) -> Handoff:
     """Give up and send the lead back to nurture; before the agreed number of attempts only with words why."""
     held = hold(handoff, actor=actor, at=at)
+    check_return(return_on, actor=actor, now=held.now)
     move = allow(held, "give_up", seen=handoff)
     fresh, words = held.handoff, note.replace("\x00", "").strip()[:2000]
     if fresh.attempts_made < AGREED_ATTEMPTS and not words:
@@ -211,6 +222,14 @@ def recycle_handoff(
         set_case_outcome(case, Outcome.CLOSED_UNWORKED, at=held.now)
     recycle_lead(held, reason=words or "Not reached", return_on=return_on)
     return fresh
+
+
+def check_return(return_on: date | None, *, actor: User, now: datetime) -> None:
+    """Refuse a day of return that does not lie ahead where the person is."""
+    if return_on is not None and return_on <= now.astimezone(actor.zone).date():
+        raise Invalid(
+            "The day must lie ahead.", code="in_past", field="return_on", value=return_on.isoformat(), expected="a day to come"
+        )
 
 
 def recycle_lead(held: Held, *, reason: str, return_on: date | None) -> None:

@@ -42,7 +42,7 @@ class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
 @admin.register(Handoff)
 class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
     setup_group = "Hand-off"
-    setup_intro = "Every time a lead was handed to sales. To answer, reassign or close one, open its packet."
+    setup_intro = "Every time a lead was handed to sales. To reassign, withdraw or close one, open its packet."
     empty_hint = "They are made by themselves when a lead meets the criteria in force."
     inlines = (EventInline,)
     list_display = ("lead", "state", "owner", "score", "is_mqo", "due_at", "opened_at", "packet_link")

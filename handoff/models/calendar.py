@@ -5,7 +5,7 @@ from leads.models.user import check_time_zone
 
 
 class WorkCalendar(models.Model):
-    """Opening hours of a team or company. Never changes once used: an edit is a new version of the same key."""
+    """Opening hours of a company or of some of its people. Never changes once used: an edit is a new version of the same key."""
 
     key = models.SlugField(max_length=40)
     version = models.PositiveIntegerField(default=1)

@@ -6,7 +6,7 @@ from django.db import models
 
 from handoff.models.policy import SlaPolicy
 from handoff.states import OPEN, HandoffState
-from leads.models import Lead, Reason, Team
+from leads.models import Lead, Reason
 from leads.querysets import team_mates
 from scoring.models import Qualification
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 class HandoffQuerySet(models.QuerySet["Handoff"]):
     def visible_to(self, user: "User") -> "HandoffQuerySet":
-        """All for marketing and heads, their teams' for managers, for reps what they have or answered, none for others."""
+        """All for marketing and heads, for reps what they have or answered, none for others.
+
+        Managers see what their teams' reps have, and the queue, which is nobody's yet and theirs to hand out; without a team
+        to hand it to, not the queue either.
+        """
         if not user.is_active:
             return self.none()
         if user.has_perm("leads.see_all_leads"):
             return self
         if user.has_perm("leads.see_team_leads"):
-            return self.filter(models.Q(owner=user) | models.Q(owner__in=team_mates(user)) | models.Q(state=HandoffState.QUEUED))
+            queue = models.Q(models.Exists(team_mates(user)), state=HandoffState.QUEUED)
+            return self.filter(models.Q(owner=user) | models.Q(owner__in=team_mates(user)) | queue)
         if user.has_perm("handoff.answer_handoff"):
             return self.filter(owner=user)
         return self.none()
@@ -44,7 +49,6 @@ class Handoff(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="handoffs", db_index=False
     )
-    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="handoffs", db_index=False)
     policy = models.ForeignKey(SlaPolicy, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     score = models.IntegerField(default=0)
     tier = models.SmallIntegerField(null=True, blank=True)

@@ -9,7 +9,7 @@ class SlaPolicy(models.Model):
     key = models.SlugField(max_length=40)
     version = models.PositiveIntegerField(default=1)
     name = models.CharField(max_length=80)
-    scope = models.JSONField(default=dict, blank=True, help_text="Which hand-offs: team, tier, source, product. Empty: all.")
+    scope = models.JSONField(default=dict, blank=True, help_text="Which hand-offs: tier, source, product. Empty: all.")
     calendar_key = models.SlugField(max_length=40, default="standard")
     effective_from = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
@@ -34,7 +34,6 @@ class SlaTarget(models.Model):
 
     class CalendarFrom(models.TextChoices):
         POLICY = "policy", "The policy's"
-        TEAM = "team", "The team's"
         OWNER = "owner", "The owner's"
 
     policy = models.ForeignKey(SlaPolicy, on_delete=models.CASCADE, related_name="targets")

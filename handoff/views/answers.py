@@ -87,11 +87,16 @@ def drawn_row(request: HttpRequest, pk: int) -> HttpResponse:
 def conflicted(request: HttpRequest, pk: int, conflict: Conflict) -> HttpResponse:
     """Somebody was faster: 409 with what happened, in place of the row or on top of the packet as it is now."""
     if wants_row(request):
-        context = {"handoff_id": pk, "words": conflict.message}
-        return render(request, "handoff/_gone.html", context, fragment="handoff/_gone.html", status=409)
+        return in_place_of_row(request, pk, conflict.message, status=409)
     if not Handoff.objects.visible_to(reader(request)).filter(pk=pk).exists():
         raise conflict
     return drawn(request, pk, problem=conflict.message, status=409)
+
+
+def in_place_of_row(request: HttpRequest, pk: int, words: str, *, status: int) -> HttpResponse:
+    """Why nothing was done, where the row was, with the way back to what is so now."""
+    context = {"handoff_id": pk, "words": words}
+    return render(request, "handoff/_gone.html", context, fragment="handoff/_gone.html", status=status)
 
 
 def _mine_or_gone(request: HttpRequest, pk: int) -> Handoff:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from handoff.actions.seen import mark_seen
 from handoff.clocks import faces_of
 from handoff.desk import Desk, Row, named_tier, shown, tier_name
-from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, reps_to_choose
+from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
 from handoff.history import history, promises
 from handoff.models import Handoff, RejectionReview
 from handoff.rejecting import branches
@@ -38,6 +38,7 @@ OUTCOMES: dict[str, tuple[str, str, str, type[Form]]] = {
     "win": ("Won", "Record as won", "admin:handoff-win", WinForm),
     "lose": ("Lost", "Record as lost", "admin:handoff-lose", LoseForm),
     "give_up": ("Give up", "Give back to marketing", "admin:handoff-give-up", GiveUpForm),
+    "withdraw": ("Withdraw", "Withdraw it", "admin:handoff-withdraw", WithdrawForm),
 }
 
 
@@ -55,7 +56,7 @@ def drawn(
 ) -> HttpResponse:
     """The packet page; `filled` are forms that came back with errors, `problem` a sentence on top."""
     user, now = reader(request), clock.now()
-    handoff = shown().select_related("owner", "team", "policy", "packet", "qualification", "lead__product_interest", "review__by").get(pk=pk)
+    handoff = shown().select_related("owner", "policy", "packet", "qualification", "lead__product_interest", "review__by").get(pk=pk)
     row = Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))
     content = _content(handoff)
     verbs = allowed_verbs(user, handoff)
@@ -72,7 +73,7 @@ def drawn(
         "verbs": verbs,
         "outcomes": _outcomes(verbs, filled or {}),
         "settle_form": _settle_form(verbs, filled or {}, handoff),
-        "reassign_form": _reassign_form(verbs, filled or {}),
+        "reassign_form": _reassign_form(user, verbs, filled or {}),
         "branches": branches() if "reject" in verbs else [],
         "attempt_choices": ATTEMPT_CHOICES,
         "attempts": list(handoff.attempts.select_related("actor")),
@@ -113,10 +114,10 @@ def _outcomes(verbs: set[str], filled: Mapping[str, Form]) -> list[dict[str, Any
     ]  # fmt: skip
 
 
-def _reassign_form(verbs: set[str], filled: Mapping[str, Form]) -> Form | None:
+def _reassign_form(user: User, verbs: set[str], filled: Mapping[str, Form]) -> Form | None:
     if "reassign" not in verbs:
         return None
-    return filled.get("reassign") or ReassignForm(prefix="reassign", reps=reps_to_choose())
+    return filled.get("reassign") or ReassignForm(prefix="reassign", reps=reps_to_choose(user))
 
 
 def _settle_form(verbs: set[str], filled: Mapping[str, Form], handoff: Handoff) -> Form | None:

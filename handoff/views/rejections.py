@@ -76,7 +76,7 @@ def rejection_review(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     given = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isdecimal() and len(text) < 19]
     known = list(Handoff.objects.visible_to(user).filter(pk__in=given).values_list("pk", flat=True))
-    form = ReviewForm(request.POST, today=timezone.localdate(clock.now()), known=known)
+    form = ReviewForm(request.POST, actor=reader(request), now=clock.now(), known=known)
     if not form.is_valid():
         problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return _refused(request, known, problem, status=422)

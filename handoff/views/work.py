@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from handoff.actions.assigning import reassign as reassign_handoff
+from handoff.actions.assigning import withdraw as withdraw_handoff
 from handoff.actions.reviewing import settle_dispute
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
-from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, reps_to_choose
+from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
 from handoff.models import Handoff
 from handoff.states import ASSIGN, REVIEW, WORK
-from handoff.views.answers import conflicted, drawn_row
+from handoff.views.answers import conflicted, drawn_row, in_place_of_row
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from handoff.views.packet import drawn
 from leads.errors import Conflict, Invalid
@@ -34,6 +35,8 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     except Conflict as other:
         return conflicted(request, handoff.pk, other)
     except Invalid as wrong:
+        if wants_row(request):
+            return in_place_of_row(request, handoff.pk, wrong.message, status=422)
         return drawn(request, handoff.pk, problem=wrong.message, status=422)
     if wants_row(request):
         return drawn_row(request, handoff.pk)
@@ -93,12 +96,24 @@ def give_up(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def reassign(request: HttpRequest, pk: int) -> HttpResponse:
     handoff, actor = handoff_or_404(request, pk), reader(request)
-    form = ReassignForm(request.POST, prefix="reassign", reps=reps_to_choose())
+    form = ReassignForm(request.POST, prefix="reassign", reps=reps_to_choose(actor))
 
     def act() -> object:
         return reassign_handoff(handoff, actor=actor, to=form.cleaned_data["to"], reason=form.cleaned_data["reason"])
 
     return _carried_out(request, handoff, "reassign", form, act, "Reassigned.")
+
+
+@page(ASSIGN)
+@require_POST
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    handoff, actor = handoff_or_404(request, pk), reader(request)
+    form = WithdrawForm(request.POST, prefix="withdraw")
+
+    def act() -> object:
+        return withdraw_handoff(handoff, actor=actor, reason=form.cleaned_data["reason"])
+
+    return _carried_out(request, handoff, "withdraw", form, act, "Withdrawn: the lead is a prospect again.")
 
 
 @page(REVIEW)
@@ -131,4 +146,6 @@ def _carried_out(
         form.add_error(wrong.field if wrong.field in form.fields else None, wrong.message)
         return drawn(request, handoff.pk, filled={verb: form}, status=422)
     messages.success(request, done)
-    return HttpResponseRedirect(_packet(handoff))
+    # A manager sees the queue, and no longer what left it for nobody.
+    still_seen = Handoff.objects.visible_to(reader(request)).filter(pk=handoff.pk).exists()
+    return HttpResponseRedirect(_packet(handoff) if still_seen else reverse("admin:home"))

@@ -55,6 +55,7 @@ def test_a_rejected_lead_goes_to_marketing_with_its_reason(work, cast):
         ("nonsense", "", "reason_needed"),
         ("price", "", "reason_needed"),
         ("other", "  ", "words_needed"),
+        ("wrong_fit", "", "reason_is_heading"),
     ],
 )
 def test_a_rejection_without_a_proper_reason_changes_nothing(work, cast, reason, note, code):

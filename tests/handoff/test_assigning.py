@@ -1,21 +1,24 @@
 """Reassigning, withdrawing and marketing's reviews."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from handoff.actions import (
     accept_handoff,
+    close_won,
     convert,
-    expire_handoff,
     log_attempt,
     reassign,
+    recycle_handoff,
     reject_handoff,
     review_rejection,
     settle_dispute,
     withdraw,
 )  # fmt: skip
-from handoff.models import Handoff, Leave, RejectionReview, Rep
+from handoff.actions.assigning import expire_held
+from handoff.models import Handoff, HandoffEvent, Leave, RejectionReview, Rep
+from handoff.moves import allow, hold
 from handoff.states import ClockKind, HandoffState
 from leads.errors import Conflict, Invalid, NotAllowed
 from leads.models import Outbox
@@ -24,8 +27,8 @@ from tests.handoff.conftest import HOUR, MONDAY
 
 @pytest.fixture
 def both(work, cast):
-    """Otto takes leads too, but not by turn."""
-    return work.rep(cast.other_rep, takes_leads=False)
+    """Otto takes leads too, after Rita."""
+    return work.rep(cast.other_rep, last_offered_at=MONDAY)
 
 
 def test_a_reassigned_lead_is_offered_anew_to_the_other_rep(work, cast, both):
@@ -66,10 +69,77 @@ def test_an_opportunity_changes_hands_as_it_is(work, cast, both):
 def test_a_queued_lead_can_be_given_to_somebody(work, cast, both):
     Rep.objects.update(takes_leads=False)
     handoff = work.queued()
+    Rep.objects.filter(user=cast.other_rep).update(takes_leads=True)
     reassign(handoff, actor=cast.head_of_sales, to=cast.other_rep)
     fresh = work.fresh(handoff)
     assert (fresh.state, fresh.owner, fresh.queue_reason) == (HandoffState.OFFERED, cast.other_rep, "")
     assert work.timer(handoff, ClockKind.OFFER).state == "met"
+
+
+def test_a_reassigned_lead_has_one_case_and_it_is_the_new_reps(work, cast, both):
+    handoff = accept_handoff(work.offered(), actor=cast.rep)
+    work.hands.advance(HOUR)
+    reassign(handoff, actor=cast.manager, to=cast.other_rep)
+    assert [case.outcome for case in handoff.lead.cases.all()] == ["unknown"]
+    work.hands.advance(HOUR)
+    accept_handoff(handoff, actor=cast.other_rep)
+    work.hands.advance(HOUR)
+    close_won(handoff, actor=cast.other_rep)
+    assert [case.outcome for case in handoff.lead.cases.all()] == ["won"]
+
+
+def test_a_reassigned_lead_that_is_then_rejected_has_one_case(work, cast, both):
+    handoff = accept_handoff(work.offered(), actor=cast.rep)
+    work.hands.advance(HOUR)
+    reassign(handoff, actor=cast.manager, to=cast.other_rep)
+    work.hands.advance(HOUR)
+    reject_handoff(handoff, actor=cast.other_rep, reason="too_small")
+    assert [(case.outcome, case.reason.code) for case in handoff.lead.cases.all()] == [("rejected", "too_small")]
+
+
+def test_the_attempts_of_who_had_it_before_do_not_count(work, cast, both):
+    handoff = accept_handoff(work.offered(), actor=cast.rep)
+    for _ in range(5):
+        log_attempt(handoff, actor=cast.rep, channel="call", result="no_answer", next_step_on=date(2026, 6, 10))
+    work.hands.advance(HOUR)
+    reassign(handoff, actor=cast.manager, to=cast.other_rep)
+    fresh = work.fresh(handoff)
+    assert (fresh.contacted_at, fresh.attempts_made, fresh.next_step_on) == (None, 0, None)
+    assert fresh.attempts.count() == 5
+    detail = HandoffEvent.objects.get(handoff=handoff, verb="reassign").detail
+    assert (detail["attempts_made"], detail["contacted_at"]) == (5, MONDAY.isoformat())
+    accept_handoff(handoff, actor=cast.other_rep)
+    with pytest.raises(Invalid, match="5 attempts are agreed, 0 were made"):
+        recycle_handoff(handoff, actor=cast.other_rep)
+
+
+def test_a_manager_gives_to_the_own_team_only_and_a_head_to_all(work, cast, make):
+    stranger = make.user("stella@accord.test", "Stella Stranger", "rep")
+    work.rep(stranger, last_offered_at=MONDAY)
+    handoff = work.offered()
+    with pytest.raises(Invalid, match="Stella Stranger is in no team of yours"):
+        reassign(handoff, actor=cast.manager, to=stranger)
+    assert work.fresh(handoff).owner == cast.rep
+    assert reassign(handoff, actor=cast.head_of_sales, to=stranger).owner == stranger
+
+
+def test_nobody_switched_off_gets_a_lead(work, cast):
+    work.rep(cast.other_rep, takes_leads=False, off_reason="At a fair")
+    handoff = work.offered()
+    with pytest.raises(Invalid, match="Otto Other is switched off: At a fair"):
+        reassign(handoff, actor=cast.head_of_sales, to=cast.other_rep)
+    assert work.fresh(handoff).owner == cast.rep
+
+
+def test_the_queue_is_for_managers_who_have_a_team_to_give_it_to(work, cast, make):
+    Rep.objects.update(takes_leads=False)
+    handoff = work.queued()
+    alone = make.user("mike@accord.test", "Mike Manager", "sales_manager")
+    sees = {
+        person.email: Handoff.objects.visible_to(person).filter(pk=handoff.pk).exists()
+        for person in (cast.manager, alone, cast.head_of_sales, cast.rep)
+    }
+    assert sees == {cast.manager.email: True, alone.email: False, cast.head_of_sales.email: True, cast.rep.email: False}
 
 
 @pytest.mark.parametrize("case", ["no_rep", "away", "inactive", "same"])
@@ -133,13 +203,14 @@ def test_a_withdrawn_lead_is_a_prospect_again(work, cast):
 
 def test_an_expired_offer_leaves_a_case_without_work(work):
     handoff = work.offered()
-    expire_handoff(handoff, reason="Nobody answered")
+    held = hold(handoff, actor=None)
+    expire_held(held, allow(held, "expire"), "Nobody answered")
     fresh = work.fresh(handoff)
     assert (fresh.state, fresh.lead.stage) == (HandoffState.RECYCLED, "recycled")
     case = fresh.lead.cases.get()
     assert (case.kind, case.outcome) == ("closed", "closed_unworked")
     with pytest.raises(Conflict):
-        expire_handoff(handoff, reason="again")
+        allow(hold(handoff, actor=None), "expire")
 
 
 # Reviews
@@ -196,6 +267,7 @@ def test_handed_over_again_it_goes_to_another_rep_with_the_same_reasons(work, ca
     again = Handoff.objects.get(lead=rejected.lead, nth=2)
     assert again.packet.complete
     assert again.packet.content["lines"]
+    Rep.objects.filter(user=cast.other_rep).update(takes_leads=False)
     assert route_waiting() == 0
     Rep.objects.update(takes_leads=True)
     assert route_waiting() == 1
@@ -221,6 +293,18 @@ def test_a_verdict_that_cannot_be_is_refused(work, cast, rejected, values, code)
         review_rejection(rejected, actor=cast.marketer, **values)
     assert refused.value.code == code
     assert not RejectionReview.objects.exists()
+
+
+@pytest.mark.parametrize(("zone", "refused"), [("Pacific/Auckland", True), ("America/Los_Angeles", False)])
+def test_a_day_of_return_lies_ahead_where_the_person_is(work, cast, rejected, zone, refused):
+    cast.marketer.time_zone = zone
+    work.hands.move_to(datetime(2026, 6, 10, 2, 0, tzinfo=UTC))  # the 10th in Auckland, still the 9th in Los Angeles
+    if refused:
+        with pytest.raises(Invalid, match="The day must lie ahead"):
+            review_rejection(rejected, actor=cast.marketer, verdict="recycle", return_on=date(2026, 6, 10))
+        return
+    review_rejection(rejected, actor=cast.marketer, verdict="recycle", return_on=date(2026, 6, 10))
+    assert work.fresh(rejected).lead.return_on == date(2026, 6, 10)
 
 
 def test_only_a_rejection_can_be_reviewed(work, cast):

@@ -121,8 +121,8 @@ def test_many_tabs_accept_once(work, cast):
 
 @pytest.mark.parametrize("first", ["accept", "reassign"])
 def test_accept_against_reassign_in_both_orders(work, cast, first):
-    work.rep(cast.other_rep, takes_leads=False)
     handoff = work.offered()
+    work.rep(cast.other_rep)
     seen = work.fresh(handoff)
     acts = [lambda: accept_handoff(seen, actor=cast.rep), lambda: reassign(handoff.pk, actor=cast.manager, to=cast.other_rep)]
     won, other = holding(*(acts if first == "accept" else reversed(acts)))
@@ -162,8 +162,8 @@ def test_an_answer_that_holds_the_clock_records_the_breach_and_the_sweep_leaves_
 
 
 def test_answers_sweeps_and_reassignments_at_once_never_deadlock(work, cast):
-    work.rep(cast.other_rep, takes_leads=False)
     handoffs = [work.offered() for _ in range(6)]
+    work.rep(cast.other_rep)
     for handoff in handoffs:
         due_now(handoff)
         acts = [

@@ -35,6 +35,26 @@ def test_the_first_attempt_meets_first_contact_reached_or_not(work, cast, accept
     assert work.timer(accepted, ClockKind.FIRST_CONTACT).met_at == MONDAY + HOUR
 
 
+def test_the_next_step_stays_until_another_is_given(work, cast, accepted):
+    call(accepted, cast.rep, next_step_on=date(2026, 6, 10))
+    call(accepted, cast.rep)
+    assert work.fresh(accepted).next_step_on == date(2026, 6, 10)
+    convert(accepted, actor=cast.rep)
+    assert work.fresh(accepted).next_step_on == date(2026, 6, 10)
+    call(accepted, cast.rep, next_step_on=date(2026, 6, 12))
+    assert work.fresh(accepted).next_step_on == date(2026, 6, 12)
+
+
+def test_nobody_gives_up_until_a_day_that_is_over(work, cast, accepted):
+    for day in (date(2020, 1, 1), date(2026, 6, 8)):
+        with pytest.raises(Invalid) as refused:
+            recycle_handoff(accepted, actor=cast.rep, note="Left", return_on=day)
+        assert (refused.value.code, refused.value.field) == ("in_past", "return_on")
+    assert work.fresh(accepted).state == HandoffState.ACCEPTED
+    recycle_handoff(accepted, actor=cast.rep, note="Left", return_on=date(2026, 6, 9))
+    assert work.fresh(accepted).lead.return_on == date(2026, 6, 9)
+
+
 def test_further_attempts_are_counted_and_change_no_state(work, cast, accepted):
     for _ in range(3):
         call(accepted, cast.rep)

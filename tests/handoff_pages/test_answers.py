@@ -202,11 +202,25 @@ def test_only_the_rep_it_is_offered_to_answers(work, cast, client_of, who, verb,
     assert (state_of(handoff) != "offered") == changed
 
 
-@pytest.mark.parametrize("verb", ["accept", "undo", "attempt", "convert", "win", "lose", "give-up", "reassign", "settle"])
+@pytest.mark.parametrize(
+    "verb", ["accept", "undo", "attempt", "convert", "win", "lose", "give-up", "reassign", "withdraw", "settle"]
+)
 def test_a_look_changes_nothing(work, cast, client_of, verb):
     handoff = work.offered()
     assert client_of(cast.rep).get(f"/handoffs/{handoff.pk}/{verb}/").status_code in (403, 405)
     assert state_of(handoff) == "offered"
+
+
+def test_an_attempt_that_is_not_right_is_told_in_place_of_the_row_alone(work, cast, hx, client_of):
+    handoff = work.offered()
+    client_of(cast.rep).post(f"/handoffs/{handoff.pk}/accept/")
+    answer = hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {"what": "pigeon:lost"})
+    html = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Choose how you tried to reach the person." in html
+    assert f'id="handoff-{handoff.pk}"' in html
+    assert "<html" not in html
+    assert state_of(handoff) == "accepted"
 
 
 @pytest.mark.parametrize("path", ["", "row/", "reject/"])

@@ -243,6 +243,7 @@ def test_convert_win_and_the_case_that_comes_of_it(work, cast, client_of):
         ("lose", {"lose-note": "Kept words"}, "This field is required"),
         ("lose", {"lose-reason": "other", "lose-note": ""}, "needs a few words"),
         ("give-up", {"give_up-note": ""}, "Say why you give up now"),
+        ("give-up", {"give_up-note": "Left", "give_up-return_on": "2020-01-01"}, "The day must lie ahead"),
     ],
 )
 def test_an_outcome_that_is_not_right_comes_back_in_place(work, cast, client_of, verb, data, words):
@@ -272,6 +273,42 @@ def test_a_manager_gives_it_to_another_rep_of_the_team(work, cast, client_of, tw
     )
     assert Handoff.objects.get().owner == cast.other_rep
     assert "Mona Manager gave it over: Knows them." in answer.content.decode()
+
+
+def test_a_manager_chooses_among_the_team_who_takes_leads(work, cast, make, client_of, two_reps):
+    stranger, off = make.user("stella@accord.test", "Stella Stranger", "rep"), make.user("olga@accord.test", "Olga Off", "rep")
+    Rep.objects.create(user=stranger)
+    Rep.objects.create(user=off, takes_leads=False, off_reason="At a fair")
+    cast.team.memberships.create(user=off)
+    handoff = work.offered()
+    html = packet_of(client_of(cast.manager), handoff)
+    assert "Otto Other</option>" in html
+    assert "Stella Stranger</option>" not in html
+    assert "Olga Off</option>" not in html
+    answer = client_of(cast.manager).post(
+        f"/handoffs/{handoff.pk}/reassign/", {"reassign-to": stranger.pk, "reassign-reason": "x"}
+    )
+    assert answer.status_code == 422
+    assert "Choose somebody you manage who takes leads now." in answer.content.decode()
+    assert "Stella Stranger</option>" in packet_of(client_of(cast.head_of_sales), handoff)
+
+
+def test_a_manager_without_a_rep_to_give_it_to_is_told(work, cast, client_of):
+    Rep.objects.update(takes_leads=False, off_reason="At a fair")
+    assert "Nobody you manage takes leads now." in packet_of(client_of(cast.manager), work.queued())
+
+
+def test_a_queued_hand_off_is_withdrawn_on_its_packet(work, cast, client_of):
+    Rep.objects.update(takes_leads=False, off_reason="At a fair")
+    handoff, browser = work.queued(), client_of(cast.manager)
+    url = f"/handoffs/{handoff.pk}/withdraw/"
+    assert f'action="{url}"' in packet_of(browser, handoff)
+    assert browser.post(url, {"withdraw-reason": ""}).status_code == 422
+    done = browser.post(url, {"withdraw-reason": "Came by mistake"}, follow=True)
+    assert done.status_code == 200
+    assert "Withdrawn: the lead is a prospect again." in done.content.decode()
+    assert (state_of(handoff), Handoff.objects.get().closed_as) == ("closed", "withdrawn")
+    assert client_of(cast.rep).post(url, {"withdraw-reason": "x"}).status_code in (403, 404)
 
 
 def test_it_is_not_given_to_who_takes_no_leads_or_without_a_reason(work, cast, client_of, make):

@@ -194,6 +194,7 @@ ROWS: dict[str, Row] = {
         got=0,
         post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
     ),
+    "admin:handoff-withdraw": Row("manager head_of_sales admin", of=handoff, got=0, post={"withdraw-reason": "Came by mistake"}),
     "admin:handoff-settle": Row(MARKETING, of=rejected, got=0, post={}, did=422),
     "admin:rejection-list": Row(MARKETING),
     "admin:rejection-export": Row(MARKETING),
