@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
-from typing import Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 from django.conf import settings
 
@@ -20,6 +21,15 @@ class Kept(Protocol):
 
 
 K = TypeVar("K", bound=Kept)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Small(Generic[V]):
+    """A value of no great size that is kept beside the columns it was made from."""
+
+    value: V
+    nbytes: int = 1_000
 
 
 class ColumnCache:

@@ -1,18 +1,18 @@
 """The way into a preview: two specs and a question in, everything about the draft out."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scoring.column_cache import ColumnCache, column_cache
+from scoring.column_cache import ColumnCache, Small, column_cache
 from scoring.columns import NotInSnapshot
 from scoring.lift import Rate
-from scoring.preview.counting import effect_of, judge
+from scoring.preview.counting import Judged, effect_of, judge
 from scoring.preview.criteria import Reason, figures_of
 from scoring.preview.flips import flips_of
-from scoring.preview.population import population_of
-from scoring.preview.result import Basis, CasesIn, Goal, Points, Preview, Question
+from scoring.preview.population import Population, population_of
+from scoring.preview.result import Basis, CasesIn, Effect, Goal, Points, Preview, Question
 from scoring.snapshot.reader import Snapshot
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY
 from scoring.spec import Spec
@@ -38,24 +38,55 @@ def preview(
     kept = column_cache() if cache is None else cache
     population = population_of(snapshot, goal, cases, kept)
     tag = f"{snapshot.number} {goal} {cases}"
-    after = judge(draft, population, kept)
-    before = None
-    if live is not None:
-        try:
-            before = judge(live, population, kept)
-        except NotInSnapshot:  # in force since before a field was made personal: it is scored, but cannot be compared
-            live = None
     told = reasons or {}
+    after = judge(draft, population, kept)
+    before = _standing(live, population, kept, tag) if live is not None else None
+    judged = before.judged if before else None
+    figures = kept.get(
+        (f"generation {snapshot.folder} {snapshot.number}", snapshot.leads.as_of_day, _figures_key(after, tag, told)),
+        lambda: Small(figures_of(draft, after, told)),
+    )
     return Preview(
         question=Question(goal, points, cases, capacity),
         basis=_basis(snapshot, population.leads),
         first_week=population.first_week,
         base=Rate(None, population.labelled, population.positive),
-        draft=effect_of(draft, after, population, before, kept, tag),
-        live=effect_of(live, before, population, before, kept, tag) if live is not None and before is not None else None,
-        flips=flips_of(draft, live, after, before, told) if live is not None and before is not None else None,
-        criteria=figures_of(draft, after, told),
+        draft=effect_of(draft, after, population, judged, kept, tag),
+        live=before.effect if before else None,
+        flips=flips_of(draft, live, after, before.judged, told) if live is not None and before is not None else None,
+        criteria=figures.value,
     )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Standing:
+    """What the version in force says: the same for every edit of a draft."""
+
+    judged: list[Judged]
+    effect: Effect
+
+    @property
+    def nbytes(self) -> int:
+        return sum(one.nbytes for one in self.judged)
+
+
+def _standing(live: Spec, population: Population, cache: ColumnCache, tag: str) -> _Standing | None:
+    """None when it asks for what the snapshot does not hold: a field was made personal since. It is scored, but not compared."""
+    segment = population.open.segment
+
+    def made() -> _Standing:
+        judged = judge(live, population, cache)
+        return _Standing(judged, effect_of(live, judged, population, judged, cache, tag))
+
+    try:
+        return cache.get((segment.key, segment.as_of_day, f"in force {tag} {live.hash}"), made)
+    except NotInSnapshot:
+        return None
+
+
+def _figures_key(judged: list[Judged], tag: str, reasons: Mapping[int, Reason]) -> str:
+    said = sorted((number, reason.label, *sorted(reason.fields)) for number, reason in reasons.items())
+    return f"figures {tag} {judged[-1].scores.fingerprint} {said}"
 
 
 def with_points(spec: Spec, wanted: Mapping[str, int]) -> Spec:

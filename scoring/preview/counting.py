@@ -13,24 +13,32 @@ import numpy as np
 from scoring.column_cache import ColumnCache
 from scoring.evaluate_numpy import NO_GATE, Scores, Sums, band, evaluate
 from scoring.lift import Rate
+from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.preview.population import GATED, GROUPS, OPEN, OUTSIDE, WEEKS, WON, Part, Population
 from scoring.preview.result import Cell, Effect, Histogram, OutcomeCount, Precision
 from scoring.snapshot.reader import OUTCOMES
 from scoring.snapshot.segment import Array
 from scoring.spec import Decision, Spec
 
+_GROUPS, _FLAGS = 16, 8  # a byte holds a group and all flags
 FURTHEST = 1000  # points shown one by one, either way
 CONTACTABLE = "lead.contactable"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Judged:
-    """A part of the population with what a version says of it. `mql`, `mqo`: bool; open leads nobody can reach are neither."""
+    """A part of the population with what a version says of it. `mql`: bool; `flags` as in `LeadScore`, with open leads that
+    nobody can reach barred.
+    """
 
     part: Part
     scores: Scores
     mql: Array
-    mqo: Array
+    flags: Array
+
+    @property
+    def nbytes(self) -> int:
+        return self.scores.tier.nbytes + self.mql.nbytes + self.flags.nbytes
 
 
 def judge(spec: Spec, population: Population, cache: ColumnCache) -> list[Judged]:
@@ -38,11 +46,10 @@ def judge(spec: Spec, population: Population, cache: ColumnCache) -> list[Judged
     found = []
     for part in population.parts:
         scores = evaluate(spec, part.segment, cache=cache)
-        mql, mqo = scores.mql, scores.mqo
-        cut_off = _unreachable(part)
+        flags, cut_off = scores.flags, _unreachable(part)
         if cut_off is not None:
-            mql, mqo = mql & ~cut_off, mqo & ~cut_off
-        found.append(Judged(part, scores, mql, mqo))
+            flags = np.where(cut_off, np.uint8(FLAG_GATED), flags)
+        found.append(Judged(part, scores, (flags & FLAG_MQL) != 0, flags))
     return found
 
 
@@ -66,7 +73,7 @@ def effect_of(
     opening = judged[-1].mql if live is None else judged[-1].mql & ~live[-1].mql
     fit, engagement, total = _histograms(judged, cache, tag)
     return Effect(
-        weeks=_weeks(judged),
+        weeks=_weeks(judged, population),
         opening=int(np.count_nonzero(opening)),
         open_mql=int(np.count_nonzero(judged[-1].mql)),
         outcomes=outcomes,
@@ -91,30 +98,24 @@ def _rate(some: Sequence[tuple[Array | None, Array | None, Array]]) -> Rate:
 
 def _outcomes(judged: Sequence[Judged]) -> tuple[OutcomeCount, ...]:
     """All outcomes of leads behind cases, in the order of the funnel, then those of open leads."""
-    size = len(GROUPS)
-    counts = np.zeros((4, size), np.int64)
+    counts = np.zeros((_FLAGS, _GROUPS), np.int64)
     for one in judged:
-        group = one.part.group
-        gated = one.scores.gate != NO_GATE
-        cut_off = _unreachable(one.part)
-        if cut_off is not None:
-            gated = gated | cut_off
-        for place, picked in enumerate((None, one.mql, one.mqo, gated)):
-            counts[place] += np.bincount(group if picked is None else group[picked], minlength=size)
-    return tuple(OutcomeCount(GROUPS[code], *map(int, counts[:, code])) for code in (*range(len(OUTCOMES)), OPEN))
+        both = one.flags * np.uint8(_GROUPS) + one.part.group
+        counts += np.bincount(both, minlength=_FLAGS * _GROUPS).reshape(_FLAGS, _GROUPS)
+    with_flag = [
+        counts[[place for place in range(_FLAGS) if place & flag]].sum(axis=0) for flag in (FLAG_MQL, FLAG_MQO, FLAG_GATED)
+    ]
+    rows = [counts.sum(axis=0), *with_flag]
+    return tuple(OutcomeCount(GROUPS[code], *(int(line[code]) for line in rows)) for code in (*range(len(OUTCOMES)), OPEN))
 
 
-def _weeks(judged: Sequence[Judged]) -> tuple[int, ...]:
+def _weeks(judged: Sequence[Judged], population: Population) -> tuple[int, ...]:
     """Distinct leads with a decision that week whose facts then made an MQL."""
-    pairs = [np.empty(0, np.int64)]
-    most = 1
+    met = np.zeros(len(population.week_of_pair), bool)
     for one in judged:
-        if one.part.recent is not None and one.part.week is not None:
-            met = one.mql[one.part.recent]
-            leads = one.part.segment.leads[one.part.recent[met]].astype(np.int64)
-            most = max(most, int(leads.max(initial=0)) + 1)
-            pairs.append(leads * WEEKS + one.part.week[met])
-    return tuple(np.bincount(np.unique(np.concatenate(pairs)) % WEEKS, minlength=WEEKS).tolist())
+        if one.part.recent is not None and one.part.pair is not None:
+            met[one.part.pair[one.mql[one.part.recent]]] = True
+    return tuple(np.bincount(population.week_of_pair[met], minlength=WEEKS).tolist())
 
 
 def _grid(decision: Decision, judged: Sequence[Judged]) -> tuple[Cell, ...]:

@@ -1,7 +1,7 @@
 """Which rows count, and as what: one case for each lead, its label for the goal, and the weeks of past decisions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -25,7 +25,8 @@ REJECTED = OUTCOMES.index(Outcome.REJECTED)
 class Part:
     """A segment's rows. `group`: uint8, place in `GROUPS`. `counted`: stand for their leads. `labelled`, `positive`: for the goal.
 
-    `recent` are the rows of dated decisions in the last `WEEKS` whole weeks, `week` which of them. For open leads these are None.
+    `recent` are the rows of dated decisions in the last `WEEKS` whole weeks, `pair` which of the population's pairs of lead and
+    week each is. For open leads these are None.
     """
 
     segment: Segment
@@ -35,7 +36,7 @@ class Part:
     positive: Array | None = None
     reason: Array | None = None
     recent: Array | None = None
-    week: Array | None = None
+    pair: Array | None = None
 
     @property
     def is_open(self) -> bool:
@@ -44,9 +45,10 @@ class Part:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Population:
-    """All rows of a generation, as they count for a goal."""
+    """All rows of a generation, as they count for a goal. `week_of_pair`: for each pair of a lead and a week, which week."""
 
     parts: tuple[Part, ...]
+    week_of_pair: Array
     first_week: date
     leads: int
     labelled: int
@@ -80,12 +82,12 @@ def week_of(day: int) -> int:
 def _counted(snapshot: Snapshot, goal: Goal, *, dated: bool) -> Population:
     assert snapshot.leads.as_of_day is not None
     first = week_of(snapshot.leads.as_of_day) - WEEKS
-    parts = [_of_cases(some, goal, first, dated=dated) for some in snapshot.cases]
+    parts, week_of_pair = _with_pairs([_of_cases(some, goal, first, dated=dated) for some in snapshot.cases])
     leads, labelled, positive = (
         sum(int(np.count_nonzero(getattr(part, name))) for part in parts) for name in ("counted", "labelled", "positive")
     )
     parts.append(Part(snapshot.leads, np.full(len(snapshot.leads), OPEN, np.uint8)))
-    return Population(tuple(parts), date_of(first * 7 - 3), leads, labelled, positive)
+    return Population(tuple(parts), week_of_pair, date_of(first * 7 - 3), leads, labelled, positive)
 
 
 def _codes(names: Sequence[str]) -> list[int]:
@@ -104,4 +106,22 @@ def _of_cases(some: Cases, goal: Goal, first: int, *, dated: bool) -> Part:
     positive = labelled & np.isin(some.outcome, _codes(POSITIVE[goal]))
     week = (some.segment.days() + 3) // 7 - first
     recent = np.flatnonzero(is_dated & (week >= 0) & (week < WEEKS))
-    return Part(some.segment, group, counted, labelled, positive, some.reason, recent, week[recent])
+    return Part(
+        some.segment, group, counted, labelled, positive, some.reason, recent, week[recent]
+    )  # pairs are made of weeks below
+
+
+def _with_pairs(parts: list[Part]) -> tuple[list[Part], Array]:
+    """The parts with their weeks made into pairs of lead and week, and the week of each pair."""
+    keys = [part.segment.leads[_rows(part.recent)].astype(np.int64) * WEEKS + _rows(part.pair) for part in parts]
+    pairs, which = np.unique(np.concatenate([np.empty(0, np.int64), *keys]), return_inverse=True)
+    ends = np.cumsum([len(key) for key in keys])
+    made = [
+        replace(part, pair=which[end - len(key) : end].astype(np.int32)) for part, key, end in zip(parts, keys, ends, strict=True)
+    ]
+    return made, (pairs % WEEKS).astype(np.int8)
+
+
+def _rows(array: Array | None) -> Array:
+    assert array is not None
+    return array
