@@ -21,7 +21,7 @@ _OPEN = (ModelVersion.Status.DRAFT, ModelVersion.Status.PROPOSED)
 
 
 @contextmanager
-def _talking(version: ModelVersion, verb: str, target: str = "", *, actor: User | None, needs: str = DISCUSS) -> Iterator[None]:
+def talking(version: ModelVersion, verb: str, target: str = "", *, actor: User | None, needs: str = DISCUSS) -> Iterator[None]:
     """One step of the talk about a version, in one transaction, told to all who have it open.
 
     Raises NotAllowed, and Conflict once the version is neither a draft nor proposed.
@@ -50,7 +50,7 @@ def state_view(criterion: Criterion, *, need: str, points: int | None, actor: Us
         raise Invalid("Say whether it is required, nice to have or irrelevant.", code="missing", field="need", value=need)
     if points is not None and abs(points) > MOST_POINTS:
         raise Invalid(f"Points lie between −{MOST_POINTS} and {MOST_POINTS}.", code="wrong_number", field="points", value=points)
-    with _talking(criterion.version, "state_view", criterion.key, actor=actor):
+    with talking(criterion.version, "state_view", criterion.key, actor=actor):
         view, _ = CriterionView.objects.update_or_create(
             criterion=criterion,
             side=side,
@@ -67,7 +67,7 @@ def give_verdict(criterion: Criterion, verdict: str, *, seen_hash: str, actor: U
     side = _side_of(actor)
     if verdict not in ("", "agree", "disagree"):
         raise Invalid("A verdict is to agree or to disagree.", code="not_a_choice", field="verdict", value=verdict)
-    with _talking(criterion.version, f"verdict_{verdict or 'none'}", criterion.key, actor=actor):
+    with talking(criterion.version, f"verdict_{verdict or 'none'}", criterion.key, actor=actor):
         now = Criterion.objects.select_for_update(no_key=True).filter(pk=criterion.pk).first()
         if now is None:
             raise NotFound("Somebody removed this criterion meanwhile.")
@@ -95,7 +95,7 @@ def add_comment(
         raise Invalid("A person comments or proposes.", code="not_a_choice", field="kind", value=kind)
     if reply_to is not None and reply_to.criterion_id != criterion.pk:
         raise Invalid("A reply stands below a comment on the same criterion.", code="other_criterion", field="reply_to")
-    with _talking(criterion.version, "add_comment", criterion.key, actor=actor):
+    with talking(criterion.version, "add_comment", criterion.key, actor=actor):
         return CriterionComment.objects.create(
             criterion=criterion,
             reply_to=reply_to.reply_to or reply_to if reply_to else None,
@@ -110,7 +110,7 @@ def add_comment(
 def settle_comment(comment: CriterionComment, is_resolved: bool, *, actor: User) -> None:
     """Mark a thread as resolved, or open it again; the second to do so changes nothing."""
     criterion = comment.criterion
-    with _talking(criterion.version, "resolve_comment" if is_resolved else "reopen_comment", criterion.key, actor=actor):
+    with talking(criterion.version, "resolve_comment" if is_resolved else "reopen_comment", criterion.key, actor=actor):
         CriterionComment.objects.filter(pk=comment.pk, resolved_at__isnull=is_resolved).update(
             resolved_at=clock.now() if is_resolved else None, resolved_by=actor if is_resolved else None
         )
@@ -121,7 +121,7 @@ def add_example(criterion: Criterion, lead: Lead, *, is_counter: bool, note: str
     note = note.strip()
     if len(note) > 200:
         raise Invalid("A note has at most 200 letters.", code="too_long", field="note", value=len(note))
-    with _talking(criterion.version, "add_example", criterion.key, actor=actor):
+    with talking(criterion.version, "add_example", criterion.key, actor=actor):
         example, _ = CriterionExample.objects.update_or_create(
             criterion=criterion,
             lead=lead,
@@ -131,19 +131,19 @@ def add_example(criterion: Criterion, lead: Lead, *, is_counter: bool, note: str
 
 
 def remove_example(example: CriterionExample, *, actor: User) -> None:
-    with _talking(example.criterion.version, "remove_example", example.criterion.key, actor=actor):
+    with talking(example.criterion.version, "remove_example", example.criterion.key, actor=actor):
         example.delete()
 
 
 def begin_blind_round(version: ModelVersion, *, actor: User) -> None:
     """From now on each side sees the other's view of a criterion only once it has stated its own anew."""
-    with _talking(version, "begin_blind_round", actor=actor, needs=EDIT):
+    with talking(version, "begin_blind_round", actor=actor, needs=EDIT):
         if not ModelVersion.objects.filter(pk=version.pk, blind_from=None).update(blind_from=clock.now()):
             raise Conflict("A blind round is open already.", code="open")
 
 
 def end_blind_round(version: ModelVersion, *, actor: User) -> None:
     """Show all views to everybody."""
-    with _talking(version, "end_blind_round", actor=actor, needs=EDIT):
+    with talking(version, "end_blind_round", actor=actor, needs=EDIT):
         if not ModelVersion.objects.filter(pk=version.pk, blind_from__isnull=False).update(blind_from=None):
             raise Conflict("No blind round is open.", code="closed")
