@@ -1,0 +1,361 @@
+"""The preview, the snapshot and the live path, beside a scan of the leads (S) and an update of all narrow score rows (U)."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from django.test import override_settings
+
+from config.bench.measure import Measured, Probe, Result, check, interleave, median_ms, p95_ms
+from config.bench.past import make_past
+from config.bench.scratch import database_url, scratch_database
+from leads import clock
+from leads.models import Case, Lead
+from leads.revisions import touch_revisions
+from scoring.actions.activating import activate_version
+from scoring.actions.versions import create_model, write_content
+from scoring.column_cache import ColumnCache
+from scoring.evaluate_numpy import evaluate
+from scoring.evaluate_python import Facts
+from scoring.evaluate_python import evaluate as reference
+from scoring.facts import load_case_facts, load_facts
+from scoring.models import LeadScore, ScoreChange
+from scoring.preview.asking import preview
+from scoring.preview.counting import judge
+from scoring.preview.criteria import figures_of
+from scoring.preview.population import population_of
+from scoring.preview.result import Preview
+from scoring.registry import Registry
+from scoring.rescoring import score_now
+from scoring.signoff import NOBODY
+from scoring.snapshot import building
+from scoring.snapshot.reader import Snapshot, open_snapshot
+from scoring.spec import Spec
+from scoring.spec_reader import read_spec
+from scoring.vocabulary import load_registry
+
+SAMPLE = 1000
+MEGABYTES = 256
+# Targets at a million leads, as multiples of the limit; smaller sizes have a floor, as what every call costs weighs more there.
+TARGETS: dict[str, tuple[str, float]] = {
+    "full_preview": ("S", 1.5),
+    "edit_condition": ("S", 0.5),
+    "edit_points": ("S", 0.4),
+    "edit_threshold": ("S", 0.15),
+    "lifts": ("S", 0.15),
+    "snapshot_build": ("S", 40.0),
+    "snapshot_refresh_1pct": ("S", 1.0),
+}
+FLOOR_MS = 15.0
+LIMIT_MS = {"one_lead": 5.0, "thousand_leads": 150.0}
+GROWTH = 1.3
+
+
+def _test(key: str, points: int, field: str, op: str, **arguments: Any) -> dict[str, Any]:
+    when = {"all": [{"field": field, "op": op, **arguments}]}
+    return {"key": key, "label": key, "dimension": "fit", "shape": "test", "points": points, "when": when}
+
+
+def _tally(key: str, points: int, kind: str, days: int, **more: Any) -> dict[str, Any]:
+    event = {"event": {"kinds": [kind]}, "days": days}
+    return {"key": key, "label": key, "dimension": "engagement", "shape": "tally", "points": points} | event | more
+
+
+def model(*, low: int = 50, points: int = 14, edges: tuple[int, int] = (35, 60)) -> dict[str, Any]:
+    """Twenty criteria over every type of field and the usual kinds of activity."""
+    criteria = [
+        _test("director", points, "lead.job_title", "words", values=["director", "head of"]),
+        _test("intern", -15, "lead.job_title", "part", values=["intern"]),
+        _test("senior", 8, "lead.seniority", "in", values=["director", "vp"]),
+        _test("free_mail", -6, "lead.email_domain", "in", values=["gmail.com"]),
+        _test("country", 4, "lead.country", "in", values=["de", "at", "ch"]),
+        _test("source", 3, "lead.first_source", "in", values=["partner", "trade show"]),
+        _test("size", 12, "company.employees", "between", low=low, high=5000),
+        _test("industry", 6, "company.industry", "in", values=["industry 1", "industry 2", "industry 3"]),
+        _test("customer", -20, "company.is_customer", "is", value=True),
+        _test("segment", 7, "custom.segment", "in", values=["large"]),
+        _test("wants", 5, "custom.wants", "has_any", values=["sso", "audit"]),
+        _test("seats", 9, "custom.seats", "between", low=50),
+        _test("pilot", 8, "custom.pilot", "is", value=True),
+        _test("renewal", 6, "custom.renewal", "within_days", days=90),
+        _tally("papers", 8, "whitepaper", 180, award="each", freq_max=3, half_life=30, cap=20),
+        _tally("webinar", 7, "webinar_attended", 120),
+        _tally("pricing", 6, "pricing_view", 30, award="each", freq_max=3),
+        _tally("demo", 18, "demo_request", 90),
+        _tally("pages", 1, "page_view", 60, award="each", freq_max=10),
+        _tally("trial", 20, "trial_started", 180),
+    ]  # fmt: skip
+    decision = {"kind": "total", "tiers": ["C", "B", "A"], "edges": list(edges), "mql_from": "B"}
+    return {"format": 1, "evaluator": 1, "model": "bench", "criteria": criteria, "decision": decision}
+
+
+@dataclass
+class Bench:
+    """One size: its snapshot, its warm cache, and a counter that makes every edit a new one."""
+
+    size: int
+    seed: int
+    folder: Path
+    snapshot: Snapshot
+    warm: ColumnCache
+    live: Spec
+    registry: Registry
+    turn: int = 0
+
+    def spec(self, **more: Any) -> Spec:
+        return read_spec(model(**more), self.registry)
+
+    def ask(self, draft: Spec, cache: ColumnCache | None = None, snapshot: Snapshot | None = None) -> Preview:
+        return preview(draft, self.live, snapshot=snapshot or self.snapshot, capacity=100, cache=cache or self.warm)
+
+    def from_nothing(self) -> None:
+        snapshot = open_snapshot(self.folder)
+        assert snapshot is not None
+        self.ask(self.spec(low=60), ColumnCache(MEGABYTES * 2**20), snapshot)
+
+    def next(self) -> int:
+        self.turn += 1
+        return self.turn
+
+
+def run(sizes: list[int], *, seed: int, rounds: int, quick: bool = False, keep: bool = False) -> Iterator[Result]:
+    """Yields the limits and steps at each size, then how they grow. Raises `CheckFailed` before any figure of a size that is wrong."""
+    medians: dict[str, dict[int, float]] = {}
+    slack = 2.0 if quick else 1.0
+    for size in sorted(sizes):
+        with scratch_database(keep=keep) as name, tempfile.TemporaryDirectory() as folder:
+            with override_settings(SCORING_SNAPSHOT_DIR=Path(folder) / "snapshot"):
+                for result in _one_size(size, seed, rounds, slack, name):
+                    if result.median_ms is not None:
+                        medians.setdefault(result.step, {})[size] = result.median_ms
+                    yield result
+    yield from _growth(medians)
+
+
+def _one_size(size: int, seed: int, rounds: int, slack: float, name: str) -> Iterator[Result]:
+    make_past(size, clock.now(), seed)
+    version = create_model("Bench", actor=None, start="empty", signers=NOBODY)
+    write_content(version, model())
+    activate_version(version, actor=None, rev=version.rev, reason="To be measured.", wave="none")
+    registry = load_registry()
+    live = read_spec(model(), registry)
+    snapshot = building.rebuild()
+    bench = Bench(size, seed, snapshot.folder, snapshot, ColumnCache(MEGABYTES * 2**20), live, registry)
+    _check(bench)
+    _narrow_table(size)
+    scan, update = Probe("S", _scan), Probe("U", _update, after=_vacuum)
+    rng, ids = Random(seed), list(Lead.objects.order_by("pk").values_list("pk", flat=True))  # noqa: S311 - a sample to measure
+    bench.ask(live)
+    population = population_of(snapshot, "won", "all", bench.warm)
+    judged = judge(live, population, bench.warm)
+    steps = [
+        Probe("full_preview", bench.from_nothing),
+        Probe("edit_condition", lambda: bench.ask(bench.spec(low=70 + bench.next()))),
+        Probe("edit_points", lambda: bench.ask(bench.spec(points=15 + bench.next()))),
+        Probe("edit_threshold", lambda: bench.ask(bench.spec(edges=(20 + bench.next() % 30, 60)))),
+        Probe("lifts", lambda: figures_of(live, judged, {})),
+        Probe("one_lead", lambda: score_now(touched(1)), items=1),
+        Probe("thousand_leads", lambda: score_now(touched(min(1000, size // 10))), items=1000),
+    ]
+    touch: list[int] = []
+
+    def touched(count: int) -> list[int]:
+        return touch[:count]
+
+    def prepare() -> None:
+        touch[:] = rng.sample(ids, min(1000, size // 10))
+        _touch(touch)
+
+    for step in steps[-2:]:
+        step.before = prepare
+    score_now(rng.sample(ids, 100))
+    interleave([scan, *steps[:4], update, *steps[4:]], rounds)
+    # what builds and refreshes changes the generation, so it comes last and fewer times
+    build = Probe("snapshot_build", building.rebuild)
+    refresh = Probe("snapshot_refresh_1pct", building.refresh, partial(_change, rng, ids, max(1, size // 100)))
+    interleave([scan, build, refresh, update], max(1, rounds // 3))
+    limits = {"S": median_ms(scan.seconds), "U": median_ms(update.seconds)}
+    yield Result("S", size, limits["S"], p95_ms(scan.seconds))
+    yield Result("U", size, limits["U"], p95_ms(update.seconds))
+    for step in [*steps, build, refresh]:
+        yield _result(step, size, limits, slack)
+    memory = _memory(snapshot.folder, name)
+    yield Result(
+        "web_memory_mb", size, rate_per_s=None, limit="MB", ratio=memory, target=300.0, met=memory <= 300, target_of="ratio"
+    )
+    load = os.getloadavg()[0]
+    yield Result("load", size, limit=f"{os.cpu_count()} cores", ratio=load)
+
+
+def _result(step: Probe, size: int, limits: dict[str, float], slack: float) -> Result:
+    median, p95 = median_ms(step.seconds), p95_ms(step.seconds)
+    if step.step in LIMIT_MS:
+        target = LIMIT_MS[step.step] * slack
+        of: Measured = "p95_ms"
+        return Result(step.step, size, median, p95, target=target, met=p95 <= target, target_of=of)
+    limit, factor = TARGETS[step.step]
+    ratio = median / limits[limit]
+    met = ratio <= factor * slack or (size < 1_000_000 and step.step != "snapshot_build" and median <= FLOOR_MS * slack)
+    return Result(step.step, size, median, p95, limit=limit, ratio=ratio, target=factor * slack, met=met, target_of="ratio")
+
+
+def _growth(medians: dict[str, dict[int, float]]) -> Iterator[Result]:
+    """How time grows with size, as an exponent: 1 is in proportion."""
+    for step, by_size in medians.items():
+        big = sorted(size for size in by_size if size >= 100_000)
+        if step in ("S", "U", "one_lead", "thousand_leads") or len(big) < 2:
+            continue
+        first, last = big[0], big[-1]
+        exponent = float(np.log(by_size[last] / by_size[first]) / np.log(last / first))
+        yield Result(
+            f"growth_{step}",
+            last,
+            limit=f"from {first:,}",
+            ratio=exponent,
+            target=GROWTH,
+            met=exponent <= GROWTH,
+            target_of="ratio",
+        )
+
+
+# --- Limits -------------------------------------------------------------------------------------------------------------
+
+
+def _scan() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_indexonlyscan = off; SET enable_indexscan = off; SET enable_bitmapscan = off")
+        cursor.execute("SELECT sum(company_id) FROM leads_lead")
+        cursor.execute("RESET enable_indexonlyscan; RESET enable_indexscan; RESET enable_bitmapscan")
+
+
+def _narrow_table(size: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bench_narrow (LIKE scoring_leadscore INCLUDING INDEXES) WITH (fillfactor = 60)")
+        cursor.execute(
+            "INSERT INTO bench_narrow (version_id, lead_id, fit, engagement, tier, flags) SELECT 1, i, 20, 10, 0, 0"
+            " FROM generate_series(1, %s) i",
+            [size],
+        )
+        cursor.execute("VACUUM ANALYZE bench_narrow")
+
+
+def _update() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE bench_narrow SET fit = fit + 1")
+
+
+def _vacuum() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM bench_narrow")
+
+
+# --- Changes ------------------------------------------------------------------------------------------------------------
+
+
+def _touch(ids: list[int]) -> None:
+    with transaction.atomic():
+        touch_revisions(ids)
+
+
+def _change(rng: Random, ids: list[int], count: int) -> None:
+    some = rng.sample(ids, count)
+    with transaction.atomic():
+        Lead.objects.filter(pk__in=some).update(job_title=f"Director of area {rng.randint(1, 3000)}")
+        touch_revisions(some)
+
+
+_READ = """
+import sys, django; django.setup()
+from pathlib import Path
+from scoring.column_cache import ColumnCache
+from scoring.preview.asking import preview
+from scoring.snapshot.reader import open_snapshot
+from scoring.spec_reader import read_spec
+from scoring.vocabulary import load_registry
+from config.bench.scoring import model
+import config.urls
+snapshot = open_snapshot(Path(sys.argv[1])); cache = ColumnCache(256 * 2**20)
+live = read_spec(model(), load_registry())
+for low in range(50, 58):
+    preview(read_spec(model(low=low), load_registry()), live, snapshot=snapshot, cache=cache)
+lines = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(lines["RssAnon"].split()[0]) / 1024, int(lines["VmRSS"].split()[0]) / 1024)
+"""
+
+
+def _memory(folder: Path, name: str) -> float:
+    """Megabytes resident in a process that serves previews, the mapped files among them."""
+    environment = os.environ | {"DATABASE_URL": database_url(name), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    told = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-W", "ignore", "-c", _READ, str(folder)], env=environment, capture_output=True, text=True, check=True
+    )
+    return float(told.stdout.split()[1])
+
+
+# --- Checks -------------------------------------------------------------------------------------------------------------
+
+
+def _check(bench: Bench) -> None:
+    """Refuse all figures of this size unless what is measured is right."""
+    snapshot, spec = bench.snapshot, bench.spec(low=60, edges=(30, 55))
+    none = ColumnCache(0)
+    rng = Random(bench.seed)  # noqa: S311 - a sample to check
+    picked = sorted(rng.sample(range(len(snapshot.leads)), min(SAMPLE, len(snapshot.leads))))
+    ids = snapshot.leads.ids[picked].tolist()
+    known = load_facts(ids)
+    _same(spec, evaluate(spec, snapshot.leads, cache=none), picked, [(known[one], snapshot.as_of) for one in ids])
+    for some in snapshot.cases[:1]:
+        rows = sorted(rng.sample(range(len(some.segment)), min(SAMPLE, len(some.segment))))
+        cases = Case.objects.in_bulk(some.segment.ids[rows].tolist())
+        facts = load_case_facts(cases.values())
+        wanted = [(facts[one], cases[one].decided_at) for one in some.segment.ids[rows].tolist()]
+        _same(spec, evaluate(spec, some.segment, cache=none), rows, wanted)
+    first = bench.ask(spec)
+    rows_in_all = len(snapshot.leads) + snapshot.case_count
+    for histogram in (first.draft.fit, first.draft.engagement, first.draft.total):
+        check(sum(map(sum, histogram.counts.values())) == rows_in_all, "a histogram does not hold every row once")
+    flips = first.flips
+    check(flips is not None, "two versions were not compared")
+    assert flips is not None
+    population = population_of(snapshot, "won", "all", bench.warm)
+    pairs = zip(judge(spec, population, bench.warm), judge(bench.live, population, bench.warm), strict=True)
+    differing = sum(
+        int(np.count_nonzero((one.mql ^ other.mql) & (True if one.part.counted is None else one.part.counted)))
+        for one, other in pairs
+    )
+    check(flips.entering.count + flips.leaving.count == differing, "flips are not those who differ")
+    for row in (*flips.entering.rows, *flips.leaving.rows):
+        check(sum(line.after - line.before for line in row.lines) == row.delta, "the lines of a flip do not sum to it")
+    trial = next(one for one in first.criteria if one.key == "trial")
+    check(trial.hit.rows == 0, "what was known only after the decision was counted")
+    again = building.rebuild()
+    anew = preview(spec, bench.live, snapshot=again, capacity=100, cache=ColumnCache(MEGABYTES * 2**20))
+    check(replace(anew, basis=first.basis) == first, "a rebuild changed a figure")
+    bench.snapshot = again
+    some_ids = ids[:200]
+    score_now(some_ids)
+    before = ScoreChange.objects.count(), list(LeadScore.objects.filter(lead_id__in=some_ids).order_by("lead_id").values_list())
+    score_now(some_ids)
+    check(
+        before
+        == (ScoreChange.objects.count(), list(LeadScore.objects.filter(lead_id__in=some_ids).order_by("lead_id").values_list())),
+        "scoring the same facts again wrote something",
+    )
+
+
+def _same(spec: Spec, scores: Any, rows: list[int], wanted: list[tuple[Facts, Any]]) -> None:
+    for row, (facts, at) in zip(rows, wanted, strict=True):
+        said = reference(spec, facts, at)
+        found = (int(scores.fit[row]), int(scores.engagement[row]), bool(scores.mql[row]))
+        check(found == (said.fit, said.engagement, said.mql), f"columns and reference differ: {found}, not {said}")
+        total = sum(line.points for line in said.lines)
+        check(total == said.total, "the lines of a lead do not sum to its score")

@@ -1,0 +1,49 @@
+"""`manage.py bench_scoring`: every step once for real, and no figure when a check fails."""
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config.bench import scoring
+from scoring.preview import counting
+
+STEPS = {
+    "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "one_lead", "thousand_leads",
+    "snapshot_build", "snapshot_refresh_1pct", "web_memory_mb", "load",
+}  # fmt: skip
+
+
+def run(*args):
+    out = io.StringIO()
+    call_command("bench_scoring", *args, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_step_is_measured_and_checked():
+    told = json.loads(run("--leads", "1000", "--rounds", "1", "--json").splitlines()[-1])
+    assert told["checks_passed"] is True
+    assert {one["step"] for one in told["results"]} == STEPS
+    assert all(one["median_ms"] > 0 for one in told["results"] if one["step"] not in ("web_memory_mb", "load"))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_wrong_figure_prints_none(monkeypatch):
+    right = counting._points
+
+    def one_row_short(values, group):
+        return right(values[1:], group[1:])
+
+    monkeypatch.setattr(counting, "_points", one_row_short)
+    with pytest.raises(CommandError, match="no figures: a histogram does not hold every row once"):
+        run("--leads", "1000", "--rounds", "1")
+
+
+@pytest.mark.parametrize(("given", "said"), [("few", "is no list of numbers"), ("10", "the smallest size is 1000")])
+def test_nonsense_is_named(given, said, monkeypatch):
+    monkeypatch.setattr(scoring, "run", lambda *args, **more: pytest.fail("it ran"))
+    with pytest.raises(CommandError, match=said):
+        run("--leads", given)
