@@ -72,7 +72,7 @@ def by_hand(history: History, draft: Spec, live: Spec | None, goal: str, cases: 
         "precision": (sum(said[one.id].mql for one in labelled), sum(said[one.id].mql for one in positive)),
         "unlabelled": sum(said[one.id].mql for one in counted if one not in labelled),
         "total": Counter(
-            (one.outcome, said[one.id].total) for one in counted if said[one.id].in_scope and not said[one.id].gated
+            (one.outcome, min(max(said[one.id].total, -1000), 1000)) for one in counted if said[one.id].in_scope and not said[one.id].gated
         ),
         "criteria": {},
     }  # fmt: skip
