@@ -57,6 +57,12 @@ def history(make, agree, cast) -> ModelVersion:
 
 
 @pytest.fixture
+def nothing_built(history, settings, tmp_path):
+    """A host that has no snapshot yet: putting a version into force has built one where it ran."""
+    settings.SCORING_SNAPSHOT_DIR = tmp_path / "empty"
+
+
+@pytest.fixture
 def ask(client_of, cast):
     def get(draft: ModelVersion, who: Any = None, query: str = "", **headers: str):
         url = reverse("admin:criteria-effect", args=[draft.pk])
@@ -172,7 +178,7 @@ def test_changes_wait_and_a_refresh_reads_them(history, ask, client_of, cast, ma
     assert settled(lambda: text(ask(history)))
 
 
-def test_a_first_snapshot_that_takes_long_shows_how_far_it_is(history, ask, monkeypatch):
+def test_a_first_snapshot_that_takes_long_shows_how_far_it_is(history, nothing_built, ask, monkeypatch):
     monkeypatch.setattr(keeping, "AT_ONCE", 10)
     monkeypatch.setattr(keeping, "has_keeper", lambda *_: True)
     page = ask(history)
@@ -186,7 +192,7 @@ def test_a_first_snapshot_that_takes_long_shows_how_far_it_is(history, ask, monk
     assert "60 cases" in text(ask(history))
 
 
-def test_a_damaged_snapshot_is_built_anew_and_the_page_says_so(history, ask, monkeypatch):
+def test_a_damaged_snapshot_is_built_anew_and_the_page_says_so(history, nothing_built, ask, monkeypatch):
     built = building.refresh()
     entry = next(files.entries(built.manifest))
     (built.folder / entry["name"]).write_bytes(b"x")
