@@ -11,6 +11,7 @@ from leads.errors import NotFound
 from leads.lib.numbers import whole
 from leads.notify.notices import REMIND, told
 from leads.pages import page, reader, render
+from scoring.actions.talk import DISCUSS
 from scoring.actions.versions import create_draft, create_model
 from scoring.describe import describe
 from scoring.models import ModelVersion, ScoringModel
@@ -41,6 +42,7 @@ def criteria(request: HttpRequest) -> HttpResponse:
             "models": models,
             "model": model,
             "versions": versions,
+            "may_discuss": request.user.has_perm(DISCUSS),
             "draft": next((one for one in versions if one.status == ModelVersion.Status.DRAFT), None),
             "described": describe(active) if active else None,
             "starters": starters().values(),

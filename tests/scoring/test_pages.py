@@ -494,3 +494,10 @@ def test_the_pages_take_a_fixed_number_of_queries(browser: Client, cast: Any, dr
             )
     assert counts[0] == counts[1]
     assert counts[0] <= 36
+
+
+def test_a_rep_is_led_to_the_draft_to_follow_it(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    html = text(client_of(cast.rep).get(url("criteria")))
+    assert f'href="{url("criteria-draft", draft.pk)}"' in html
+    assert f"Follow draft {draft.label}" in html
+    assert "New draft" not in html
