@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from config.demo.talk import talk_it_over
 from handoff.rejections import rejections
 from leads.choices import Outcome
 from leads.models import Case, User
@@ -182,6 +183,7 @@ def open_next_draft(people: dict[str, User]) -> None:
         actor=maya,
         rev=draft.rev,
     )
+    talk_it_over(draft, people)
 
 
 def _change(draft: ModelVersion, key: str, actor: User, **changes: Any) -> None:
