@@ -68,6 +68,11 @@ class Complaints:
             return
         if any(f"status of {status}" in message.text for status in self._expected):
             return
+        if message.text.startswith("htmx:sendAbort"):
+            # A request given up on purpose: its page was left, or a newer one took its place. htmx reports the end first.
+            if self.found and self.found[-1].startswith("error: htmx:afterRequest"):
+                self.found.pop()
+            return
         self.found.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def watch(self, page: Page) -> None:
