@@ -4,23 +4,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leads.models import Lead, User
-from scoring.models import CriterionComment, CriterionExample, ModelVersion
+from scoring.compiler import criterion_data
+from scoring.models import Criterion, CriterionComment, CriterionExample, ModelVersion
+from scoring.suggested import is_usable
 from scoring.workshop import Row
 
 
 @dataclass(slots=True)
 class Thread:
+    """What was said, with its replies; `is_usable` where it is a suggestion that gives the criterion other points."""
+
     comment: CriterionComment
     replies: list[CriterionComment] = field(default_factory=list)
+    is_usable: bool = False
 
 
-def threads_of(criterion_id: int) -> list[Thread]:
+def threads_of(criterion: Criterion) -> list[Thread]:
     """All that was said, the open threads first, each in the order it was said."""
     found: dict[int, Thread] = {}
-    words = CriterionComment.objects.filter(criterion=criterion_id).select_related("author", "resolved_by")
+    words = CriterionComment.objects.filter(criterion=criterion).select_related("author", "resolved_by")
+    now = criterion_data(criterion)
     for comment in words.order_by("created_at", "pk"):
         if comment.reply_to_id is None:
-            found[comment.pk] = Thread(comment)
+            found[comment.pk] = Thread(comment, is_usable=is_usable(comment, now))
         elif comment.reply_to_id in found:
             found[comment.reply_to_id].replies.append(comment)
     return sorted(found.values(), key=lambda thread: thread.comment.resolved_at is not None)
@@ -51,7 +57,7 @@ def talk_panel(version: ModelVersion, row: Row, reader: User) -> dict[str, Any]:
     return {
         "version": version,
         "row": row,
-        "threads": threads_of(row.stored.pk),
+        "threads": threads_of(row.stored),
         "examples": examples_of(row.stored.pk, reader),
         "side": reader.side,
     }

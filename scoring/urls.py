@@ -1,7 +1,20 @@
 from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
-from scoring.views import comparing, conversion, draft, exchange, forms, preview, research, signing, talk, versions, workshop
+from scoring.views import (
+    comparing,
+    conversion,
+    draft,
+    exchange,
+    forms,
+    preview,
+    research,
+    signing,
+    suggesting,
+    talk,
+    versions,
+    workshop,
+)
 
 DRAFT = "criteria/drafts/<int:pk>/"
 VERSION = "criteria/versions/<int:pk>/"
@@ -52,6 +65,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{DRAFT}criteria/<slug:key>/view/", talk.view_state, name="view-state"),
     path(f"{DRAFT}criteria/<slug:key>/verdict/", talk.verdict_give, name="verdict-give"),
     path(f"{DRAFT}criteria/<slug:key>/comments/", talk.comment_add, name="comment-add"),
+    path(f"{DRAFT}suggested/", suggesting.points_suggested, name="points-suggested"),
+    path(f"{DRAFT}suggested/<int:comment>/use/", suggesting.suggestion_use, name="suggestion-use"),
     path(f"{DRAFT}comments/<int:comment>/settle/", talk.comment_settle, name="comment-settle"),
     path(f"{DRAFT}criteria/<slug:key>/examples/", talk.example_add, name="example-add"),
     path(f"{DRAFT}examples/<int:example>/remove/", talk.example_remove, name="example-remove"),

@@ -1,95 +1,154 @@
 """Evidence from history at each criterion: points past outcomes suggest, kept as comments, used only by who chooses to."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from leads import clock
 from leads.actions.authority import demand
-from leads.errors import Conflict, Invalid
+from leads.errors import AccordError, Conflict, Invalid
 from leads.models import User
 from scoring.actions.criteria import set_points
 from scoring.actions.drafting import EDIT
 from scoring.actions.talk import talking
-from scoring.compiler import compile_version
-from scoring.models import Criterion, CriterionComment, CriterionView, ModelVersion
+from scoring.compiler import compile_version, criterion_data
+from scoring.models import Criterion, CriterionComment, ModelVersion
+from scoring.suggested import HISTORY, last_suggestions, question_of
+from scoring.vocabulary import load_registry
 
-HISTORY = CriterionComment.Kind.HISTORY
+if TYPE_CHECKING:  # no process starts with numpy
+    from scoring.snapshot.reader import Snapshot
+    from scoring.spec import Spec
+    from scoring.suggest import Suggestions
+
+GOALS = ("won", "accepted")
 
 
-def suggest_points(version: ModelVersion, *, actor: User, goal: str = "won") -> int:
-    """Have past outcomes suggest points for every criterion of a draft; what they said before is resolved. Answers how many.
+def suggest_points(version: ModelVersion, *, actor: User, goal: str = "won") -> None:
+    """Have past outcomes suggest points for every criterion of a draft.
 
-    Each becomes a comment of the kind "history" with all figures; nothing else changes. Raises Invalid with the rule where the
-    data does not carry any, Conflict while there is no snapshot.
+    Each becomes a comment of the kind "history" with all figures, open only where it suggests other points than there are;
+    one that says what the last one said takes its place. Nothing else changes. Raises Invalid with the rule where the data
+    does not carry any, Conflict while there is no data to ask.
     """
     demand(actor, EDIT, to="ask what past outcomes suggest")
-    # here, not above: no process starts with numpy
-    from scoring.column_cache import column_cache
-    from scoring.snapshot.keeping import built_at_once, standing
-    from scoring.suggest import suggest
-
-    snapshot = standing().snapshot or built_at_once()
-    if snapshot is None:
-        raise Conflict("The data is being built. Ask again in a moment.", code="building")
-    found = suggest(compile_version(version), snapshot, cache=column_cache(), goal="accepted" if goal == "accepted" else "won")
+    if goal not in GOALS:
+        raise Invalid(f"“{goal}” is not offered.", code="not_a_choice", field="goal", value=goal, expected=", ".join(GOALS))
+    spec = compile_version(version)
+    snapshot = _snapshot()
+    found = _asked(spec, snapshot, goal)
     if found.refusal:
         raise Invalid(found.refusal, code="too_little_history", field="goal", value=goal)
+    now = clock.now()
     shared = {name: value for name, value in asdict(found).items() if name not in ("criteria", "refusal")}
-    shared |= {"generation": snapshot.number, "as_of": snapshot.as_of.isoformat()}
-    views = _wanted(version)
-    with transaction.atomic(), talking(version, "suggest_points", actor=actor):
+    shared |= {"generation": snapshot.number, "as_of": snapshot.as_of.isoformat(), "asked_at": now.isoformat()}
+    questions = {one.key: question_of(one.as_json()) for one in spec.criteria}
+    with transaction.atomic(), talking(version, "suggest_points", actor=actor, needs=EDIT):
         rows = {row.key: row for row in version.criteria.all()}
-        CriterionComment.objects.filter(criterion__version=version, kind=HISTORY, resolved_at=None).update(
-            resolved_at=clock.now(), resolved_by=actor
-        )
-        made = [
-            CriterionComment(
-                criterion=rows[one.key],
-                kind=HISTORY,
-                text=_words(asdict(one)),
-                payload=asdict(one) | {"against_both": _is_against(one.points, views.get(one.key, [])), "shared": shared},
-                created_at=clock.now(),
+        before = last_suggestions(version)
+        made, kept, past = [], [], []
+        for one in found.criteria:
+            row = rows.get(one.key)
+            if row is None:
+                continue
+            payload = asdict(one) | {"question": questions[one.key], "shared": shared}
+            text, is_open = _words(payload), one.points not in (None, one.current)
+            last = before.get(row.pk)
+            if last and last.text == text and last.payload["question"] == questions[one.key] and _is_open(last) == is_open:
+                last.payload = payload
+                kept.append(last)
+                continue
+            if last and _is_open(last):
+                past.append(last.pk)
+            made.append(
+                CriterionComment(
+                    criterion=row,
+                    kind=HISTORY,
+                    text=text,
+                    payload=payload,
+                    created_at=now,
+                    resolved_at=None if is_open else now,
+                )
             )
-            for one in found.criteria
-            if one.key in rows
-        ]
+        CriterionComment.objects.filter(pk__in=past).update(resolved_at=now, resolved_by=actor)
+        CriterionComment.objects.bulk_update(kept, ["payload"])
         CriterionComment.objects.bulk_create(made)
-    return len(made)
 
 
 def use_suggestion(comment: CriterionComment, *, actor: User, rev: int) -> Criterion:
-    """Give a criterion the points history suggests, and resolve the suggestion. Raises as any edit of points does."""
-    points = comment.payload.get("points")
+    """Give a criterion the points history suggests, and resolve the suggestion.
+
+    Raises as any edit of points does; and Conflict when it was used or replaced meanwhile, or the criterion asks something
+    else since.
+    """
+    criterion, points = comment.criterion, comment.payload.get("points")
     if comment.kind != HISTORY or points is None:
         raise Invalid("This suggests no points.", code="no_suggestion", field="comment", value=comment.pk)
-    with transaction.atomic():
+    with transaction.atomic(), talking(criterion.version, "use_suggestion", criterion.key, actor=actor, needs=EDIT):
         if not CriterionComment.objects.filter(pk=comment.pk, resolved_at=None).update(
             resolved_at=clock.now(), resolved_by=actor
         ):
             raise Conflict("This suggestion was used or replaced meanwhile.", code="stale")
-        return set_points(comment.criterion, points, actor=actor, rev=rev)
+        changed = set_points(criterion, points, actor=actor, rev=rev)
+        if question_of(criterion_data(changed)) != comment.payload["question"]:
+            raise Conflict(f"What “{changed.label}” asks was changed since. Ask history again.", code="stale")
+    return changed
 
 
-def _wanted(version: ModelVersion) -> dict[str, list[int]]:
-    """The points each side stated, by criterion."""
-    stated: dict[str, list[int]] = {}
-    rows = CriterionView.objects.filter(criterion__version=version, points__isnull=False)
-    for key, points in rows.values_list("criterion__key", "points"):
-        stated.setdefault(key, []).append(points or 0)
-    return stated
+def _snapshot() -> "Snapshot":
+    """The data as it stands, brought up to date here where nothing else sees to it."""
+    from scoring.preview.drafts import waiting
+    from scoring.snapshot.keeping import built_at_once, has_keeper, standing
+
+    snapshot = standing().snapshot
+    if snapshot is None or (not has_keeper() and waiting(snapshot)):
+        snapshot = built_at_once() or snapshot
+    if snapshot is None:
+        raise Conflict("The data is being built. Ask again in a moment.", code="building")
+    return snapshot
 
 
-def _is_against(points: int | None, stated: list[int]) -> bool:
-    """Whether the sign is the opposite of what both sides want: then something else may stand behind it."""
-    return bool(points) and len(stated) > 1 and all(one * (points or 0) < 0 for one in stated)
+def _asked(spec: "Spec", snapshot: "Snapshot", goal: str) -> "Suggestions":
+    from scoring.column_cache import column_cache
+    from scoring.columns import NotInSnapshot
+    from scoring.suggest import suggest
+
+    try:
+        return suggest(spec, snapshot, cache=column_cache(), goal="accepted" if goal == "accepted" else "won")
+    except NotInSnapshot as missing:
+        raise _not_held(missing.fields) from missing
+
+
+def _not_held(keys: Sequence[str]) -> AccordError:
+    """Why facts cannot be asked: personal ones never are in the data, new ones soon."""
+    from scoring.snapshot import keeping
+
+    fields = load_registry().fields
+    personal = ", ".join(fields[key].label for key in keys if key in fields and fields[key].personal)
+    if personal:
+        return Invalid(
+            f"{personal}: personal data is not kept for this, so history cannot be asked.", code="personal", field="goal"
+        )
+    keeping.ask()
+    labels = ", ".join(fields[key].label for key in keys if key in fields)
+    return Conflict(f"{labels}: the data is being built again with it. Ask again in a moment.", code="building")
+
+
+def _is_open(comment: CriterionComment) -> bool:
+    return comment.resolved_at is None
 
 
 def _words(one: dict[str, Any]) -> str:
     if one["points"] is None:
         return f"History suggests nothing: {one['refusal']}"
+    now = "as it is now" if one["points"] == one["current"] else f"it is {_signed(one['current'])} now"
     return (
-        f"History suggests {one['points']:+d} ({one['low']:+d} to {one['high']:+d}), from {one['hits']:,} of {one['rows']:,} leads "
-        f"it hit. It is {one['current']:+d} now."
+        f"History suggests {_signed(one['points'])} ({_signed(one['low'])} to {_signed(one['high'])}), "
+        f"from {one['hits']:,} of {one['rows']:,} leads it hit; {now}."
     )
+
+
+def _signed(points: int) -> str:
+    return f"{points:+d}".replace("-", "\u2212") if points else "0"

@@ -51,13 +51,14 @@ def _panel(request: HttpRequest, version: ModelVersion, key: str, *, status: int
     return trigger_client_event(response, "look", {}) if request.method == "POST" and status == 200 else response
 
 
-def _done(request: HttpRequest, version: ModelVersion, key: str) -> HttpResponse:
+def talk_done(request: HttpRequest, version: ModelVersion, key: str) -> HttpResponse:
+    """The talk about a criterion as it is after a step of it."""
     if request.headers.get("HX-Request"):
         return _panel(request, version, key)
     return redirect("admin:criterion-talk", version.pk, key)
 
 
-def _refused(request: HttpRequest, version: ModelVersion, key: str, refused: AccordError, **typed: Any) -> HttpResponse:
+def talk_refused(request: HttpRequest, version: ModelVersion, key: str, refused: AccordError, **typed: Any) -> HttpResponse:
     """The panel with the refusal and what was typed; who may not do it at all is told so elsewhere."""
     if isinstance(refused, NotAllowed | NotFound):
         raise refused
@@ -82,8 +83,8 @@ def view_state(request: HttpRequest, pk: int, key: str) -> HttpResponse:
             raise Invalid(f"“{typed}” is not a whole number.", code="wrong_number", field="points", value=typed)
         state_view(_criterion(version, key), need=need, points=points, actor=reader(request))
     except AccordError as refused:
-        return _refused(request, version, key, refused, typed_need=need, typed_points=typed)
-    return _done(request, version, key)
+        return talk_refused(request, version, key, refused, typed_need=need, typed_points=typed)
+    return talk_done(request, version, key)
 
 
 @page(DISCUSS)
@@ -98,8 +99,8 @@ def verdict_give(request: HttpRequest, pk: int, key: str) -> HttpResponse:
             actor=reader(request),
         )
     except AccordError as refused:
-        return _refused(request, version, key, refused)
-    return _done(request, version, key)
+        return talk_refused(request, version, key, refused)
+    return talk_done(request, version, key)
 
 
 @page(DISCUSS)
@@ -114,8 +115,8 @@ def comment_add(request: HttpRequest, pk: int, key: str) -> HttpResponse:
         kind = "proposal" if request.POST.get("kind") == "proposal" else "comment"
         add_comment(criterion, text, actor=reader(request), reply_to=reply_to, kind=kind)
     except AccordError as refused:
-        return _refused(request, version, key, refused, typed_text=text)
-    return _done(request, version, key)
+        return talk_refused(request, version, key, refused, typed_text=text)
+    return talk_done(request, version, key)
 
 
 @page(DISCUSS)
@@ -126,7 +127,7 @@ def comment_settle(request: HttpRequest, pk: int, comment: int) -> HttpResponse:
     found = get_object_or_404(CriterionComment.objects.select_related("criterion"), pk=comment, criterion__version=version)
     found.criterion.version = version
     settle_comment(found, request.POST.get("resolved") != "0", actor=reader(request))
-    return _done(request, version, found.criterion.key)
+    return talk_done(request, version, found.criterion.key)
 
 
 @page(DISCUSS)
@@ -147,8 +148,8 @@ def example_add(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     try:
         add_example(criterion, found[0], is_counter=is_counter, note=note, actor=reader(request))
     except AccordError as refused:
-        return _refused(request, version, key, refused, **typed)
-    return _done(request, version, key)
+        return talk_refused(request, version, key, refused, **typed)
+    return talk_done(request, version, key)
 
 
 def _leads(seen: Any, asked: str) -> list[Lead]:
@@ -167,4 +168,4 @@ def example_remove(request: HttpRequest, pk: int, example: int) -> HttpResponse:
     found = get_object_or_404(CriterionExample.objects.select_related("criterion"), pk=example, criterion__version=version)
     found.criterion.version = version
     remove_example(found, actor=reader(request))
-    return _done(request, version, found.criterion.key)
+    return talk_done(request, version, found.criterion.key)

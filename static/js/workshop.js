@@ -212,6 +212,14 @@
     input.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
+  /* What history suggests, above the criteria until it is closed. */
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-close-suggested]")) return;
+    const empty = Object.assign(document.createElement("div"), { id: "suggested", hidden: true });
+    $("#suggested").replaceWith(empty);
+    $("#suggest-button")?.focus();
+  });
+
   /* The talk about a criterion, beside the criteria. */
   let opener = null;
   function closeTalk() {

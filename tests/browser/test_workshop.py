@@ -1,15 +1,18 @@
 """The workshop with several browsers at once: what one does the others see, and nobody loses what they type."""
 
 import time
+from random import Random
 
 import pytest
 from playwright.sync_api import expect
 
-from scoring.actions.criteria import set_points
+from scoring.actions.criteria import add_criterion, set_points
 from scoring.actions.talk import add_comment, state_view
 from scoring.actions.versions import create_model
 from scoring.models import CriterionComment
 from tests.browser.conftest import settled, sideways, violations
+from tests.scoring.decided import decided_leads
+from tests.scoring.samples import a_test, clause
 
 SIZE = "Company of the right size"
 
@@ -248,3 +251,40 @@ def test_the_states_of_the_workshop_are_usable_by_all(people, at_draft, draft, c
     page.goto(f"/criteria/models/{draft.model.key}/research/")
     assert violations(page, complaints) == []
     assert sideways(page) == []
+
+
+@pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])
+def test_what_history_suggests_is_used_and_the_row_changes_in_the_other_browser(people, page_as, make, complaints, theme, phone):
+    decided_leads(make, 320, Random(7))
+    vp = a_test("vp", 4, clause("lead.job_title", "words", values=["vp"]), label="Vice president")
+    large = a_test("large", 20, clause("company.employees", "between", low=500), label="Large company")
+    own = create_model("Learnt", actor=people.marketer, start="empty")
+    for one in (vp, large):
+        add_criterion(own, one, actor=people.marketer, rev=own.rev)
+    for user, wanted in ((people.marketer, 10), (people.manager, 5)):
+        state_view(own.criteria.get(key="large"), need="nice", points=wanted, actor=user)
+    address = f"/criteria/drafts/{own.pk}/"
+    marketing, sales = page_as(people.marketer, theme=theme, phone=phone), page_as(people.manager)
+    for page in (marketing, sales):
+        page.goto(address)
+    marketing.get_by_role("button", name="Suggest from history").click()
+    panel = marketing.locator("#suggested")
+    expect(panel.get_by_role("heading", name="What history suggests")).to_be_focused()
+    expect(panel.locator("#suggested-large")).to_contain_text("Both sides want the other sign")
+    assert violations(marketing, complaints) == []
+    assert sideways(marketing) == []
+    expect(points(sales, "Vice president")).to_have_value("4")
+    panel.get_by_role("button", name="Use +20 for Vice president").click()
+    expect(panel.locator("#suggested-vp")).to_contain_text("As it is now")
+    for page in (sales, marketing):
+        expect(points(page, "Vice president")).to_have_value("20", timeout=4000)
+    sales.locator("#talk-large").click()
+    sales.locator("#talk").get_by_role("button", name="Use").click()
+    expect(sales.locator("#talk")).to_contain_text("resolved by Mona Manager")
+    expect(panel.locator("#suggested-large")).to_contain_text("As it is now")
+    panel.get_by_role("button", name="Close what history suggests").click()
+    expect(panel).to_be_hidden()
+    expect(marketing.get_by_role("button", name="Suggest from history")).to_be_focused()
+    marketing.goto(f"{address}suggested/")
+    assert violations(marketing, complaints) == []
+    assert sideways(marketing) == []

@@ -26,6 +26,7 @@ from tests.handoff.conftest import defaults, hands, work
 from tests.house.one_of_each import one_of_each
 from tests.house.role_matrix import PEOPLE, ROWS, SETUP, STRANGERS
 from tests.house.urls import pages
+from tests.scoring.decided import history_says
 
 __all__ = ["defaults", "hands", "work"]
 SETUP_PAGE = re.compile(r"admin:(\w+_\w+)_(changelist|add|history|delete|change|password_change)")
@@ -68,6 +69,7 @@ def world(work, cast, client_of, settings, tmp_path):
     first = draft.criteria.first()
     comment = add_comment(first, "Why so many?", actor=cast.manager)
     example = add_example(first, handoff.lead, is_counter=False, note="", actor=cast.manager)
+    suggestion = history_says(first, 17)
     question = add_question(draft.model, "Timing", "When do you need it?", actor=cast.manager)
     draft.refresh_from_db()
     told = [getattr(cast, name) for name in PEOPLE]
@@ -76,7 +78,7 @@ def world(work, cast, client_of, settings, tmp_path):
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
         loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
-        comment=comment, example=example, question=question,
+        comment=comment, example=example, question=question, suggestion=suggestion,
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip
 
