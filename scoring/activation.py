@@ -21,6 +21,7 @@ from scoring import partitions, store
 from scoring.actions.activating import activate_version, put_into_force
 from scoring.actions.signing import ON_ITS_WAY, lock_model
 from scoring.compiler import Live, stored_spec
+from scoring.entering import entering, forget_entrants, stale, write_down
 from scoring.locks import lock
 from scoring.models import Activation, ModelVersion
 from scoring.reference_scores import judged, score_again
@@ -66,8 +67,8 @@ class _Filling(Work):
         name, words = self.phases[place]
         doing: Callable[[], bool] = getattr(self, f"_{name}")
         if doing():
-            place += 1
-            self.job.payload = {**self.job.payload, "phase": place, "cursor": 0, "place": None}
+            self._go_to(place + 1)
+        place = int(self.job.payload.get("phase", 0))
         self.job.position = place
         self.job.progress_text = words if place == len(self.phases) else self.phases[place][1]
         return place < len(self.phases)
@@ -77,6 +78,9 @@ class _Filling(Work):
         rows = ModelVersion.objects.filter(pk=self.version.pk, status=Status.PROPOSED, spec_hash=self.live.spec.hash)
         if not rows.exists():
             raise AccordError(f"{self.version.label} was taken back.", code="taken_back")
+
+    def _go_to(self, phase: int) -> None:
+        self._note(phase=phase, cursor=0, place=None)
 
     def _note(self, **more: Any) -> None:
         self.job.payload = {**self.job.payload, **more}
@@ -92,6 +96,7 @@ class _Filling(Work):
         from scoring.snapshot.building import refresh
 
         ModelVersion.objects.filter(pk=self.version.pk).update(kept_since=None)
+        forget_entrants(self.version.pk)
         table = partitions.begin(self.version.pk)
         snapshot, filled = refresh(), 0
         try:
@@ -201,18 +206,51 @@ class _Filling(Work):
 
 
 class ActivationWork(_Filling):
-    """Fills, then puts the version into force in one transaction."""
+    """Fills, writes down who enters, and puts the version into force in one transaction of a few statements.
 
-    phases = (*_Filling.phases, ("swap", "Putting it into force"))
+    What changed since is looked at in that transaction when it is little; when it is much, the phases before come again.
+    """
+
+    phases = (*_Filling.phases, ("enter", "Writing down who newly qualifies"), ("swap", "Putting it into force"))
+
+    def _enter(self) -> bool:
+        """What the qualifications will say, a thousand leads a step; by the reference, as nothing else knows the lines."""
+        ids = entering(self.version.pk, self._in_force(), self.job.payload.get("cursor", 0), BATCH)
+        if outdated := stale(self.version.pk, self._in_force(), BATCH, ids):
+            write_down(self.live, outdated)
+        if ids:
+            self._note(cursor=ids[-1])
+        return len(ids) < BATCH
 
     def _swap(self) -> bool:
         lock_model(self.version)
         lock("scoring")
         self._note(place=[0, 0], found=0)
         while self._changed(BATCH) == BATCH:
-            pass
-        put_into_force(self.job.payload["activation"], self.live, generation=self.job.payload["generation"])
+            if self._may_wait():
+                return self._again("catch_up")
+        while outdated := stale(self.version.pk, self._in_force(), BATCH):
+            write_down(self.live, outdated)
+            if len(outdated) < BATCH:
+                break
+            if self._may_wait():
+                return self._again("enter")
+        put_into_force(self.job.payload["activation"], generation=self.job.payload["generation"])
         return True
+
+    def _in_force(self) -> int | None:
+        rows = ModelVersion.objects.filter(model_id=self.version.model_id, status=Status.ACTIVE)
+        return rows.values_list("pk", flat=True).first()
+
+    def _may_wait(self) -> bool:
+        """Not for ever: where writers never pause, the moment takes as long as it takes."""
+        return int(self.job.payload.get("rounds", 0)) < MOST_ROUNDS
+
+    def _again(self, phase: str) -> bool:
+        """Too much for the moment: leave the locks to others and go on from an earlier phase."""
+        self._note(rounds=int(self.job.payload.get("rounds", 0)) + 1)
+        self._go_to([name for name, _ in self.phases].index(phase))
+        return False
 
     def stopped(self) -> None:
         self._close(Step.CANCELLED)
@@ -229,6 +267,7 @@ class ActivationWork(_Filling):
     def _close(self, step: int) -> None:
         Activation.objects.filter(pk=self.job.payload["activation"], step=Step.PREPARING).update(step=step)
         ModelVersion.objects.filter(pk=self.job.payload["version"], trial_since=None).update(kept_since=None)
+        forget_entrants(self.job.payload["version"])
 
 
 class TrialWork(_Filling):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F
@@ -12,19 +12,17 @@ from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.models import Submission
 from leads.stages import sources_of
-from scoring.models import FLAG_MQL, FLAG_MQO, Activation, Qualification, ScoreChange
-from scoring.slots import slots
+from scoring.models import FLAG_MQL, FLAG_MQO, Qualification, ScoreChange
 
 Cause = ScoreChange.Cause
 Kind = Qualification.Kind
 
 MOST_PROMOTED = 2000  # a pass; the others a second later
-WEEKLY_UNKNOWN = 25  # released a week by a spread wave where nobody knows what the reps can take
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A lead that met a model just now and did not before. `activation` is set when a new version is the reason."""
+    """A lead that met a model just now and did not before."""
 
     lead_id: int
     model_id: int
@@ -35,7 +33,6 @@ class Entry:
     engagement: int
     tier: int | None
     lines: list[dict[str, Any]]
-    activation: Activation | None = None
 
 
 def kinds_of(flags: int) -> tuple[str, ...]:
@@ -75,28 +72,10 @@ def record_entries(entries: Sequence[Entry], at: datetime) -> list[Qualification
                     engagement=entry.engagement,
                     tier=entry.tier,
                     lines=entry.lines,
-                    release_at=_release(entry, at),
+                    release_at=None if entry.cause == Cause.IMPORT else at,
                 )
             )
     return Qualification.objects.bulk_create(made)
-
-
-def _release(entry: Entry, at: datetime) -> datetime | None:
-    if entry.activation is not None:
-        return _wave(entry.activation, at)
-    return None if entry.cause == Cause.IMPORT else at
-
-
-def _wave(activation: Activation, at: datetime) -> datetime | None:
-    """When the next lead of an activation's wave may go to sales; counts it."""
-    number = int(activation.counts.get("entered", 0))
-    activation.counts["entered"] = number + 1
-    if activation.wave == Activation.Wave.NONE:
-        return None
-    if activation.wave == Activation.Wave.NOW:
-        return at
-    weekly = (slots.weekly_capacity() if slots.weekly_capacity else None) or WEEKLY_UNKNOWN
-    return at + timedelta(days=7) * number / weekly
 
 
 def brought_by_import(scored_at: dict[int, datetime | None]) -> set[int]:

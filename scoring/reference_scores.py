@@ -38,11 +38,15 @@ def judged(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judge
     return found
 
 
-def score_again(live: Live, lead_ids: Sequence[int], at: datetime) -> None:
-    """Bring these leads' scores by this version up to date, in the caller's transaction and beside the live path."""
+def score_again(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:
+    """Bring these leads' scores by this version up to date, in the caller's transaction and beside the live path.
+
+    Answers what it says of each.
+    """
     store.lock_states(sorted(set(lead_ids)), at)
     found = judged(live, lead_ids, at)
     store.write_scores({(live.version_id, lead_id): one.score for lead_id, one in found.items() if one.score is not None})
     store.delete_scores(
         (live.version_id, lead_id) for lead_id in set(lead_ids) if (one := found.get(lead_id)) is None or one.score is None
     )
+    return found

@@ -3,11 +3,9 @@
 The verbs here ask for it; `scoring.activation` prepares it as a job, whose last step puts it into force by `put_into_force`.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from leads import clock
 from leads.actions.authority import demand
@@ -16,28 +14,16 @@ from leads.jobs import enqueue, resume
 from leads.models import Job, User
 from scoring.actions.signing import ON_ITS_WAY, checked_reason, freeze, lock_model, note_event, stop_activations
 from scoring.actions.versions import copy_opinions, new_version, write_content
-from scoring.compiler import Live, compile_version
-from scoring.models import FLAG_MQL, FLAG_MQO, Activation, LeadState, ModelVersion, ScoringModel, VersionEvent
+from scoring.compiler import compile_version
+from scoring.entering import counted, qualify_entrants
+from scoring.models import Activation, ModelVersion, ScoringModel, VersionEvent
 from scoring.notices import tell_in_force
-from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, record_entries
-from scoring.reference_scores import Judged, judged
 from scoring.signoff import Role, needed, role_on, sides_of, standing
-from scoring.vocabulary import load_wording, stored_registry
+from scoring.vocabulary import stored_registry
 
 Status, Verb, Step = ModelVersion.Status, VersionEvent.Verb, Activation.Step
 ACTIVATE = "scoring.activate_version"
 KIND, TRIAL = "activation", "trial"
-BATCH = 1000
-_ENTERING = """
-SELECT n.lead_id, n.flags & ~coalesce(o.flags, 0::smallint) & %(both)s FROM scoring_leadscore n
-LEFT JOIN scoring_leadscore o ON o.version_id = %(old)s AND o.lead_id = n.lead_id
-WHERE n.version_id = %(new)s AND n.flags & %(mql)s <> 0 AND n.flags & ~coalesce(o.flags, 0::smallint) & %(both)s <> 0
-ORDER BY n.tier DESC NULLS LAST, n.fit + n.engagement DESC, n.lead_id
-"""
-_LEAVING = """
-SELECT count(*) FROM scoring_leadscore o LEFT JOIN scoring_leadscore n ON n.version_id = %(new)s AND n.lead_id = o.lead_id
-WHERE o.version_id = %(old)s AND o.flags & %(mql)s <> 0 AND coalesce(n.flags, 0::smallint) & %(mql)s = 0
-"""
 
 
 def activate_version(
@@ -199,10 +185,10 @@ def _demand_signatures(model: ScoringModel, version: ModelVersion) -> None:
 # --- The moment itself --------------------------------------------------------------------------------------------------
 
 
-def put_into_force(pk: int, live: Live, *, generation: int) -> Activation:
+def put_into_force(pk: int, *, generation: int) -> Activation:
     """Change what is in force, in the caller's transaction, which holds the locks of the model and of scoring.
 
-    The version's scores are there and kept up to date. Who enters gets a qualification. Raises Conflict when it was called
+    The version's scores are there and up to date, and who enters is written down. Raises Conflict when it was called
     off, or an objection came in since.
     """
     at = clock.now()
@@ -219,71 +205,13 @@ def put_into_force(pk: int, live: Live, *, generation: int) -> Activation:
     ScoringModel.objects.filter(pk=version.model_id).update(active_version=version)
     Activation.objects.filter(version__model_id=version.model_id, step=Step.SETTLING).update(step=Step.SETTLED)
     activation.at, activation.step, activation.from_version, activation.generation = at, Step.SETTLING, before, generation
-    activation.counts |= {"replaces": [before.pk] if before else [], "cursor": 0, "entered": 0}
-    _hand_over(activation, live, before, at)
-    activation.counts |= _counted(version, before)
+    old = before.pk if before else None
+    entered = qualify_entrants(activation, version, old, at)
+    activation.counts |= {"replaces": [old] if old else [], "cursor": 0, "entered": entered} | counted(version.pk, old)
     activation.save()
     note_event(version, Verb.ACTIVATED, activation.by, at, activation.reason)
     tell_in_force(activation)
     return activation
-
-
-def _counted(version: ModelVersion, before: ModelVersion | None) -> dict[str, int]:
-    """How many leads are scored by the new version, and how many left with the old one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM scoring_leadscore WHERE version_id = %s", [version.pk])
-        scored = cursor.fetchone()[0]
-        cursor.execute(_LEAVING, {"new": version.pk, "old": before.pk if before else None, "mql": FLAG_MQL})
-        return {"scored": scored, "left": cursor.fetchone()[0]}
-
-
-def _hand_over(activation: Activation, live: Live, before: ModelVersion | None, at: datetime) -> None:
-    """A qualification for everybody who meets the new version and did not meet the old one, the best first."""
-    both = FLAG_MQL | FLAG_MQO
-    old = before.pk if before else None
-    with connection.cursor() as cursor:
-        cursor.execute(_ENTERING, {"new": live.version_id, "old": old, "mql": FLAG_MQL, "both": both})
-        rows = cursor.fetchall()
-    begun = datetime.fromisoformat(activation.counts["begun"])
-    wording = load_wording()
-    for some in _batches(rows):
-        found = judged(live, [row[0] for row in some], at)
-        scored_at = dict(LeadState.objects.filter(pk__in=found).values_list("pk", "scored_at"))
-        imported = brought_by_import({lead_id: scored_at.get(lead_id) for lead_id in found})
-        entries = []
-        for lead_id, flags in some:
-            one = found.get(lead_id)
-            if one is None or one.score is None or not one.score.flags & flags:
-                continue
-            cause = _cause(one, lead_id in imported, begun)
-            entries.append(
-                Entry(
-                    lead_id=lead_id,
-                    model_id=live.model_id,
-                    version_id=live.version_id,
-                    kinds=kinds_of(flags & one.score.flags),
-                    cause=cause,
-                    fit=one.result.fit,
-                    engagement=one.result.engagement,
-                    tier=one.result.tier,
-                    lines=wording.lines(one.result.lines),
-                    activation=activation if cause == Cause.ACTIVATION else None,
-                )
-            )
-        record_entries(entries, at)
-
-
-def _cause(one: Judged, imported: bool, begun: datetime) -> str:
-    """Who did something since the preparation began has entered by it, whatever the wave."""
-    if imported:
-        return Cause.IMPORT
-    return Cause.EVENT if any(event.known_at >= begun for event in one.facts.events) else Cause.ACTIVATION
-
-
-def _batches(rows: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    some = iter(rows)
-    while batch := list(islice(some, BATCH)):
-        yield batch
 
 
 # --- Trial --------------------------------------------------------------------------------------------------------------

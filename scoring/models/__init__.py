@@ -8,7 +8,7 @@ from scoring.models.model import (
     ModelVersion,
     ScoringModel,
 )
-from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, LeadScore, LeadState, Mark, Qualification, ScoreChange
+from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, Entrant, LeadScore, LeadState, Mark, Qualification, ScoreChange
 from scoring.models.signing import Activation, Evidence, PreviewReport, SignOff, VersionEvent
 from scoring.models.talk import CriterionComment, CriterionExample, CriterionView, Presence, Question, TalkEvent
 
@@ -24,6 +24,7 @@ __all__ = [
     "CriterionView",
     "Dimension",
     "DraftEvent",
+    "Entrant",
     "Evidence",
     "Gate",
     "LeadScore",

@@ -18,7 +18,7 @@ from scoring import partitions
 from scoring.actions.activating import activate_version
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here
-from scoring.models import Activation, LeadScore, ModelVersion, Qualification
+from scoring.models import Activation, Entrant, LeadScore, ModelVersion, Qualification
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from tests.importing.samples import ROOT
@@ -112,7 +112,7 @@ def whole(leads, version):
     return active == version and len(scores(version)) == 6 and sum(fit > 0 for _, fit in scores(version)) == wanted
 
 
-@pytest.mark.parametrize("phase", ["fill", "compare", "attach", "rest", "keep", "catch_up", "swap"])
+@pytest.mark.parametrize("phase", ["fill", "compare", "attach", "rest", "keep", "catch_up", "enter", "swap"])
 def test_a_worker_killed_in_any_phase_leaves_the_version_before_and_another_goes_on(world, phase):
     leads, first, second = world
     asked = activate_version(second, actor=None, rev=1, reason="Better")
@@ -129,7 +129,7 @@ def test_a_worker_killed_in_any_phase_leaves_the_version_before_and_another_goes
     assert (asked.step, asked.counts["entered"]) == (Activation.Step.SETTLED, 3)
     assert whole(leads, second)
     assert sorted(Qualification.objects.values_list("lead_id", flat=True)) == sorted(lead.pk for lead in leads)
-    assert Qualification.objects.count() == 6
+    assert (Qualification.objects.count(), Entrant.objects.count()) == (6, 0)
 
 
 def wait_for_the_server_to_notice():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from leads import clock, jobs
 from leads.choices import Stage
@@ -20,9 +21,10 @@ from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here, drop_old_scores
 from scoring.effect import newcomers
-from scoring.models import Activation, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
+from scoring.models import Activation, Entrant, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
 from scoring.rescoring import score_dirty, score_now
 from scoring.signoff import NOBODY
+from scoring.store import delete_leads
 from tests.scoring.conftest import clear_scores, score_of
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
@@ -128,7 +130,7 @@ def test_who_looks_meanwhile_sees_the_version_before_and_then_the_new_one_whole(
     assert first.status == "retired"
 
 
-@pytest.mark.parametrize("before", ["compare", "attach", "rest", "keep", "catch_up", "swap"])
+@pytest.mark.parametrize("before", ["compare", "attach", "rest", "keep", "catch_up", "enter", "swap"])
 def test_a_lead_that_changes_or_comes_meanwhile_is_judged_as_it_is_then(make: Any, before: str) -> None:
     small = make.company(employees=10)
     changed, gone = make.lead(company=small), make.lead(company=make.company(employees=300))
@@ -174,7 +176,7 @@ def test_a_difference_between_the_evaluators_stops_it_and_it_can_be_tried_again(
         go_on(asked, actor=None)
 
 
-@pytest.mark.parametrize("before", ["fill", "attach", "catch_up", "swap"])
+@pytest.mark.parametrize("before", ["fill", "attach", "catch_up", "enter", "swap"])
 def test_what_is_taken_back_meanwhile_does_not_come_into_force(make: Any, before: str) -> None:
     make.lead()
     version = a_version(SIZE)
@@ -185,6 +187,7 @@ def test_what_is_taken_back_meanwhile_does_not_come_into_force(make: Any, before
     asked.refresh_from_db()
     version.refresh_from_db()
     assert (asked.step, version.status, version.kept_since) == (Step.CANCELLED, "withdrawn", None)
+    assert not Entrant.objects.exists()
     drop_old_scores(clock.now())
     assert version.pk not in partitions.own_tables()
     assert not LeadScore.objects.exists()
@@ -337,7 +340,7 @@ def test_nothing_is_put_into_force_by_a_job_that_was_called_off(make: Any) -> No
     version.refresh_from_db()
     assert version.status == "proposed"
     with pytest.raises(AccordError):
-        protocol.put_into_force(asked.pk, None, generation=1)
+        protocol.put_into_force(asked.pk, generation=1)
 
 
 def test_everybody_is_told_in_plain_words_what_a_version_changed(cast: Any, client_of: Any, make: Any) -> None:
@@ -382,3 +385,107 @@ def test_the_count_before_choosing_a_wave_is_how_many_enter_then(make: Any) -> N
     activation = activate_here(second, actor=None, reason="Go", wave="none")
     assert (said.count, said.is_exact) == (activation.counts["entered"], True)
     assert 0 < said.count < LeadScore.objects.filter(version=second, fit=60).count()
+
+
+# --- Who enters is written down beforehand ------------------------------------------------------------------------------
+
+
+def said_of(lead: Lead) -> list[tuple[str, int]]:
+    """What the lead's only qualification says of it."""
+    (held,) = Qualification.objects.filter(lead=lead)
+    assert sum(line["points"] for line in held.lines) == held.total
+    return [(line["label"], line["points"]) for line in held.lines]
+
+
+def large(make: Any, count: int) -> list[Lead]:
+    company = make.company(employees=300)
+    return [make.lead(company=company) for _ in range(count)]
+
+
+def one_step(job: Job) -> bool:
+    """Do the step a job in our hands has come to, as another worker would that takes it up there."""
+    work = jobs.works[job.kind](job)
+    work.begin()
+    return jobs._step(job, work)
+
+
+def test_the_moment_takes_as_many_statements_for_few_as_for_many(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "BATCH", 10)
+    taken = []
+    activate_here(a_version(DEMO), actor=None, reason="Go")
+    for number, more in enumerate((3, 45)):
+        large(make, more)
+        version = a_version(SIZE | {"points": 60 + number})
+        job = steps(activate_version(version, actor=None, rev=1, reason="Go").job, "enter")
+        Qualification.objects.update(closed_at=NOW, closed_as="answered")
+        LeadScore.objects.exclude(version=version).delete()  # so that all of them enter again
+        LeadRevision.objects.update(txid=1)
+        while job.payload["phase"] < job.total - 1:
+            one_step(job)
+        with CaptureQueriesContext(connection) as seen:
+            assert not one_step(job)
+        taken.append(len(seen))
+        assert Activation.objects.get(version=version).counts["entered"] == Lead.objects.count()
+    assert Qualification.objects.filter(closed_at=None).count() == 48
+    assert max(Qualification.objects.values_list("nth", flat=True)) == 2
+    assert taken[0] == taken[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_too_much_in_the_last_moment_sends_it_back_a_phase(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "BATCH", 4)
+    leads = large(make, 9)
+    small = make.company(employees=10)
+    version = a_version(SIZE, a_test("small", 55, clause("company.employees", "between", high=50)))
+    job = steps(activate_version(version, actor=None, rev=1, reason="Go").job, "swap")
+    touched = [lead.pk for lead in leads[:6]]
+    Lead.objects.filter(pk__in=touched).update(company=small)
+    touch_revisions(touched)
+    assert one_step(job)
+    assert version.model.versions.get().status == "proposed"
+    assert not Qualification.objects.exists()
+    finish(job)
+    assert [said_of(lead) for lead in leads] == [[("Small", 55)]] * 6 + [[("Size", 60)]] * 3
+    assert not Entrant.objects.exists()
+
+
+def test_lines_that_are_stale_are_written_again_even_where_the_sum_is_the_same(make: Any) -> None:
+    lead, same = large(make, 2)
+    version = a_version(SIZE, a_test("small", 60, clause("company.employees", "between", high=50)))
+    job = steps(activate_version(version, actor=None, rev=1, reason="Go").job, "swap")
+    Lead.objects.filter(pk=lead.pk).update(company=make.company(employees=10))
+    touch_revisions([lead.pk])
+    finish(job)
+    assert (said_of(lead), said_of(same)) == ([("Small", 60)], [("Size", 60)])
+
+
+def test_a_midnight_between_writing_down_and_the_moment_is_not_missed(make: Any, hands: Any) -> None:
+    lead = make.lead(company=make.company(employees=300))
+    make.activity(lead, "demo_request", NOW - timedelta(days=2))
+    version = a_version(SIZE, a_tally("demo", 25, "demo_request", days=3))
+    job = steps(activate_version(version, actor=None, rev=1, reason="Go").job, "swap")
+    assert Entrant.objects.get().engagement == 25
+    hands.advance(timedelta(days=1))
+    finish(job)
+    assert said_of(lead) == [("Size", 60)]
+    assert score_of(lead)[:2] == (60, 0)
+
+
+def test_who_is_erased_or_merged_away_is_not_written_down_any_more(make: Any) -> None:
+    gone, kept = large(make, 2)
+    steps(activate_version(a_version(SIZE), actor=None, rev=1, reason="Go").job, "swap")
+    assert Entrant.objects.count() == 2
+    delete_leads([gone.pk])
+    assert Entrant.objects.get().lead == kept
+
+
+def test_who_is_in_sales_hands_already_is_not_handed_over_again(make: Any) -> None:
+    held, fresh = large(make, 2)
+    first = a_version(a_test("title", 1))
+    activate_here(first, actor=None, reason="Go")
+    Qualification.objects.create(
+        lead=held, model=first.model, version=first, kind="mql", cause="facts", at=NOW, fit=1, engagement=0, lines=[]
+    )
+    activation = activate_here(a_version(SIZE), actor=None, reason="Go")
+    assert activation.counts["entered"] == 1
+    assert sorted(Qualification.objects.values_list("lead_id", "nth")) == [(held.pk, 1), (fresh.pk, 1)]
