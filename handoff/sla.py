@@ -152,7 +152,9 @@ class Clocks:
         done |= {event.step for other, event in self.events if other is timer}
         timer.state, timer.running_since, timer.met_at, timer.pause_reason = State.RUNNING, since, None, ""
         times = {"target_us": timer.target_us, "consumed_us": timer.consumed_us}
-        timer.due_at = due_at(calendar, running_since=since, **times)
+        # A promise already missed stays missed since when it was: its time used up says by how much, not when.
+        if timer.consumed_us < timer.target_us or timer.due_at >= since:
+            timer.due_at = due_at(calendar, running_since=since, **times)
         arm(timer, plan(calendar, self._ladder(timer).rungs, running_since=since, done=done, **times))
         self.changed[timer.pk] = timer
         self._note(timer, step, due=self.now)

@@ -1,11 +1,13 @@
 """Accept, reject and taking it back: states, clocks, cases, owners, messages, and who may."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from handoff.actions import accept_handoff, log_attempt, reject_handoff, review_rejection, undo_answer
 from handoff.models import HandoffEvent, SlaTimer
+from handoff.sla import verdict
 from handoff.states import ClockKind, HandoffState
 from handoff.sweep import sweep
 from leads.errors import Conflict, Invalid, NotAllowed
@@ -127,6 +129,32 @@ def test_an_accept_taken_back_goes_on_as_if_never_answered(work, cast, steps):
     work.hands.move_to(before.due_at)
     assert sweep() == 1
     assert ("breach", "fired") in steps(clock)
+
+
+@pytest.mark.parametrize("verb", [accept_handoff, partial(reject_handoff, reason="too_small")], ids=["accept", "reject"])
+def test_an_overdue_promise_stays_overdue_since_then_when_the_answer_is_taken_back(work, cast, steps, verb):
+    handoff = work.offered()
+    before = work.timer(handoff, ClockKind.ACCEPT)
+    work.hands.move_to(before.due_at + timedelta(minutes=85))
+    sweep()
+    fired = [code for code, outcome in steps(before) if outcome == "fired"]
+    assert "breach" in fired
+    for _ in range(2):
+        verb(handoff, actor=cast.rep)
+        work.hands.advance(timedelta(seconds=5))
+        undo_answer(handoff, actor=cast.rep)
+    fresh, clock = work.fresh(handoff), work.timer(handoff, ClockKind.ACCEPT)
+    assert (fresh.state, fresh.due_at, clock.due_at, clock.state) == (
+        HandoffState.OFFERED,
+        before.due_at,
+        before.due_at,
+        "running",
+    )
+    sweep()
+    assert [code for code, outcome in steps(clock) if outcome == "fired"] == fired
+    accept_handoff(handoff, actor=cast.rep)
+    clock.refresh_from_db()
+    assert verdict(clock, clock.met_at) is False
 
 
 def test_a_reject_taken_back_restores_case_owner_and_qualification(work, cast):
