@@ -30,6 +30,10 @@ class At:
         raise Invalid(f"{self.words}: {problem}.{ending}", code=code, field=self.path, value=value, expected=expected)
 
 
+def _quoted(data: object) -> str:
+    return "nothing" if data in (None, "") else f"“{data}”"
+
+
 def an_object(at: At, data: object, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> dict[str, Any]:
     if not isinstance(data, dict):
         at.refuse("this must be an object", code="wrong_shape", value=data, expected="a JSON object")
@@ -55,7 +59,7 @@ def a_list(at: At, data: object, *, most: int, least: int = 0) -> list[Any]:
 def a_whole(at: At, data: object, low: int, high: int) -> int:
     if isinstance(data, bool) or not isinstance(data, int) or not low <= data <= high:
         at.refuse(
-            f"{data!r} is not a fitting whole number",
+            f"{_quoted(data)} is not a whole number that fits",
             code="wrong_number",
             value=data,
             expected=f"a whole number from {low} to {high}",
@@ -70,14 +74,16 @@ def maybe_whole(at: At, data: Mapping[str, Any], name: str, low: int, high: int)
 
 def a_text(at: At, data: object, *, most: int = 200) -> str:
     if not isinstance(data, str) or not data.strip() or len(data) > most:
-        at.refuse(f"{data!r} is not a fitting text", code="wrong_text", value=data, expected=f"a text of 1 to {most} characters")
+        at.refuse(
+            f"{_quoted(data)} is not a fitting text", code="wrong_text", value=data, expected=f"a text of 1 to {most} characters"
+        )
     return data.strip()
 
 
 def a_key(at: At, data: object) -> str:
     if not isinstance(data, str) or not KEY.fullmatch(data):
         at.refuse(
-            f"{data!r} is not a fitting key",
+            f"{_quoted(data)} is not a fitting key",
             code="wrong_key",
             value=data,
             expected="small letters, digits and _, a letter first, at most 40",
@@ -87,5 +93,5 @@ def a_key(at: At, data: object) -> str:
 
 def one_of(at: At, data: object, allowed: Sequence[str]) -> str:
     if data not in allowed:
-        at.refuse(f"{data!r} is not possible here", code="not_a_choice", value=data, expected=", ".join(allowed))
+        at.refuse(f"{_quoted(data)} is not possible here", code="not_a_choice", value=data, expected=", ".join(allowed))
     return cast("str", data)

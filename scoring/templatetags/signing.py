@@ -25,7 +25,9 @@ def signoff(context: template.Context, version: ModelVersion) -> dict[str, Any]:
         "problems": described.problems if described is not None and is_draft else [],
         "reasons": Reason.objects.filter(for_reject=True, active=True) if is_draft else [],
         "error": context.get("card_error", ""),
-        "typed": context.get("typed") or {},
+        "evidence_error": context.get("evidence_error", ""),
+        "evidence_wrong": context.get("evidence_wrong", ""),
+        "typed": context.get("card_typed") or {},
         "csrf_token": context.get("csrf_token"),
         "request": context["request"],
     }

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from leads.errors import AccordError, Conflict
+from leads.errors import AccordError, Conflict, Invalid
 from leads.lib.numbers import whole
 from leads.pages import page, reader
 from scoring.actions.criteria import (
@@ -68,16 +68,24 @@ def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     points = whole(typed)
     try:
         criterion = _criterion(version, key)
-        set_points(criterion, typed if points is None else points, actor=reader(request), rev=seen_rev(request))
+        if points is None:
+            raise Invalid("Type whole points.", code="wrong_number", field="points", value=typed, expected="whole points")
+        set_points(criterion, points, actor=reader(request), rev=seen_rev(request))
     except Stale as late:
+        if points is not None and version.criteria.filter(key=key, points=points).exists():  # somebody else set the very same: nothing to choose between
+            return _row_done(request, version, key)
         shown = {"mine": typed, "theirs": late.edits[-1] if late.edits else None, "late": late.message}
         return _row_or_page(request, version, key, late.message, 409, shown)
     except AccordError as refused:
         if isinstance(refused, Conflict):
             raise
         return _row_or_page(request, version, key, refused.message, 422, {"wrong": refused.message, "typed": typed})
+    return _row_done(request, version, key)
+
+
+def _row_done(request: HttpRequest, version: ModelVersion, key: str) -> HttpResponse:
     if not request.headers.get("HX-Request"):
-        return redirect("admin:criteria-draft", pk)
+        return redirect("admin:criteria-draft", version.pk)
     return trigger_client_event(row_answer(request, version, key), "look", {})
 
 

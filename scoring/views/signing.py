@@ -34,15 +34,22 @@ def _version(pk: int) -> ModelVersion:
     return get_object_or_404(ModelVersion.objects.select_related("model", "copied_from", "created_by"), pk=pk)
 
 
-def _refused(request: HttpRequest, version: ModelVersion, refused: AccordError) -> HttpResponse:
-    """The version's page as it is now, with what was wrong on the card and what was typed still in it."""
+def _refused(
+    request: HttpRequest, version: ModelVersion, refused: AccordError, *, form: str = "card", at: str = "signoff"
+) -> HttpResponse:
+    """The version's page as it is now: what was wrong at its `form` (card, evidence) with what was typed still in it.
+
+    The page is long, so that a draft's names it at its top as well, with a way to `at`.
+    """
     if isinstance(refused, NotAllowed):
         raise refused
     version = _version(version.pk)
     status = 409 if isinstance(refused, Conflict) else 422
-    more: dict[str, Any] = {"card_error": refused.message, "typed": request.POST.dict()}
+    more: dict[str, Any] = {f"{form}_error": refused.message, "card_typed": request.POST.dict()}
+    if form == "evidence":
+        more["evidence_wrong"] = getattr(refused, "field", "")
     if version.status == ModelVersion.Status.DRAFT and request.user.has_perm(EDIT):
-        return draft_page(request, version, status=status, **more)
+        return draft_page(request, version, status=status, error=refused.message, error_at=at, **more)
     return version_page(request, version, status=status, **more)
 
 
@@ -217,6 +224,8 @@ def evidence_add(request: HttpRequest, pk: int) -> HttpResponse:
             reason=reason,
             note=said.get("evidence-note", ""),
         )
+    except Invalid as refused:
+        return _refused(request, version, refused, form="evidence", at="evidence-add")
     except AccordError as refused:
         return _refused(request, version, refused)
     return redirect("admin:criteria-version", version.pk)

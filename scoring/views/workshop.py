@@ -103,7 +103,14 @@ def row_answer(request: HttpRequest, version: ModelVersion, key: str, *, status:
     row = shop.rows.get(key)
     if row is None:
         return HttpResponse(status=200)
-    context = {**rights(request, version), "shop": shop, "row": row, "block": _block_of(shop, key), **more}
+    context = {
+        **rights(request, version),
+        "shop": shop,
+        "row": row,
+        "block": _block_of(shop, key),
+        "effect_url": effect_url(version),  # the cell of its figures stands in every row of the page
+        **more,
+    }
     return render(request, "scoring/_criterion_row.html", context, fragment="scoring/_criterion_row.html", status=status)
 
 

@@ -315,7 +315,8 @@ def test_fit_and_engagement_are_drawn_on_one_scale(browser: Client, draft: Model
 def test_points_that_cannot_be_are_refused(browser: Client, draft: ModelVersion, points: str, status: int) -> None:
     answer = browser.post(url("criterion-points", draft.pk, "size"), {"rev": 2, "points": points}, headers=HTMX)
     assert answer.status_code == status
-    assert ("not a fitting whole number" in answer.content.decode()) is (status == 422)
+    said = answer.content.decode()
+    assert ("Type whole points." in said or "not a whole number that fits" in said) is (status == 422)
 
 
 def test_a_stale_click_answers_409_with_both_numbers_and_the_choice(browser: Client, cast: Any, draft: ModelVersion) -> None:
@@ -380,7 +381,7 @@ def test_groups_gates_bounds_scope_and_decision_through_their_forms(browser: Cli
     ("change", "said"),
     [
         ({"edges": "40, 20"}, "do not go up"),
-        ({"edges": "many"}, "not a fitting whole number"),
+        ({"edges": "many"}, "not a whole number that fits"),
         ({"mql_from": "Z"}, "is not possible here"),
         ({"mqo_tiers": "C"}, "is no MQL"),
     ],

@@ -141,3 +141,21 @@ def test_an_administrator_says_how_many_sign_for_each_side(cast: Any, client_of:
     assert draft.model.signers == {"marketing": {"doer": 0, "leader": 1}, "sales": {"doer": 2, "leader": 1}}
     assert browser.post(url, given | wanted | {"sales_doer": "-1"}).status_code == 200
     assert "Two doers of sales" in text(client_of(cast.marketer).get(f"/criteria/drafts/{draft.pk}/"))
+
+
+def test_wrong_evidence_is_named_at_its_form_and_above_and_nothing_else_changes(
+    cast: Any, client_of: Any, draft: ModelVersion
+) -> None:
+    wrong = client_of(cast.marketer).post(url("evidence-add", draft), {"kind": "report", "url": "intranet/report"})
+    page = wrong.content.decode()
+    assert wrong.status_code == 422
+    assert re.search(rf'id="points-{SIZE["key"]}" type="number" name="points" value="{SIZE["points"]}"', page)
+    assert "csrfmiddlewaretoken&#x27;" not in page
+    above, form = page.split('id="evidence-add"')
+    assert "Give the report’s address" in above or "Give the report&#x27;s address" in above
+    assert 'href="#evidence-add"' in above
+    field = re.search(r'<input id="evidence-url"[^>]*>', form)
+    assert field is not None
+    assert 'autofocus aria-invalid="true" aria-describedby="evidence-error"' in field[0]
+    assert 'value="intranet/report"' in field[0]
+    assert "Give the report" in form.split("</form>")[0]

@@ -207,3 +207,19 @@ def test_a_criterion_is_put_where_it_was_dropped(browser: Client, cast: Any, dra
     assert [one.key for one in draft.criteria.all()] == ["size", "title", "country"]
     gone = browser.post(url("criterion-move", draft.pk, "country"), {"rev": 4, "before": "nobody"}, headers=HTMX)
     assert gone.status_code == 409
+
+
+def test_the_same_points_set_by_two_need_no_question(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    set_points(draft.criteria.get(key="size"), 33, actor=cast.manager, rev=3)
+    points = url("criterion-points", draft.pk, "size")
+    other = browser.post(points, {"rev": 3, "points": 20}, headers=HTMX)
+    assert (other.status_code, "Use my 20" in other.content.decode()) == (409, True)
+    assert 'id="figures-size"' in other.content.decode(), "a row in conflict has all of its cells"
+    same = browser.post(points, {"rev": 3, "points": 33}, headers=HTMX)
+    assert (same.status_code, "Use my" in same.content.decode()) == (200, False)
+    assert draft.edits.count() == 3, "nothing was changed once more"
+
+
+def test_no_points_are_asked_for_in_plain_words(browser: Client, draft: ModelVersion) -> None:
+    answer = browser.post(url("criterion-points", draft.pk, "size"), {"rev": 3, "points": ""}, headers=HTMX)
+    assert (answer.status_code, "Type whole points." in answer.content.decode()) == (422, True)
