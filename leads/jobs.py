@@ -1,7 +1,8 @@
 """Long work as rows of `Job`: any number of workers, progress, stop, and resumption after a kill without doing anything twice.
 
 A job is worked in steps. Each step is one transaction that holds what it wrote, the new position and the lease; a worker whose
-lease was taken over cannot commit. So a step either happened, with its position, or did not happen at all.
+lease was taken over cannot commit. So a step either happened, with its position, or did not happen at all. While a step
+runs its lease is kept up from beside (`leads.upkeep`), so that a long one is not taken for dead.
 """
 
 import logging
@@ -17,6 +18,7 @@ from django.db.models import Q
 from leads import clock
 from leads.errors import AccordError, Conflict
 from leads.models import Job, User
+from leads.upkeep import Upkeep
 
 log = logging.getLogger("accord.jobs")
 LEASE = timedelta(seconds=45)
@@ -41,7 +43,7 @@ class Work(ABC):
     def step(self) -> bool:
         """Do one batch in the transaction that is open, and set the job's position, total and texts. False when all is done.
 
-        A step should take well under the lease. AccordError ends the job with its message.
+        A step should be short: others wait for it to stop or to give way. AccordError ends the job with its message.
         """
 
     def done(self) -> None:  # noqa: B027 - a hook that may stay empty
@@ -149,11 +151,19 @@ def work_on(
     if job.payload.get("crashes", 0) >= MAX_CRASHES:
         _end(job, None, AccordError("The worker died several times at this place. It was given up.", code="job_crashes"))
         return 1
+    with Upkeep(job.pk, job.lease, LEASE, beat) as upkeep:
+        return _work_on(job, upkeep, beat, stopping, give_way)
+
+
+def _work_on(
+    job: Job, upkeep: Upkeep, beat: Callable[[], None] | None, stopping: Callable[[], bool] | None, give_way: bool
+) -> int:
     steps = retries = 0
     turn_ends: datetime | None = None
     work: Work | None = None
     try:
         while True:
+            upkeep.step_begins()
             if beat:
                 beat()
             try:

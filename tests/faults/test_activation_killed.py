@@ -46,6 +46,28 @@ def stops(self):
 activation.ActivationWork._{phase} = stops
 jobs.run_once()
 """
+# The same, but goes on when told to; who takes the job over meanwhile waits for the locks.
+SLOW = """
+import sys
+import django
+django.setup()
+from leads import jobs
+from scoring import activation
+right = activation.ActivationWork._swap
+def stops(self):
+    done = right(self)
+    print("in the middle", flush=True)
+    sys.stdin.readline()
+    return done
+activation.ActivationWork._swap = stops
+print(jobs.run_once(), flush=True)
+"""
+SECOND = """
+import django
+django.setup()
+from leads import jobs
+print(jobs.run_once(), flush=True)
+"""
 WEB = """
 import time
 import django
@@ -64,7 +86,14 @@ def start(script, **environment):
     kept = {name: value for name, value in os.environ.items() if name != MARK}
     kept |= {"DATABASE_URL": address(), "DJANGO_SETTINGS_MODULE": "tests.settings"} | environment
     kept["SCORING_SNAPSHOT_DIR"] = str(django_settings.SCORING_SNAPSHOT_DIR)
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, env=kept, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        env=kept,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def kill_in_the_middle(process):
@@ -130,6 +159,46 @@ def test_a_worker_killed_in_any_phase_leaves_the_version_before_and_another_goes
     assert whole(leads, second)
     assert sorted(Qualification.objects.values_list("lead_id", flat=True)) == sorted(lead.pk for lead in leads)
     assert (Qualification.objects.count(), Entrant.objects.count()) == (6, 0)
+
+
+def test_a_worker_that_takes_over_in_the_last_moment_does_not_do_it_twice(world):
+    leads, first, second = world
+    asked = activate_version(second, actor=None, rev=1, reason="Better")
+    slow = start(SLOW)
+    try:
+        assert slow.stdout.readline() == "in the middle\n"
+        Job.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+        other = start(SECOND)
+        try:
+            wait_for_somebody_to_wait()
+            assert whole(leads, first)
+            before_the_last = slow.communicate("go on\n", timeout=30)[0]
+            assert other.communicate(timeout=30)[0] == "1\n"
+        finally:
+            other.kill()
+            other.communicate()
+    finally:
+        slow.kill()
+        slow.communicate()
+    assert (
+        int(before_the_last) == Job.objects.get(pk=asked.job_id).total - 1
+    )  # all phases but the last, which it could not commit
+    assert whole(leads, second)
+    assert Qualification.objects.count() == 6
+    assert second.events.filter(verb="activated").count() == 1
+    assert Activation.objects.get(version=second).counts["entered"] == 3
+
+
+def wait_for_somebody_to_wait():
+    """Until a process waits for what another one holds."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 def wait_for_the_server_to_notice():
