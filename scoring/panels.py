@@ -25,6 +25,7 @@ from scoring.holds import HOLD_WORDS, hold_of, standings_of
 from scoring.kept_back import import_card
 from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, Qualification, ScoreChange, ScoringModel
 from scoring.rescoring import score_now, score_of
+from scoring.signing_card import home_card
 from scoring.store import Score
 from scoring.vocabulary import load_wording
 
@@ -261,5 +262,6 @@ def connect() -> None:
     slots.api_shapes["score"] = api_shapes.Score
     slots.import_forecasts.append(import_forecast)
     slots.import_cards.append((10, "scoring/_import_kept_back.html", import_card))
+    slots.home_cards.append((3, "scoring/_home_signing.html", home_card))
     slots.score_now.append(score_now)
     slots.qualified = has_qualified

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
+from django.db.models import Prefetch
+from django.http import HttpRequest
 
 from leads.models import User
+from leads.pages import reader
 from leads.roles import Side
 from scoring.actions.signing import ON_ITS_WAY
 from scoring.effect_words import Summary, summary
@@ -163,3 +166,22 @@ def names(verdicts: Sequence[SignOff]) -> str:
     """`Hanna Lindqvist and Jonas Weber`."""
     said = [str(one.user) for one in verdicts]
     return f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else "".join(said)
+
+
+def home_card(request: HttpRequest) -> dict[str, Any] | None:
+    """Proposed versions that lack a signature this person can give, and that they have not spoken on; None without any."""
+    user = reader(request)
+    sides = sides_of(user) if user.has_perm("scoring.sign_version") else []
+    if not sides:
+        return None
+    proposals = VersionEvent.objects.filter(verb=VersionEvent.Verb.PROPOSED).select_related("actor").order_by("-at", "-pk")
+    proposed = ModelVersion.objects.filter(status=Status.PROPOSED).select_related("model").order_by("model__name", "pk")
+    rows = []
+    for version in proposed.prefetch_related("signatures__user", Prefetch("events", proposals, to_attr="proposals")):
+        verdicts = list(version.signatures.all())
+        if any(one.user_id == user.pk for one in verdicts):
+            continue
+        open_seats = standing(version.model.signers, verdicts, version.spec_hash).open_seats
+        if any(seat.side in sides and seat.role == role_on(user, seat.side) for seat in open_seats):
+            rows.append({"version": version, "proposal": next(iter(version.proposals), None)})
+    return {"rows": rows} if rows else None

@@ -159,3 +159,22 @@ def test_wrong_evidence_is_named_at_its_form_and_above_and_nothing_else_changes(
     assert 'autofocus aria-invalid="true" aria-describedby="evidence-error"' in field[0]
     assert 'value="intranet/report"' in field[0]
     assert "Give the report" in form.split("</form>")[0]
+
+
+def test_home_asks_those_whose_signature_is_missing_until_they_gave_it(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    def asked(person: Any) -> bool:
+        return "Waits for your signature" in text(client_of(person).get("/"))
+
+    heads = (cast.head_of_marketing, cast.head_of_sales)
+    assert not any(map(asked, heads))
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    draft.refresh_from_db()
+    assert all(map(asked, heads))
+    assert not asked(cast.marketer)
+    home = client_of(cast.head_of_sales).get("/")
+    assert f"Enterprise v1 Maya Marketer proposed it: {WHY}" in text(home)
+    assert f'href="{url("criteria-version", draft)}#signoff"' in home.content.decode()
+    sign(draft, cast.head_of_marketing)
+    assert [asked(head) for head in heads] == [False, True]
+    give_verdict(draft, actor=cast.head_of_sales, verdict="object", spec_hash=draft.spec_hash, note="Too wide.")
+    assert not any(map(asked, heads))
