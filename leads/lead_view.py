@@ -18,6 +18,7 @@ from leads.stage_words import STAGE_WORDS, StageWords
 from leads.timeline import Place, Timeline, timeline
 
 OTHER_LEADS = 5
+WAY = (Stage.INQUIRY, Stage.PROSPECT, Stage.MQL, Stage.SAL, Stage.SQL, Stage.WON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,27 @@ class LeadView:
     @cached_property
     def times_qualified(self) -> int:
         """How often the lead became an MQL; at least once for one that is. An answer taken back or another try is no new time."""
-        into = LeadEvent.objects.filter(lead=self.lead, kind=LeadEvent.Kind.STAGE, **{"changes__lead.stage__1": Stage.MQL.value})
-        again = [Stage.SAL.value, Stage.SQL.value, Stage.REJECTED.value]
-        return max(1, into.exclude(**{"changes__lead.stage__0__in": again}).count())
+        again = (Stage.SAL, Stage.SQL, Stage.REJECTED)
+        return max(
+            1, sum(kind == LeadEvent.Kind.STAGE and new == Stage.MQL and old not in again for kind, old, new in self._stage_moves)
+        )
+
+    @cached_property
+    def stages_passed(self) -> set[str]:
+        """The stages of the way to won that the lead was in before the one it is in; one it was taken back from is none."""
+        passed: set[str] = {Stage.INQUIRY}
+        for _, old, new in self._stage_moves:
+            passed.add(old)
+            if new in WAY:
+                passed -= set(WAY[WAY.index(new) :])
+        return passed
+
+    @cached_property
+    def _stage_moves(self) -> list[tuple[str, str, str]]:
+        """Every change of stage in order, an import's undo too: kind of event, old and new stage."""
+        kinds = (LeadEvent.Kind.STAGE, LeadEvent.Kind.UNDONE)
+        told = LeadEvent.objects.filter(lead=self.lead, kind__in=kinds, changes__has_key="lead.stage").order_by("at", "pk")
+        return list(told.values_list("kind", "changes__lead.stage__0", "changes__lead.stage__1"))
 
     @cached_property
     def own_fields(self) -> list[LeadField]:

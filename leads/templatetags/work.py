@@ -1,6 +1,6 @@
 """Parts that show a lead's way: clocks, scores with their lines, stages and tiers. Loaded with `{% load accord %}`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,6 @@ STAGE_TONES = {
     "rejected": "p-warn",
     "disqualified": "p-outline",
 }
-# How far a lead that left the way had come at most.
-REACHED = {"rejected": "mql", "recycled": "prospect", "lost": "sql", "disqualified": "inquiry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +195,16 @@ def tier_badge(tier: str) -> SafeString:
 
 
 @register.inclusion_tag("partials/stage_track.html")
-def stage_track(stage: str, *, nth: int = 1) -> dict[str, Any]:
-    """The way from inquiry to won with the place of this lead; a stage off the way is named at its end."""
-    reached = REACHED.get(stage, stage)
-    keys = [key for key, _ in TRACK]
-    at = keys.index(reached) if reached in keys else 0
+def stage_track(stage: str, *, passed: Collection[str] = (), nth: int = 1) -> dict[str, Any]:
+    """The way from inquiry to won with the place of this lead and the stages it `passed`; a stage off the way is named at its
+    end."""
     steps = [
         {
             "label": label,
-            "is_done": place < at or (place == at and stage != key),
+            "is_done": key in passed and stage != key,
             "is_now": stage == key,
             "nth": nth if key == "mql" else 1,
         }
-        for place, (key, label) in enumerate(TRACK)
+        for key, label in TRACK
     ]
     return {"steps": steps, "aside": ASIDE.get(stage, ""), "aside_key": stage}

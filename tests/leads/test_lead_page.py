@@ -1,5 +1,7 @@
 """The page of a lead: who may open it, what it says, and notes with and without script."""
 
+import itertools
+import re
 from datetime import timedelta
 
 import pytest
@@ -131,6 +133,25 @@ def test_the_track_counts_how_often_a_lead_qualified(cast, client_of, make):
         )
     LeadEvent.objects.create(lead=lead, kind="stage", at=LONG_AGO, changes={"lead.stage": ["mql", "sal"]})
     assert "MQL, 2nd time" in client_of(cast.marketer).get(f"/leads/{lead.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("way", "passed"),
+    [
+        ([], ["Inquiry"]),
+        (["prospect", "lost"], ["Inquiry", "Prospect"]),
+        (["prospect", "mql", "sal", "mql", "rejected"], ["Inquiry", "Prospect", "MQL"]),
+        (["prospect", "mql", "sal", "sql", "won"], ["Inquiry", "Prospect", "MQL", "SAL", "SQL"]),
+        (["mql", "rejected", "recycled", "prospect"], ["Inquiry"]),
+    ],
+)
+def test_the_track_shows_the_stages_a_lead_was_in_and_no_other(cast, client_of, make, way, passed):
+    lead = make.lead(stage=way[-1] if way else Stage.PROSPECT)
+    for number, (old, new) in enumerate(itertools.pairwise(way)):
+        at = LONG_AGO + timedelta(days=number)
+        LeadEvent.objects.create(lead=lead, kind="stage", at=at, changes={"lead.stage": [old, new]})
+    html = client_of(cast.marketer).get(f"/leads/{lead.pk}/").content.decode()
+    assert re.findall(r'<li class="is-done"><span><span class="p-track-dot"></span>(\w+)', html) == passed
 
 
 def test_every_stage_has_its_words_on_the_page(cast, client_of, make):

@@ -112,12 +112,18 @@ def test_score_bar_names_its_parts():
 
 
 @pytest.mark.parametrize(
-    ("stage", "done", "now"),
-    [("inquiry", 0, "Inquiry"), ("sal", 3, "SAL"), ("won", 5, "Won"), ("rejected", 3, "Rejected"), ("recycled", 2, "Recycled")],
+    ("stage", "passed", "done", "now"),
+    [
+        ("inquiry", (), [], "Inquiry"),
+        ("sal", ("inquiry", "prospect", "mql"), ["Inquiry", "Prospect", "MQL"], "SAL"),
+        ("won", ("inquiry", "prospect"), ["Inquiry", "Prospect"], "Won"),
+        ("rejected", ("inquiry", "prospect", "mql"), ["Inquiry", "Prospect", "MQL"], "Rejected"),
+        ("lost", ("inquiry", "prospect"), ["Inquiry", "Prospect"], "Lost"),
+    ],
 )
-def test_stage_track_shows_how_far_a_lead_came(stage, done, now):
-    html = draw("{% stage_track stage %}", stage=stage)
-    assert html.count("is-done") == done
+def test_stage_track_shows_where_a_lead_was(stage, passed, done, now):
+    html = draw("{% stage_track stage passed=passed %}", stage=stage, passed=passed)
+    assert re.findall(r'<li class="is-done"><span><span class="p-track-dot"></span>(\w+)', html) == done
     current = html[html.index("aria-current") :]
     assert now in current[: current.index("</li>")]
 
