@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from handoff.actions.reviewing import review_rejection
 from handoff.filters import RejectionFilter
@@ -166,9 +167,12 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
 
 
 def _row(request: HttpRequest, pk: int, *, problem: str = "", status: int = 200) -> HttpResponse:
-    row = listed(Handoff.objects.filter(pk=pk)).get()
-    context = {"handoff": row, "problem": problem, **(_typed(request) if problem else {})}
-    return render(request, "handoff/_rejection_row.html", context, fragment="handoff/_rejection_row.html", status=status)
+    """The row as it is now, with what the page and the navigation count of those that wait."""
+    row, waiting = listed(Handoff.objects.filter(pk=pk)).get(), unreviewed_count(reader(request))
+    context = {"handoff": row, "waiting": waiting, "problem": problem, **(_typed(request) if problem else {})}
+    part = "handoff/_rejection_reviewed.html"
+    answer = render(request, part, context, fragment=part, status=status)
+    return trigger_client_event(answer, "badge", {"key": "rejections", "count": waiting})
 
 
 def _refused(request: HttpRequest, known: list[int], problem: str, *, status: int) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from datetime import timedelta
 
@@ -261,6 +262,18 @@ def test_a_verdict_comes_back_as_the_row(work, cast, later, hx, data, verdict, s
     assert review.get_verdict_display() in answer.content.decode()
     if verdict == "recycle":
         assert str(Handoff.objects.get().lead.return_on) == "2026-09-01"
+
+
+def test_a_verdict_counts_down_what_waits_on_the_page_and_in_the_navigation(work, cast, later, hx):
+    first, second = rejected(work, cast), rejected(work, cast)
+    later()
+    for handoff, left, words in (
+        (first, 1, "1 of the last 90 days not reviewed"),
+        (second, 0, "all of the last 90 days reviewed"),
+    ):
+        answer = hx(cast.marketer).post("/rejections/review/", {"ids": handoff.pk, "verdict": "agree"})
+        assert f'id="rejections-waiting" hx-swap-oob="true">{words}</span>' in answer.content.decode()
+        assert json.loads(answer["HX-Trigger"]) == {"badge": {"key": "rejections", "count": left}}
 
 
 @pytest.mark.parametrize(
