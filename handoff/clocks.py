@@ -11,19 +11,14 @@ from django.utils import timezone
 from handoff.businesstime import ELAPSED, Calendar, between, is_open, next_close, next_open
 from handoff.models import SlaTimer
 from handoff.policybook import PolicyBook
-from handoff.states import OWNER_CLOCKS, HandoffState
+from handoff.states import OWNER_CLOCKS, HandoffState, state_words
 from leads.clockface import ClockFace, state_of
 
 OPEN_CLOCKS = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
+# Where no clock runs a pill says more than the state's name, or less.
 DONE_WORDS = {
     HandoffState.QUEUED: "Waiting",
     HandoffState.OFFERED: "No clock",
-    HandoffState.ACCEPTED: "Accepted",
-    HandoffState.CONTACTED: "Contacted",
-    HandoffState.CONVERTED: "Converted",
-    HandoffState.REJECTED: "Rejected",
-    HandoffState.RECYCLED: "Recycled",
-    HandoffState.CLOSED: "Closed",
 }
 
 
@@ -35,6 +30,9 @@ class InState(Protocol):
 
     @property
     def state(self) -> str: ...
+
+    @property
+    def reached_at(self) -> datetime | None: ...
 
 
 class Running(Protocol):
@@ -65,6 +63,13 @@ class OwnerClock(NamedTuple):
     calendar_id: int | None
 
 
+def standing_face(handoff: InState) -> ClockFace:
+    """The face of a hand-off without a running clock; nobody reached yet is no success."""
+    state, reached = HandoffState(handoff.state), handoff.reached_at is not None
+    word = DONE_WORDS.get(state) or state_words(state, reached=reached)
+    return ClockFace("tried" if state == HandoffState.CONTACTED and not reached else "done", word=word)
+
+
 def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: Calendar = ELAPSED) -> ClockFace:
     """The face of a hand-off's clock at `now`, in the time of `calendar`: the one the timer runs on.
 
@@ -72,7 +77,7 @@ def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: C
     still and says when it goes on; an overdue one stays overdue and stands still.
     """
     if timer is None or timer.state not in OPEN_CLOCKS:
-        return ClockFace("done", word=DONE_WORDS[HandoffState(handoff.state)])
+        return standing_face(handoff)
     total = timer.target_us // 1_000_000
     if timer.state == SlaTimer.State.PAUSED:
         left = (timer.target_us - timer.consumed_us) // 1_000_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import Count, F, Q
 
-from handoff.clocks import faces_of
+from handoff.clocks import faces_of, standing_face
 from handoff.models import Handoff, SlaTimer
 from handoff.states import WITH_REP, ClockKind, HandoffState
 from leads.clockface import ClockFace
@@ -29,7 +29,7 @@ TIMED = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED})
 ANSWER_DAYS = 30
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _DRAWN = (
-    "state", "tier", "score", "is_mqo", "headline", "answered_at", "undo_until", "reason__label",
+    "state", "tier", "score", "is_mqo", "headline", "answered_at", "reached_at", "undo_until", "reason__label",
     "lead__first_name", "lead__last_name", "lead__email", "lead__phone", "lead__job_title", "lead__country", "lead__first_source",
     "lead__company__name", "lead__company__domain", "lead__company__industry", "lead__company__employees", "lead__company__country",
     "lead__first_campaign__name",
@@ -39,7 +39,7 @@ TABS = (
     ("overdue", "Overdue"),
     ("hot", "Hot score"),
     ("accepted", "Accepted"),
-    ("working", "In contact"),
+    ("working", "Following up"),
 )
 
 
@@ -64,6 +64,7 @@ class InHand(NamedTuple):
     score: int
     is_mqo: bool
     offered_at: datetime | None
+    reached_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Desk:
         found = Handoff.objects.filter(owner=self.user, state__in=WITH_REP).order_by("pk").values_list(*InHand._fields)
         rows = [InHand._make(row) for row in found]
         faces = faces_of([row for row in rows if row.state in TIMED], self.now)
-        self._faces = {row.pk: faces.get(row.pk) or ClockFace("done", word=HandoffState(row.state).label) for row in rows}
+        self._faces = {row.pk: faces.get(row.pk) or standing_face(row) for row in rows}
         return sorted(rows, key=self._urgency)
 
     def _urgency(self, handoff: InHand) -> tuple[datetime, int, int, int]:

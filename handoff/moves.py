@@ -105,7 +105,7 @@ def what_happened(handoff: Handoff) -> str:
         .first()
     )
     if event is None:
-        return f"This hand-off is now: {handoff.get_state_display()}."
+        return f"This hand-off is now: {handoff.standing}."
     who = str(event.actor) if event.actor else "The portal"
     at = timezone.localtime(event.at)
     to = f" to {handoff.owner}" if event.verb in ("reassign", "offer") and handoff.owner else ""

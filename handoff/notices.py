@@ -38,7 +38,7 @@ DIGEST_S = 60
 UNDO_S = 15
 INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
 PROMISES = {
-    "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first contact",
+    "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first attempt",
     "mqo_followup": "follow up the MQO", "review": "review the rejection", "dispute": "settle the dispute",
 }  # fmt: skip
 

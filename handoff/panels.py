@@ -16,7 +16,7 @@ from handoff.api_shapes import LatestHandoff
 from handoff.clocks import faces_of
 from handoff.models import Handoff
 from handoff.routewords import routed
-from handoff.states import ASSIGN, OPEN, HandoffState
+from handoff.states import ASSIGN, OPEN, HandoffState, state_words
 from leads import clock
 from leads.filters import choice_filter
 from leads.pages import reader
@@ -54,7 +54,9 @@ def _latest() -> QuerySet[Handoff]:
 def with_handoff(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     """The state of the latest hand-off and whose it is, in the list's own query."""
     return leads.annotate(
-        handoff_state=Subquery(_latest().values("state")[:1]), handoff_owner=Subquery(_latest().values("owner__full_name")[:1])
+        handoff_state=Subquery(_latest().values("state")[:1]),
+        handoff_reached=Subquery(_latest().values("reached_at")[:1]),
+        handoff_owner=Subquery(_latest().values("owner__full_name")[:1]),
     )
 
 
@@ -63,8 +65,8 @@ def handoff_words(lead: Lead) -> str:
     state = getattr(lead, "handoff_state", None)
     if not state:
         return ""
-    owner = getattr(lead, "handoff_owner", None)
-    return ", ".join(part for part in (str(LABELS.get(state, state)), owner) if part)
+    owner, reached = getattr(lead, "handoff_owner", None), getattr(lead, "handoff_reached", None) is not None
+    return ", ".join(part for part in (state_words(state, reached=reached), owner) if part)
 
 
 def handoff_filters() -> dict[str, filters.Filter]:

@@ -16,7 +16,7 @@ class HandoffState(models.TextChoices):
     QUEUED = "queued", "Waiting for a rep"
     OFFERED = "offered", "Offered"
     ACCEPTED = "accepted", "Accepted"
-    CONTACTED = "contacted", "Contacted"
+    CONTACTED = "contacted", "Attempted"
     CONVERTED = "converted", "Converted"
     REJECTED = "rejected", "Rejected"
     RECYCLED = "recycled", "Recycled"
@@ -28,10 +28,17 @@ class ClockKind(models.TextChoices):
 
     OFFER = "offer", "Offer to a rep"
     ACCEPT = "accept", "Accept or reject"
-    FIRST_CONTACT = "first_contact", "First contact"
+    FIRST_CONTACT = "first_contact", "First attempt"
     MQO_FOLLOWUP = "mqo_followup", "MQO follow-up"
     REVIEW = "review", "Review of a rejection"
     DISPUTE = "dispute", "Settle a dispute"
+
+
+def state_words(state: str, *, reached: bool) -> str:
+    """A state in the words shown to people: after an attempt it says whether the person was reached."""
+    if state == HandoffState.CONTACTED:
+        return "Contacted" if reached else "Tried, not reached"
+    return str(HandoffState(state).label)
 
 
 S = HandoffState

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-State = Literal["overdue", "soon", "today", "track", "paused", "done"]
+State = Literal["overdue", "soon", "today", "track", "paused", "tried", "done"]
 
 SOON_SECONDS = 30 * 60
 WORDS: dict[State, str] = {
@@ -16,6 +16,7 @@ WORDS: dict[State, str] = {
     "today": "Due today",
     "track": "On track",
     "paused": "Paused",
+    "tried": "Tried",
     "done": "Accepted",
 }
 ICONS: dict[State, str] = {
@@ -24,6 +25,7 @@ ICONS: dict[State, str] = {
     "today": "clock",
     "track": "check",
     "paused": "pause",
+    "tried": "phone",
     "done": "tick",
 }
 

@@ -31,7 +31,7 @@ STAGE_WORDS: dict[Stage, StageWords] = {
         "A rep accepts it or rejects it with a reason; unanswered, it is recycled by the policy.",
     ),
     Stage.SAL: StageWords(
-        "Sales accepted: a rep took it and owes the first contact.",
+        "Sales accepted: a rep took it and owes the first attempt to reach the person.",
         "Sales",
         "A confirmed opportunity makes it an SQL; given up after the agreed attempts, it is recycled.",
     ),

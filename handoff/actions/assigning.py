@@ -52,7 +52,7 @@ def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "",
         _freeze_packet(fresh, held.now)
         _reopen_case(held)
         changes |= {"queue_reason": "", "offered_at": held.now, "seen_at": None, "answered_at": None}
-        changes |= {"contacted_at": None, "attempts_made": 0, "next_step_on": None}
+        changes |= {"contacted_at": None, "reached_at": None, "attempts_made": 0, "next_step_on": None}
         if fresh.contacted_at is not None:
             detail |= {"contacted_at": fresh.contacted_at.isoformat(), "attempts_made": fresh.attempts_made}
     go(held, move, detail=detail, routing=fresh.routing | {"moved": moved}, **changes)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # "More than four attempts before giving up": fewer need a reason in words.
 AGREED_ATTEMPTS = 5
 AHEAD = timedelta(minutes=5)
+# A click that comes twice says the same thing twice: nobody tries to reach a person again within this.
+SAME_CLICK = timedelta(seconds=5)
 
 
 @transaction.atomic
@@ -44,11 +46,13 @@ def log_attempt(
     note: str = "",
     at: datetime | None = None,
     next_step_on: date | None = None,
+    once: bool = False,
 ) -> Attempt:
     """One try to reach the person; the first, reached or not, meets the first contact and the MQO follow-up.
 
     `at` is when it happened. A call logged later counts for the clocks with its own time as far back as the policy allows; if
     that undoes a breach, those who were told hear of it. Without a `next_step_on` the one agreed before stays.
+    With `once` the same attempt logged again within five seconds, as by a double click, is the one logged already.
     """
     if channel not in Attempt.Channel.values:
         raise Invalid(
@@ -68,7 +72,12 @@ def log_attempt(
         )
     held = hold(handoff, actor=actor)
     move = allow(held, "attempt", seen=handoff)
-    fresh = held.handoff
+    fresh, words = held.handoff, note.replace("\x00", "").strip()[:500]
+    if once:
+        recent = Attempt.objects.filter(handoff=fresh, recorded_at__gt=held.now - SAME_CLICK)
+        same = recent.filter(actor=actor, channel=channel, result=result, note=words).order_by("-pk").first()
+        if same is not None:
+            return same
     happened = at or held.now
     if happened > held.now + AHEAD:
         raise Invalid(
@@ -92,7 +101,7 @@ def log_attempt(
         actor=actor,
         channel=channel,
         result=result,
-        note=note.replace("\x00", "").strip()[:500],
+        note=words,
         at=happened,
         recorded_at=held.now,
     )
@@ -100,6 +109,7 @@ def log_attempt(
     go(
         held, move, detail={"attempt": attempt.pk}, met_at=allowed, attempts_made=fresh.attempts_made + 1,
         contacted_at=fresh.contacted_at or happened, next_step_on=next_step_on or fresh.next_step_on,
+        reached_at=fresh.reached_at or (happened if result == Attempt.Result.REACHED else None),
     )  # fmt: skip
     enqueue(_withdrawn_messages(fresh, held.withdrawn), at=held.now)
     return attempt
@@ -132,7 +142,8 @@ def convert(
     move = allow(held, "convert", seen=handoff)
     contacted = held.handoff.contacted_at or held.now
     step = next_step_on or held.handoff.next_step_on
-    go(held, move, converted_at=held.now, contacted_at=contacted, amount=amount, next_step_on=step)
+    reached = held.handoff.reached_at or held.now
+    go(held, move, converted_at=held.now, contacted_at=contacted, reached_at=reached, amount=amount, next_step_on=step)
     change_stage(held.lead, Stage.SQL, actor=actor, reason="Converted", at=held.now, act_id=held.act_id)
     return held.handoff
 

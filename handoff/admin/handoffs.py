@@ -39,6 +39,11 @@ class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
         return reader(request).has_perm("handoff.view_handoff")
 
 
+WHEN = (
+    "opened_at", "offered_at", "seen_at", "answered_at", "contacted_at", "reached_at", "converted_at", "closed_at",
+)  # fmt: skip
+
+
 @admin.register(Handoff)
 class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
     setup_group = "Hand-off"
@@ -54,7 +59,7 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
     fieldsets = (
         ("Which lead", {"fields": ("lead", "nth", "is_mqo", "score", "headline")}),
         ("Where it stands", {"fields": ("state", "owner", "queue_reason", "policy", "due_at")}),
-        ("When", {"fields": ("opened_at", "offered_at", "seen_at", "answered_at", "contacted_at", "converted_at", "closed_at")}),
+        ("When", {"fields": WHEN}),
         ("What came of it", {"fields": ("closed_as", "reason", "note", "amount", "attempts_made", "moves")}),
     )
 

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import models
 
 from handoff.models.policy import SlaPolicy
-from handoff.states import OPEN, HandoffState
+from handoff.states import OPEN, HandoffState, state_words
 from leads.models import Lead, Reason
 from leads.querysets import team_mates
 from scoring.models import Qualification
@@ -60,7 +60,8 @@ class Handoff(models.Model):
     offered_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
-    contacted_at = models.DateTimeField(null=True, blank=True)
+    contacted_at = models.DateTimeField(null=True, blank=True, help_text="The first attempt, reached or not.")
+    reached_at = models.DateTimeField(null=True, blank=True, help_text="The first attempt that reached the person.")
     converted_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_as = models.CharField(max_length=10, blank=True, default="")  # won, lost, withdrawn
@@ -109,6 +110,11 @@ class Handoff(models.Model):
                 fields=("-answered_at", "-id"), condition=models.Q(state__in=("rejected", "recycled")), name="handoff_rejections"
             ),
         )
+
+    @property
+    def standing(self) -> str:
+        """The state in words."""
+        return state_words(self.state, reached=self.reached_at is not None)
 
     def __str__(self) -> str:
         return f"Hand-off {self.nth} of {self.lead}"

@@ -65,7 +65,7 @@ def inbox_row(context: template.Context, row: Row) -> SafeString:
         mqo=MQO if handoff.is_mqo else "",
         facts=row.facts,
         facts_shown=row.facts or "Company not known",
-        answered="" if row.is_offered else fill("{} {} · ", handoff.get_state_display(), when(handoff.answered_at)),
+        answered="" if row.is_offered else fill("{} {} · ", handoff.standing, when(handoff.answered_at)),
         score=score_badge(handoff.score, tier=row.tier),
         do=_to_answer(context, base) if row.is_offered else _to_work(base),
     )

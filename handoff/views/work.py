@@ -31,7 +31,8 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     handoff = handoff_or_404(request, pk)
     channel, _, result = request.POST.get("what", "").partition(":")
     try:
-        log_attempt(handoff, actor=reader(request), channel=channel, result=result, note=request.POST.get("note", ""))
+        note = request.POST.get("note", "")
+        log_attempt(handoff, actor=reader(request), channel=channel, result=result, note=note, once=True)
     except Conflict as other:
         return conflicted(request, handoff.pk, other)
     except Invalid as wrong:

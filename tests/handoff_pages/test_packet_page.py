@@ -168,7 +168,7 @@ def test_what_was_taken_back_at_once_is_not_among_the_promises(work, cast, clien
     html = packet_of(client_of(cast.rep), handoff)
     assert "no longer needed" not in html
     promises = re.search(r'<ul class="p-list p-promises">.*?</ul>', html, re.DOTALL)[0]
-    assert re.findall(r'p-strong">([^<]*)<', promises) == ["Offer to a rep", "Accept or reject", "First contact"]
+    assert re.findall(r'p-strong">([^<]*)<', promises) == ["Offer to a rep", "Accept or reject", "First attempt"]
     assert "Took the answer back" in html
 
 
@@ -211,6 +211,34 @@ def test_an_attempt_is_two_clicks(work, cast, client_of, hx):
     row = hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {"what": "mail:left_message"})
     assert f'id="handoff-{handoff.pk}"' in row.content.decode()
     assert handoff.attempts.count() == 2
+
+
+def test_the_same_attempt_posted_again_within_seconds_counts_once(work, cast, client_of, hx):
+    handoff, what = accepted(work, cast), {"what": "call:no_answer", "note": "Voicemail"}
+    for browser in (client_of(cast.rep), hx(cast.rep)):
+        assert browser.post(f"/handoffs/{handoff.pk}/attempt/", what).status_code in (200, 302)
+        work.hands.advance(timedelta(seconds=2))
+    assert (handoff.attempts.count(), work.fresh(handoff).attempts_made) == (1, 1)
+    hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {**what, "note": ""})
+    work.hands.advance(timedelta(seconds=5))
+    hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {**what, "note": ""})
+    assert handoff.attempts.count() == 3
+
+
+def test_who_was_not_reached_is_not_called_contacted(work, cast, client_of, hx):
+    handoff, browser = accepted(work, cast), client_of(cast.rep)
+    row = hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {"what": "call:no_answer"}).content.decode()
+    pages = [row, *(browser.get(at).content.decode() for at in ("/inbox/?tab=working", f"/handoffs/{handoff.pk}/"))]
+    pages += [client_of(cast.marketer).get(at).content.decode() for at in (f"/leads/{handoff.lead_id}/", "/leads/")]
+    for html in pages:
+        assert "Tried, not reached" in html
+        assert "Contacted" not in html
+    assert 'data-state="tried"' in pages[0]
+    row = hx(cast.rep).post(f"/handoffs/{handoff.pk}/attempt/", {"what": "call:reached"}).content.decode()
+    assert "Contacted" in row
+    assert 'data-state="done"' in row
+    fresh = work.fresh(handoff)
+    assert fresh.contacted_at <= fresh.reached_at
 
 
 @pytest.mark.parametrize("what", ["", "call", "pigeon:reached", "call:nonsense", "::"])
