@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from leads.choices import FieldType
+from leads.errors import Invalid
 from scoring.reading import At
-from scoring.spec import Condition, Criterion, Decision, Dimension, EventClause, FieldClause, Group, Limits
+from scoring.spec import Condition, Criterion, Decision, Dimension, EventClause, FieldClause, Group, Limits, Spec
 
 _ANY_NUMBER = 65_535  # more events than anything is counted to
 
@@ -118,6 +119,44 @@ def most_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits: 
         if limit.ceiling is not None:
             found[dimension] = min(found[dimension], limit.ceiling)
     return found
+
+
+def refuse_unfit_line(spec: Spec, threshold: int) -> None:
+    """Refuse handing over from a sum that everybody or nobody has, or that leaves nothing of the tier below or its own.
+
+    Raises Invalid in words. `spec` decides by a total.
+    """
+    decision, at = spec.decision, spec.decision.mql_from - 1
+    limits: dict[Dimension, Limits] = {"fit": spec.fit, "engagement": spec.engagement}
+    most, least = sum(most_points(spec.criteria, spec.groups, limits).values()), _least_points(spec)
+    if threshold <= least:
+        problem = f"everybody would be handed over: no score is below {least}"
+    elif threshold > most:
+        problem = f"nobody would be handed over: at most {most} points can be earned"
+    elif at and threshold <= decision.edges[at - 1]:
+        problem = f"tier {decision.tiers[at]} begins at {decision.edges[at - 1]} already; move that edge first"
+    elif at + 1 < len(decision.edges) and threshold >= decision.edges[at + 1]:
+        problem = f"tier {decision.tiers[at + 2]} begins at {decision.edges[at + 1]} already; move that edge first"
+    else:
+        return
+    words = f"Handing over from {threshold} is not possible: {problem}."
+    raise Invalid(words, code="unfit_line", field="threshold", value=threshold, expected=f"a score from {least + 1} to {most}")
+
+
+def _least_points(spec: Spec) -> int:
+    """The lowest sum there can be, were every criterion that costs met and none that pays."""
+    sums: dict[tuple[Dimension, str | None], int] = defaultdict(int)
+    for one in spec.criteria:
+        if one.points < 0:
+            times = (one.freq_max or _ANY_NUMBER) if one.award == "each" else 1
+            sums[one.dimension, one.group] += one.points * times
+    floors = {group.key: group.floor for group in spec.groups}
+    found: dict[Dimension, int] = {"fit": 0, "engagement": 0}
+    for (dimension, group), points in sums.items():
+        floor = floors.get(group) if group else None
+        found[dimension] += points if floor is None else max(points, floor)
+    bounds = ((found["fit"], spec.fit.floor), (found["engagement"], spec.engagement.floor))
+    return sum(points if floor is None else max(points, floor) for points, floor in bounds)
 
 
 def is_reachable(decision: Decision, most: dict[Dimension, int]) -> bool:

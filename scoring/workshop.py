@@ -207,6 +207,8 @@ def _target(edit: DraftEvent, labels: dict[str, str]) -> str:
 
 def detail_of(edit: DraftEvent) -> str:
     """What an edit changed: `points 15 → 20, cap – → 30`; "" for what has no fields."""
+    if edit.verb == "set_decision":
+        return _edges_in_words(edit.before, edit.after)
     if thing_of(edit.verb) not in ("criterion", "group") or not (edit.before and edit.after) or edit.verb == "move_criterion":
         return ""
     found = []
@@ -215,6 +217,14 @@ def detail_of(edit: DraftEvent) -> str:
         plain = all(one is None or isinstance(one, int | str) for one in (before, after)) and name != "why"
         found.append(f"{_NAMES.get(name, name)} {_short(before)} → {_short(after)}" if plain else _NAMES.get(name, name))
     return ", ".join(found)
+
+
+def _edges_in_words(before: Any, after: Any) -> str:
+    """Which tiers begin elsewhere by an edit of the decision: `B from 40 → 50`; "" where the tiers are others or a grid's."""
+    if not (isinstance(before, dict) and isinstance(after, dict)) or before.get("tiers") != after.get("tiers"):
+        return ""
+    edges = zip(after.get("tiers", ())[1:], before.get("edges") or (), after.get("edges") or (), strict=False)
+    return ", ".join(f"{tier} from {was} → {now}" for tier, was, now in edges if was != now)
 
 
 def _short(value: Any) -> str:

@@ -17,6 +17,7 @@ from leads.models import Lead
 from leads.pages import page, reader, render
 from scoring.actions.parts import set_decision
 from scoring.compiler import compile_version, draft_problems
+from scoring.contradictions import refuse_unfit_line
 from scoring.models import ModelVersion
 from scoring.reading import MAX_SUM
 from scoring.views.draft import edited
@@ -180,7 +181,10 @@ def criteria_threshold(request: HttpRequest, pk: int) -> HttpResponse:
             raise Invalid(
                 f"“{typed}” is no score.", code="wrong_number", field="threshold", value=typed, expected="a whole number"
             )
-        decision = with_threshold(compile_version(version).decision, threshold)
+        spec = compile_version(version)
+        if spec.decision.kind == "total" and spec.decision.mql_from:
+            refuse_unfit_line(spec, threshold)
+        decision = with_threshold(spec.decision, threshold)
         set_decision(version, decision.as_json(), actor=reader(request), rev=seen_rev(request))
 
     return edited(request, version, save, "draft_decision")
