@@ -60,6 +60,11 @@ class SigningCard:
         return self.version.status
 
     @property
+    def is_void(self) -> bool:
+        """Whether what was signed holds no more, as the version was taken back."""
+        return self.status == Status.WITHDRAWN
+
+    @property
     def waves(self) -> list[tuple[str, str]]:
         return list(Activation.Wave.choices)
 
@@ -114,12 +119,17 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
 
             card.newcomers = newcomers(version)
         card.capacity = slots.weekly_capacity() if slots.weekly_capacity and card.can_activate else None
+    if version.status == Status.WITHDRAWN:
+        card.taken_back = _taken_back(version)
     source = version.copied_from
     if version.status == Status.DRAFT and source is not None and source.status == Status.WITHDRAWN:
         card.voided = list(source.signatures.filter(verdict=Verdict.AGREE).select_related("user").order_by("at"))
-        events = source.events.filter(verb=VersionEvent.Verb.TAKEN_BACK).select_related("actor")
-        card.taken_back = events.first()
+        card.taken_back = _taken_back(source)
     return card
+
+
+def _taken_back(version: ModelVersion) -> VersionEvent | None:
+    return version.events.filter(verb=VersionEvent.Verb.TAKEN_BACK).select_related("actor").first()
 
 
 _TRIAL = """

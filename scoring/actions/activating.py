@@ -6,6 +6,7 @@ The verbs here ask for it; `scoring.activation` prepares it as a job, whose last
 from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from leads import clock
 from leads.actions.authority import demand
@@ -51,13 +52,23 @@ def activate_version(
         model = lock_model(version)
         seen = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, rev=rev).first()
         if seen is None or seen.status not in (Status.DRAFT, Status.PROPOSED):
-            raise Conflict("It was changed or put into force meanwhile. Look at it again first.", code="stale")
+            raise Conflict(_what_happened(version), code="stale")
         _demand_signatures(model, seen)
         if seen.status == Status.DRAFT:
             freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
         activation = _ask(seen, actor=actor, reason=reason, wave=wave, at=at, effective_at=effective_at)
     version.refresh_from_db()
     return activation
+
+
+def _what_happened(version: ModelVersion) -> str:
+    """Why a version is no longer what somebody saw: who did what with it, and when."""
+    last = version.events.filter(verb__in=(Verb.TAKEN_BACK, Verb.ACTIVATED)).select_related("actor").last()
+    now = ModelVersion.objects.get(pk=version.pk)
+    if last is None or now.status in (Status.DRAFT, Status.PROPOSED):
+        return f"{now.label} was changed meanwhile. Look at it again first."
+    at = f"{timezone.localtime(last.at):%d %b, %H:%M}".lstrip("0")
+    return f"{last.actor or 'The portal'} {last.get_verb_display()} on {at}, so {now.label} cannot be put into force."
 
 
 def return_to(

@@ -86,6 +86,13 @@ def test_an_objection_is_read_on_the_card_and_the_version_taken_back(cast: Any, 
     assert "Void by that: the signature of Hanna Head." in text(page)
     assert "took v1 back to edit it. Void by that: the signature of Hanna Head" in text(page)
     assert client_of(cast.marketer).post(url("version-take-back", draft)).status_code == 409
+    stale = client_of(cast.head_of_sales).post(url("criteria-activate", draft), {"rev": 2, "reason": WHY})
+    assert stale.status_code == 409
+    assert re.search(r"Maya Marketer took it back to edit it on \d+ \w+, \d\d:\d\d", text(stale))
+    card = text(stale).split("Sign-off")[1]
+    assert "void since taken back by Maya Marketer" in card
+    assert "1 of 2" not in card
+    assert 'class="is-signed"' not in stale.content.decode()
 
 
 def test_evidence_is_added_and_taken_away_on_the_card(cast: Any, client_of: Any, draft: ModelVersion) -> None:
