@@ -173,3 +173,12 @@ def average(weeks: Sequence[int]) -> str:
     """MQLs a week over all weeks that are shown."""
     mean = sum(weeks) / len(weeks) if weeks else 0.0
     return figure(round(mean)) if mean >= 10 else f"{mean:.1f}"
+
+
+@register.simple_tag
+def weeks_of(leads: int, weekly: int) -> str:
+    """How long the reps take for so many leads at `weekly` a week: `16 weeks`, `less than a week`."""
+    weeks = leads / weekly
+    if weeks < 1:
+        return "less than a week"
+    return "1 week" if round(weeks) == 1 else f"{figure(round(weeks))} weeks"

@@ -19,6 +19,8 @@ from scoring.preview import drafts
 from scoring.preview.drafts import with_threshold
 from scoring.slots import slots
 from scoring.snapshot import building, files, keeping
+from scoring.templatetags.preview import weeks_of
+from scoring.workshop import detail_of
 from tests.scoring.samples import a_tally, a_test, clause, spec
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,8 @@ def text(response: Any) -> str:
 def test_what_a_draft_would_have_done_is_said_in_figures(history, ask):
     page = text(ask(history))
     assert "MQLs of open leads 0 of 6" in page
+    assert "Decided MQLs a week" in page
+    assert "0 open leads would become MQLs" in page.split("0 enter")[0]
     assert "0 enter, 34 leave" in page  # 30 decided vice presidents and four open ones
     assert re.search(r"34 leave , 20 lost, 10 won, 4 open now", page)
     assert "Vice president 30 → 5" in page
@@ -114,12 +118,21 @@ def test_a_threshold_is_set_in_the_draft_by_who_may_edit(history, client_of, cas
     assert client_of(cast.rep).post(url, {"threshold": "50", "rev": history.rev}).status_code == 403
     answer = client_of(cast.marketer).post(url, {"threshold": "", "rev": history.rev}, headers=HTMX)
     assert answer.status_code == 422
-    answer = client_of(cast.marketer).post(url, {"threshold": "50", "rev": history.rev}, headers=HTMX)
+    answer = client_of(cast.marketer).post(url, {"threshold": "15", "rev": history.rev}, headers=HTMX)
     assert answer.status_code == 200
     history.refresh_from_db()
-    assert history.decision["edges"] == [50, 51]
-    late = client_of(cast.manager).post(url, {"threshold": "60", "rev": history.rev - 1}, headers=HTMX)
+    assert history.decision["edges"] == [15, 40]
+    assert detail_of(history.edits.get(rev=history.rev)).endswith(" from 20 → 15")
+    late = client_of(cast.manager).post(url, {"threshold": "16", "rev": history.rev - 1}, headers=HTMX)
     assert late.status_code == 409
+
+
+def test_a_line_that_does_not_fit_is_refused_in_words_and_moves_no_edge(history, client_of, cast):
+    url, browser = reverse("admin:criteria-threshold", args=[history.pk]), client_of(cast.marketer)
+    for line, words in (("-5", "everybody would be handed over"), ("0", "everybody"), ("40", "begins at 40 already")):
+        answer = browser.post(url, {"threshold": line, "rev": history.rev}, headers=HTMX)
+        assert (answer.status_code, words in text(answer)) == (422, True), (line, text(answer))
+    assert ModelVersion.objects.get(pk=history.pk).decision["edges"] == [20, 40]
 
 
 def test_an_overtaken_request_draws_nothing(history, ask):
@@ -268,3 +281,7 @@ def test_a_moved_threshold_takes_the_edges_in_its_way_along():
     assert with_threshold(decision, 45).edges == (45, 46)
     above = spec(VP, decision={"kind": "total", "tiers": ["C", "B", "A"], "edges": [20, 40], "mql_from": "A"}).decision
     assert with_threshold(above, 10).edges == (9, 10)
+
+
+def test_an_opening_wave_is_measured_in_weeks_of_the_reps():
+    assert [weeks_of(leads, 78) for leads in (20, 78, 1257)] == ["less than a week", "1 week", "16 weeks"]
