@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 import django_filters as filters
 from django import forms
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from leads.choices import WITH_MARKETING, WITH_SALES, ContactProblem, FieldType, Stage
-from leads.models import Campaign, Lead, LeadField, User
+from leads.models import Campaign, ImportRun, Lead, LeadField, Submission, User
 from leads.querysets import LeadQuerySet, team_mates
 from leads.roles import BY_KEY, SALES
 from leads.slots import slots
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_CHOICES = 200
+MOST_IMPORTS = 50
 LARGEST = 1e300
 OWN = "x_"  # what the parameters of a company's own fields begin with
 
@@ -126,6 +128,8 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
             "country": choice_filter("Country", _pairs(known["country"]), self.with_country),
             **self.filters,
         }
+        if user.has_perm("leads.import_leads"):
+            late["import"] = choice_filter("Import", _imports(), self.with_import)
         self.own_fields = list(LeadField.objects.filter(active=True))
         late |= {f"{OWN}{field.key}": own_filter(field) for field in self.own_fields}
         self.filters = early | late
@@ -157,6 +161,10 @@ class LeadFilter(filters.FilterSet):  # type: ignore[misc]
 
     def with_campaign(self, queryset: LeadQuerySet, name: str, value: str) -> LeadQuerySet:
         return queryset.filter(first_campaign=int(value))
+
+    def with_import(self, queryset: LeadQuerySet, name: str, value: str) -> LeadQuerySet:
+        brought = Submission.objects.filter(import_run=int(value), lead=OuterRef("pk")).exclude(status=Submission.Status.REFUSED)
+        return queryset.filter(Exists(brought))
 
     def with_country(self, queryset: LeadQuerySet, name: str, value: str) -> LeadQuerySet:
         return queryset.filter(country=value)
@@ -237,6 +245,13 @@ def _values(user: User) -> dict[str, list[str]]:
         for name, value in cursor.fetchall():
             found[name].append(value)
     return found
+
+
+def _imports() -> list[tuple[Any, Any]]:
+    """The newest imports of leads, each by its file and day."""
+    runs = ImportRun.objects.filter(kind="leads", finished_at__isnull=False).order_by("-pk")
+    named = runs.values_list("pk", "file_name", "finished_at")[:MOST_IMPORTS]
+    return [(pk, f"{name}, {timezone.localtime(at):%d %b %Y}") for pk, name, at in named]
 
 
 def _owners(user: User) -> list[tuple[Any, Any]]:

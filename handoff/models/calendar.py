@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from leads.models.user import check_time_zone
@@ -85,3 +86,8 @@ class Leave(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rep} {self.starts_at:%Y-%m-%d}"
+
+    def clean(self) -> None:
+        super().clean()
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            raise ValidationError({"ends_at": "A leave ends after it begins."})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import Exists, OuterRef, ProtectedError
 
 from leads import clock, hooks
 from leads.choices import CaseKind
@@ -17,7 +17,6 @@ from leads.models import (
     Campaign,
     Case,
     Company,
-    ImportRefusal,
     ImportRun,
     Lead,
     LeadEvent,
@@ -65,7 +64,9 @@ class UndoWork(Work):
         if self.run.kind == targets.ACTIVITIES:
             self._remove_activities([one for one in batch if one.status == Status.CREATED])
         elif self.run.kind == targets.LEADS:
-            self._remove_cases([one for one in batch if one.status != Status.CREATED])
+            # A person the file names twice is this run's own: the lead goes whole, or stays whole.
+            own = self._made_here([one.lead_id for one in batch if one.lead_id])
+            self._remove_cases([one for one in batch if one.status != Status.CREATED and one.lead_id not in own])
             self._remove_leads([one.lead_id for one in batch if one.status == Status.CREATED and one.lead_id])
         elif self.run.kind == targets.OUTCOMES:
             self._remove_cases(batch)
@@ -84,12 +85,26 @@ class UndoWork(Work):
     def done(self) -> None:
         self._remove_fields()
         self._remove_campaigns()
-        for status, words in ((Status.UPDATED, "updated"), (Status.ATTACHED, "known before")):
-            count = Submission.objects.filter(import_run=self.run, status=status).count()
-            if count and self.run.kind == targets.LEADS:
-                self._leave(f"{count:,} leads that were there before", f"{words} by the import; they keep what it said", count)
-        ImportRefusal.objects.filter(run=self.run).delete()
+        if self.run.kind == targets.LEADS:
+            self._tell_of_known_leads()
         actions.move(self.job, (State.RUNNING,), State.UNDONE, undone_at=clock.now(), undo_result=self.job.result)
+
+    def _made_here(self, lead_ids: Iterable[int]) -> set[int]:
+        """Which of these leads this run created."""
+        created = Submission.objects.filter(import_run=self.run, status=Status.CREATED, lead__in=set(lead_ids))
+        return set(created.values_list("lead_id", flat=True))
+
+    def _tell_of_known_leads(self) -> None:
+        """Leads that were there before, each once: what was done to most of them first."""
+        before = [Status.CREATED]
+        for status, words in ((Status.UPDATED, "updated"), (Status.ATTACHED, "known before")):
+            told_otherwise = Submission.objects.filter(import_run=self.run, status__in=before, lead=OuterRef("lead"))
+            told = Submission.objects.filter(~Exists(told_otherwise), import_run=self.run, status=status, lead__isnull=False)
+            count = told.values("lead").distinct().count()
+            before.append(status)
+            if count:
+                name = "1 lead that was there before" if count == 1 else f"{count:,} leads that were there before"
+                self._leave(name, f"{words} by the import; what it said stays", count)
 
     def stopped(self) -> None:
         actions.move(self.job, (State.RUNNING,), State.STOPPED)
@@ -220,15 +235,18 @@ class UndoWork(Work):
 
     def _remove_fields(self) -> None:
         """Custom fields this run made, no lead has a value in and nothing speaks of."""
-        fields = LeadField.objects.filter(key__in=self.run.options.get("fields_made", []))
-        free = [field for field in fields if not Lead.objects.filter(attributes__has_key=field.key).exists()]
+        free = []
+        for field in LeadField.objects.filter(key__in=self.run.options.get("fields_made", [])):
+            if Lead.objects.filter(attributes__has_key=field.key).exists():
+                self._leave(f"Field {field.label}", "leads have a value in it")
+            else:
+                free.append(field)
         why = fields_used([field.key for field in free])
         for field in free:
             if field.key in why:
-                self._leave(field.label, why[field.key])
+                self._leave(f"Field {field.label}", why[field.key])
             else:
                 field.delete()
-
 
     def _remove_campaigns(self) -> None:
         """Campaigns this run made, as long as nobody has described them and nothing came by them or counts them."""

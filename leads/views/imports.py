@@ -298,7 +298,7 @@ def import_refused(request: HttpRequest, pk: int) -> HttpResponseBase:
             "run": run,
             "names": [column["name"] for column in run.columns],
             "page": Paginator(waiting, 20).get_page(request.GET.get("page")),
-            "may_correct": run.state not in BEFORE_RUN,
+            "may_correct": run.state not in (*BEFORE_RUN, State.UNDONE),
         },
         title="Refused rows",
     )

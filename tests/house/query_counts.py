@@ -2,7 +2,7 @@
 
 # address: (who asks, number of queries)
 COUNTS: dict[str, tuple[str, int]] = {
-    "admin:lead-list": ("marketer", 12),
+    "admin:lead-list": ("marketer", 13),
     "admin:inbox": ("rep", 13),
     "admin:inbox-pulse": ("rep", 10),
     "admin:rejection-list": ("marketer", 16),

@@ -249,6 +249,7 @@ class TestUndo:
         assert run.undo_result["removed"] == 3
         assert {item["name"]: item["why"] for item in run.undo_result["left"]} == {
             note.name: "a note was written", owner.name: "they have an owner", again.name: "they came in again another way",
+            "Field City": "leads have a value in it",
         }  # fmt: skip
         assert LeadField.objects.filter(key="city").exists()
 
@@ -269,7 +270,7 @@ class TestUndo:
         work()
         run.refresh_from_db()
         assert list(Lead.objects.all()) == [before]
-        assert run.undo_result["left_count"] == 1
+        assert [item["name"] for item in run.undo_result["left"]] == ["Field City", "1 lead that was there before"]
 
     def test_imported_cases_of_known_leads_go_and_their_stage_comes_back(self, imported, ops, work, make):
         lead = make.lead("ivy@fern.test")
@@ -354,7 +355,7 @@ class TestUndo:
         run.refresh_from_db()
         assert LeadField.objects.filter(key="city").exists()
         assert run.state == "undone"
-        assert [item["name"] for item in run.undo_result["left"]] == ["City"]
+        assert [item["name"] for item in run.undo_result["left"]] == ["Field City"]
 
     def test_what_the_layers_above_use_stays(self, imported, ops, work, monkeypatch):
         run = imported(LEADS + lines(2))
@@ -364,7 +365,10 @@ class TestUndo:
         work()
         run.refresh_from_db()
         assert list(Lead.objects.all()) == [used]
-        assert run.undo_result["left"] == [{"name": used.name, "why": "sales has them"}]
+        assert run.undo_result["left"] == [
+            {"name": used.name, "why": "sales has them"},
+            {"name": "Field City", "why": "leads have a value in it"},
+        ]
 
     def test_scores_made_meanwhile_go_with_their_leads(self, upload, ops, work):
         from scoring.actions.versions import create_model

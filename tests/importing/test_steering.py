@@ -218,7 +218,12 @@ class TestSteeringByAnAdministrator:
         run.refresh_from_db()
         assert (run.state, list(Lead.objects.all())) == ("undone", [noted])
         assert run.undo_result == {
-            "removed": 5, "left_count": 1, "left": [{"name": noted.name, "why": "a note was written"}],
+            "removed": 5,
+            "left_count": 2,
+            "left": [
+                {"name": noted.name, "why": "a note was written"},
+                {"name": "Field City", "why": "leads have a value in it"},
+            ],
         }  # fmt: skip
 
     def test_a_stopped_retry_gives_the_run_back(self, imported, ops, cast):

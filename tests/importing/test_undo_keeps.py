@@ -101,3 +101,29 @@ def test_an_upload_that_cannot_be_kept_leaves_no_file(upload, ops, tmp_path, mon
     with pytest.raises(ZeroDivisionError):
         upload("Email\nann@one.test\n")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_person_the_file_names_twice_goes_with_the_rest(imported, undone, ops):
+    rows = "Email,First name,Own colour,Outcome\nann@one.test,Ann,red,Won\nann@one.test,Anna,blue,Lost\nbob@two.test,Bob,,\n"
+    run = imported(rows)
+    assert (run.created, run.updated) == (2, 1)
+    result = undone(run)
+    assert (result["removed"], result["left"], Lead.objects.count()) == (2, [], 0)
+
+
+def test_what_is_left_is_counted_by_lead_and_fields_in_use_are_named(imported, undone, make, cast):
+    known = make.lead("old@one.test")
+    run = imported("Email,First name,Own colour\nold@one.test,Olga,red\nold@one.test,Olga,red\nnew@one.test,Nora,\n")
+    result = undone(run)
+    assert Lead.objects.get() == known
+    left = {one["name"]: one["why"] for one in result["left"]}
+    assert left["1 lead that was there before"] == "updated by the import; what it said stays"
+    assert left["Field Own colour"] == "leads have a value in it"
+
+
+def test_refused_rows_can_still_be_read_after_the_undo(imported, undone, ops, client_of):
+    run = imported("Email,Employees\na@n.test,12\nb@n.test,13\nc@n.test,many\n")
+    undone(run)
+    html = client_of(ops).get(f"/leads/imports/{run.pk}/refused/").content.decode()
+    assert "many" in html
+    assert "Correct" not in html

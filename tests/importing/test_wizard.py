@@ -229,7 +229,7 @@ def test_stop_resume_undo_retry_and_discard_are_posts(browser, upload, work):
     assert browser.post(reverse("admin:import-undo", args=[run.pk])).status_code == 302
     work()
     assert "Nothing is left of it" in page(browser, "detail", run)
-    assert (Lead.objects.count(), LeadField.objects.count(), ImportRefusal.objects.count()) == (0, 0, 0)
+    assert (Lead.objects.count(), LeadField.objects.count(), ImportRefusal.objects.count()) == (0, 0, 1)
     other = upload()
     assert browser.post(reverse("admin:import-discard", args=[other.pk])).url == reverse("admin:import-list")
 

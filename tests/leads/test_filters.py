@@ -7,7 +7,8 @@ from django.http import QueryDict
 
 from leads.choices import FieldType, Stage
 from leads.filters import LeadFilter
-from leads.models import Campaign, LeadField
+from leads.models import Campaign, ImportRun, LeadField, Submission
+from tests.conftest import MONDAY
 
 pytestmark = pytest.mark.django_db
 
@@ -160,3 +161,14 @@ def test_filters_never_widen_what_a_person_may_see(cast, make, names):
     for query in ("", f"owner={cast.other_rep.pk}", "owner=nobody", "stage=prospect", "q=ivy"):
         assert set(names(query, cast.rep)) <= {"mine"}
     assert names("", cast.outsider) == []
+
+
+def test_the_leads_of_an_import_are_listed_as_a_set(make, cast, names):
+    run = ImportRun.objects.create(kind="leads", file_name="fair.csv", file_size=1, created_at=MONDAY, finished_at=MONDAY, state="done")
+    mine, refused = make.lead(first_name="a"), make.lead(first_name="b")
+    for lead, status in ((mine, "created"), (refused, "refused")):
+        Submission.objects.create(channel="import", kind="lead", lead=lead, received_at=MONDAY, raw={}, status=status, import_run=run, line=2)
+    assert names(f"import={run.pk}") == ["a"]
+    form = LeadFilter(QueryDict(""), user=cast.marketer).form
+    assert ("fair.csv, 08 Jun 2026") in dict(form["import"].field.choices).values()
+    assert "import" not in LeadFilter(QueryDict(""), user=cast.rep).filters
