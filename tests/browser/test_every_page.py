@@ -104,7 +104,7 @@ def test_pages_of_objects_are_accessible_and_fit_the_phone(objects, people, page
             page.set_viewport_size(DESK)
     assert not problems, "\n".join(problems)
     assert opened == set(pages_of_objects())
-    assert len(opened) == 14
+    assert len(opened) == 15
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
