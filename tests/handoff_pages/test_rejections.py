@@ -398,14 +398,14 @@ def test_who_reviews(work, cast, client_of, who, status, path):
         assert browser.post("/rejections/review/", {"ids": handoff.pk, "verdict": "agree"}).status_code == status
 
 
-def test_the_review_asks_the_same_of_the_database_with_3_and_with_20(work, cast, client_of, django_assert_num_queries):
+def test_the_review_asks_the_same_of_the_database_with_3_and_with_60(work, cast, client_of, django_assert_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     Rep.objects.update(open_cap=1000)
     counts = []
     browser = client_of(cast.marketer)
-    for more in (3, 17):
+    for more in (3, 57):
         for _ in range(more):
             rejected(work, cast)
         browser.get("/rejections/")
