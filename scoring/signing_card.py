@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Subquery
 from django.http import HttpRequest
 
 from leads.models import User
@@ -130,6 +130,19 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
 
 def _taken_back(version: ModelVersion) -> VersionEvent | None:
     return version.events.filter(verb=VersionEvent.Verb.TAKEN_BACK).select_related("actor").first()
+
+
+def signing_stamp(version: ModelVersion) -> str:
+    """Another one whenever anything of a proposed version's card is: a verdict, a step into force, a trial. One query."""
+    last = version.activations.order_by("-pk")
+    event, activation, step, job = ModelVersion.objects.filter(pk=version.pk).values_list(
+        Subquery(version.events.order_by("-pk").values("pk")[:1]),
+        Subquery(last.values("pk")[:1]),
+        Subquery(last.values("step")[:1]),
+        Subquery(last.values("job_id")[:1]),
+    )[0]
+    parts = (version.status, event, activation, step, job, version.kept_since is not None)
+    return "-".join("" if part is None else str(part) for part in parts)
 
 
 _TRIAL = """

@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),
     path(f"{VERSION}verdict/", signing.version_verdict, name="version-verdict"),
     path(f"{VERSION}take-back/", signing.version_take_back, name="version-take-back"),
+    path(f"{VERSION}sign-off/", signing.version_signing, name="version-signing"),
     path(f"{VERSION}activate/", signing.criteria_activate, name="criteria-activate"),
     path(f"{VERSION}activation/", signing.version_activation, name="version-activation"),
     path(f"{VERSION}call-off/", signing.activation_call_off, name="activation-call-off"),

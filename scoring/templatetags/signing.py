@@ -6,7 +6,7 @@ from django import template
 
 from leads.models import Reason, User
 from scoring.models import ModelVersion
-from scoring.signing_card import names, signing_card
+from scoring.signing_card import names, signing_card, signing_stamp
 
 register = template.Library()
 register.filter("signers", names)
@@ -22,6 +22,8 @@ def signoff(context: template.Context, version: ModelVersion) -> dict[str, Any]:
     return {
         "card": signing_card(version, user),
         "version": version,
+        "stamp": signing_stamp(version) if version.status == ModelVersion.Status.PROPOSED else "",
+        "oob": context.get("oob", False),
         "problems": described.problems if described is not None and is_draft else [],
         "reasons": Reason.objects.filter(for_reject=True, active=True) if is_draft else [],
         "error": context.get("card_error", ""),

@@ -21,8 +21,8 @@ from leads.pages import page, reader, render
 from scoring.actions.activating import activate_version, begin_trial, call_off, end_trial, go_on, return_to
 from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.signing import ON_ITS_WAY, give_verdict, propose_version, take_back
-from scoring.models import Activation, Evidence, ModelVersion
-from scoring.signing_card import names, signing_card
+from scoring.models import Activation, Evidence, ModelVersion, VersionEvent
+from scoring.signing_card import names, signing_card, signing_stamp
 from scoring.signoff import Verdict
 from scoring.views.versions import version_page
 from scoring.views.workshop import draft_page
@@ -156,6 +156,23 @@ def version_activation(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponseClientRefresh() if request.headers.get("HX-Request") else answer
     context = {"card": card, "version": version}
     return render(request, "scoring/_activation.html", context, fragment="scoring/_activation.html")
+
+
+@page(SEE)
+def version_signing(request: HttpRequest, pk: int) -> HttpResponse:
+    """The sign-off card where it is no longer what `seen` stood for.
+
+    Of a version that was taken back only a word of it, so that what somebody writes stays; the whole page anew once it is in force.
+    """
+    version, context = _version(pk), dict[str, Any]()
+    if version.status == ModelVersion.Status.WITHDRAWN:
+        context["event"] = version.events.filter(verb=VersionEvent.Verb.TAKEN_BACK).select_related("actor").last()
+    elif version.status != ModelVersion.Status.PROPOSED:
+        return HttpResponseClientRefresh() if request.headers.get("HX-Request") else HttpResponse(status=204)
+    elif request.GET.get("seen") == signing_stamp(version):
+        return HttpResponse(status=204)
+    context |= {"version": version, "oob": True}
+    return render(request, "scoring/_signing_changed.html", context, fragment="scoring/_signing_changed.html")
 
 
 def _steered(request: HttpRequest, pk: int, verb: Callable[[Activation], Any], words: str) -> HttpResponse:

@@ -36,6 +36,12 @@ def sign(version, *heads):
         give_verdict(version, actor=head, verdict="agree", spec_hash=version.spec_hash)
 
 
+def unaware(page):
+    """A page that has not asked what became of the card yet."""
+    page.route("**/sign-off/?seen=*", lambda route: route.fulfill(status=204))
+    return page
+
+
 def confirm(page):
     page.locator("dialog[open]").get_by_role("button").last.click()
 
@@ -65,7 +71,7 @@ def test_both_heads_sign_and_one_puts_it_into_force(people, page_as, proposed):
 
 def test_a_signature_that_comes_after_an_edit_signs_nothing(people, page_as, proposed, complaints):
     complaints.expect(409)
-    signer, editor = page_as(people.head_of_sales), page_as(people.marketer)
+    signer, editor = unaware(page_as(people.head_of_sales)), page_as(people.marketer)
     signer.goto(address(proposed))
     signer.get_by_label("Note").fill("Fine by me")
     editor.goto(address(proposed))
@@ -78,10 +84,29 @@ def test_a_signature_that_comes_after_an_edit_signs_nothing(people, page_as, pro
     assert list(ModelVersion.objects.order_by("no").values_list("status", flat=True)) == ["withdrawn", "draft"]
 
 
+def test_what_one_side_says_shows_to_the_other_who_loses_nothing_typed(people, page_as, proposed):
+    watcher, other = page_as(people.head_of_sales), page_as(people.head_of_marketing)
+    watcher.goto(address(proposed))
+    watcher.get_by_label("Note").fill("Fine, but from 50")
+    watcher.get_by_role("heading", name="Sign-off").click()
+    other.goto(address(proposed))
+    other.get_by_role("button", name="Sign v1").click()
+    expect(watcher.get_by_text("1 of 2")).to_be_visible(timeout=12_000)
+    expect(watcher.locator(".p-signatures")).to_contain_text(str(people.head_of_marketing))
+    expect(watcher.get_by_label("Note")).to_have_value("Fine, but from 50")
+    watcher.get_by_label("Note").press("End")
+    watcher.keyboard.type(" people")
+    other.get_by_role("button", name="Take back and edit").click()
+    confirm(other)
+    expect(watcher.get_by_text("took v1 back to edit it")).to_be_visible(timeout=12_000)
+    expect(watcher.get_by_label("Note")).to_have_value("Fine, but from 50 people")
+    expect(watcher.get_by_label("Note")).to_be_focused()
+
+
 def test_an_objection_before_the_click_and_one_after_it_both_hold_a_version_back(people, page_as, proposed, complaints):
     complaints.expect(409)
     sign(proposed, people.head_of_marketing, people.head_of_sales)
-    head, manager = page_as(people.head_of_sales), page_as(people.manager)
+    head, manager = unaware(page_as(people.head_of_sales)), unaware(page_as(people.manager))
     head.goto(address(proposed))
     manager.goto(address(proposed))
     manager.get_by_label("Note").fill("Size from 50")

@@ -156,6 +156,7 @@ ROWS: dict[str, Row] = {
     "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
     "admin:version-take-back": Row(EDITORS, of=draft, got=0, post={}, did=409),
     "admin:version-activation": Row(of=draft, got=204),
+    "admin:version-signing": Row(of=draft, got=204),
     "admin:activation-call-off": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=404),
     "admin:activation-resume": Row(f"{HEADS} admin", of=draft, got=0, post={}, did=404),
     "admin:version-trial": Row(EDITORS, of=draft, got=0, post={}, did=409),

@@ -185,3 +185,28 @@ def test_home_asks_those_whose_signature_is_missing_until_they_gave_it(cast: Any
     assert [asked(head) for head in heads] == [False, True]
     give_verdict(draft, actor=cast.head_of_sales, verdict="object", spec_hash=draft.spec_hash, note="Too wide.")
     assert not any(map(asked, heads))
+
+
+def test_a_verdict_shows_on_the_card_of_who_looks_at_it_meanwhile(cast: Any, client_of: Any, draft: ModelVersion) -> None:
+    client_of(cast.marketer).post(url("version-propose", draft), {"rev": 2, "reason": WHY})
+    draft.refresh_from_db()
+    looks = client_of(cast.head_of_sales)
+
+    def poll(page: str) -> Any:
+        (address,) = re.findall(rf'hx-get="({url("version-signing", draft)}[^"]*)"', page)
+        return looks.get(address, headers={"HX-Request": "true"})
+
+    page = looks.get(url("criteria-version", draft)).content.decode()
+    assert poll(page).status_code == 204
+    for head, verdict in ((cast.head_of_marketing, "agree"), (cast.manager, "object")):
+        client_of(head).post(url("version-verdict", draft), {"verdict": verdict, "hash": draft.spec_hash, "note": "Hm."})
+        answer = poll(page)
+        page = answer.content.decode()
+        assert str(head) in page
+        assert 'id="signoff"' in page
+        assert 'hx-swap-oob="true"' in page
+        assert poll(page).status_code == 204
+    client_of(cast.marketer).post(url("version-take-back", draft))
+    assert "Maya Marketer took v1 back to edit it" in text(poll(page))
+    ModelVersion.objects.filter(pk=draft.pk).update(status="active")
+    assert poll(page)["HX-Refresh"] == "true"
