@@ -295,6 +295,8 @@ def test_the_last_use_of_a_key_is_written_at_most_once_a_minute(sender, django_a
 def test_the_document_names_every_address_and_the_page_shows_it(client_of, cast, client):
     document = client.get("/api/v1/openapi.json").json()
     assert set(document["paths"]) == {
+        "/api/v1/criteria",
+        "/api/v1/criteria/{model}",
         "/api/v1/leads",
         "/api/v1/leads/batch",
         "/api/v1/leads/{lead_id}",

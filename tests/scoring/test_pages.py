@@ -431,7 +431,7 @@ def test_a_late_activation_is_refused_and_shows_the_draft_as_it_is_now(cast: Any
     add_criterion(draft, a_tally("demo", 5, "demo_request"), actor=cast.marketer, rev=2)
     answer = client_of(cast.head_of_sales).post(url("criteria-activate", draft.pk), {"rev": 2, "reason": "Go"})
     assert answer.status_code == 409
-    assert "changed or put into force meanwhile" in text(answer)
+    assert f"{draft.label} was changed meanwhile. Look at it again first." in text(answer)
 
 
 def test_names_are_shown_safely_whatever_they_contain(browser: Client, cast: Any, draft: ModelVersion) -> None:
