@@ -1,5 +1,6 @@
 """What differs between two versions, in words: criterion by criterion, gates, groups, edges, whom they judge."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -55,14 +56,14 @@ def differences(old: Spec, new: Spec, wording: Wording) -> list[Difference]:
     return found
 
 
-class _Parts:
+class _Parts(ABC):
     """How one kind of part is said and compared."""
 
     def sentence(self, one: object) -> str:
         return ""
 
-    def details(self, before: object, after: object) -> list[Detail]:
-        raise NotImplementedError
+    @abstractmethod
+    def details(self, before: object, after: object) -> list[Detail]: ...
 
 
 def _parts(

@@ -6,19 +6,18 @@ from typing import Any
 from django.db.models import F
 
 from leads import clock
-from leads.models import Reason
 from scoring.columns import NotInSnapshot
 from scoring.compiler import Live, stored_spec
 from scoring.evaluate_numpy import evaluate
 from scoring.models import FLAG_MQL, LeadScore, ModelVersion, Qualification
+from scoring.preview import drafts
 from scoring.preview.asking import preview
-from scoring.preview.criteria import Reason as SaidReason
 from scoring.preview.result import Preview
 from scoring.reference_scores import judged
 from scoring.slots import slots
-from scoring.snapshot.files import Busy, Damaged
+from scoring.snapshot.files import Damaged
 from scoring.snapshot.keeping import built_at_once
-from scoring.snapshot.reader import current_snapshot
+from scoring.snapshot.reader import Snapshot, current_snapshot
 from scoring.spec import Spec
 
 MOST_LOOKED_AT = 2000  # leads, one by one, while a page waits
@@ -40,20 +39,21 @@ class Effect:
         return self.preview.as_json() if self.preview else {"why_not": self.why_not}
 
 
+def _newest_snapshot() -> Snapshot | None:
+    """The data brought up to date where that takes a moment only, else as it stands; None while there is none to be read."""
+    try:
+        return built_at_once() or current_snapshot()
+    except Damaged:
+        return None
+
+
 def effect_of(new: Spec, old: Spec | None) -> Effect:
     """What `new` does beside `old` (None: nothing was in force)."""
-    try:
-        snapshot = built_at_once() or current_snapshot()
-    except Busy:  # another process is at it; what it replaces is good enough
-        snapshot = current_snapshot()
-    except Damaged:
-        snapshot = None
+    snapshot = _newest_snapshot()
     if snapshot is None:
         return Effect(None, "The figures are still being gathered; they are there in some minutes.")
-    reasons = {one.pk: SaidReason(one.label, frozenset(one.field_keys)) for one in Reason.objects.all()}
-    capacity = slots.weekly_capacity() if slots.weekly_capacity else None
     try:
-        return Effect(preview(new, old, snapshot=snapshot, capacity=capacity, reasons=reasons))
+        return Effect(preview(new, old, snapshot=snapshot, capacity=slots.capacity(), reasons=drafts.reasons()))
     except NotInSnapshot as missing:
         return Effect(None, f"The figures do not hold {', '.join(missing.fields)}, which the version asks for.")
 
@@ -75,7 +75,7 @@ class Newcomers:
 
 def newcomers(version: ModelVersion) -> Newcomers | None:
     """Who would newly be handed over by this version, by what is stored and known now; None while nothing can be said."""
-    snapshot = built_at_once() or current_snapshot()
+    snapshot = _newest_snapshot()
     if snapshot is None:
         return None
     spec = stored_spec(version.pk, version.spec_hash)

@@ -153,7 +153,7 @@ def _gap(wave: str) -> timedelta:
     """Between one release of a wave and the next."""
     if wave != Activation.Wave.SPREAD:
         return timedelta(0)
-    return timedelta(days=7) / ((slots.weekly_capacity() if slots.weekly_capacity else None) or WEEKLY_UNKNOWN)
+    return timedelta(days=7) / (slots.capacity() or WEEKLY_UNKNOWN)
 
 
 def counted(new: int, old: int | None) -> dict[str, int]:

@@ -118,7 +118,7 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
             from scoring.effect import newcomers  # numpy is loaded by who measures, not by every process that starts
 
             card.newcomers = newcomers(version)
-        card.capacity = slots.weekly_capacity() if slots.weekly_capacity and card.can_activate else None
+        card.capacity = slots.capacity() if card.can_activate else None
     if version.status == Status.WITHDRAWN:
         card.taken_back = _taken_back(version)
     source = version.copied_from

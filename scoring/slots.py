@@ -9,5 +9,9 @@ class Slots:
     # Qualified leads the reps can take a week, in all; None where nobody knows.
     weekly_capacity: Callable[[], int | None] | None = None
 
+    def capacity(self) -> int | None:
+        """What fills the slot says; None where nothing does."""
+        return self.weekly_capacity() if self.weekly_capacity else None
+
 
 slots = Slots()

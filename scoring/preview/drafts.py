@@ -12,7 +12,6 @@ from scoring.models import CriterionView, ModelVersion
 from scoring.preview.asking import preview, with_points
 from scoring.preview.criteria import Reason
 from scoring.preview.result import CasesIn, Goal, Points, Preview
-from scoring.slots import slots
 from scoring.snapshot.reader import Snapshot
 from scoring.spec import Decision, Spec
 
@@ -72,11 +71,6 @@ def reasons() -> dict[int, Reason]:
     """All reasons with the facts they speak of. One query."""
     rows = StoredReason.objects.values_list("pk", "label", "field_keys")
     return {pk: Reason(label, frozenset(keys)) for pk, label, keys in rows}
-
-
-def capacity() -> int | None:
-    """Qualified leads the reps can take a week, where somebody knows."""
-    return slots.weekly_capacity() if slots.weekly_capacity else None
 
 
 def waiting(snapshot: Snapshot) -> int:

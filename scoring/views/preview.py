@@ -20,6 +20,7 @@ from scoring.compiler import compile_version, draft_problems
 from scoring.contradictions import refuse_unfit_line
 from scoring.models import ModelVersion
 from scoring.reading import MAX_SUM
+from scoring.slots import slots
 from scoring.views.draft import edited
 from scoring.views.workshop import EDIT, draft_of, seen_rev
 
@@ -117,7 +118,7 @@ def _answer(request: HttpRequest, version: ModelVersion, asked: Asked) -> HttpRe
             points=asked.points,
             cases=asked.cases,
             told=drafts.reasons(),
-            weekly=drafts.capacity(),
+            weekly=slots.capacity(),
         )
     except NotInSnapshot as missing:
         return _without_field(request, context, missing.fields)

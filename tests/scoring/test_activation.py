@@ -15,7 +15,7 @@ from leads.models import Job, Lead, LeadField, LeadRevision
 from leads.notify import bell, notices
 from leads.revisions import touch_revisions
 from scoring import activation as protocol
-from scoring import partitions
+from scoring import effect, partitions
 from scoring.actions.activating import activate_version, begin_due, begin_trial, call_off, end_trial, go_on
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
@@ -24,6 +24,7 @@ from scoring.effect import newcomers
 from scoring.models import Activation, Entrant, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
 from scoring.rescoring import score_dirty, score_now
 from scoring.signoff import NOBODY
+from scoring.snapshot.files import Damaged
 from scoring.store import delete_leads
 from tests.scoring.conftest import clear_scores, score_of
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
@@ -374,6 +375,21 @@ def test_signers_hear_of_a_proposal_and_its_author_of_an_objection(cast: Any) ->
     give_verdict(version, actor=cast.manager, verdict="object", spec_hash=version.spec_hash, note="Too wide.")
     (line,) = bell.latest(cast.marketer)
     assert line.title == "Mona Manager asked for a change of Main v1"
+
+
+def test_without_data_to_count_on_the_form_leaves_the_count_out(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above what a page builds itself, damaged data is the keeper's to mend: nothing fails for it meanwhile."""
+    crowd(make)
+    version = a_version(SIZE)
+    propose_version(version, actor=None, rev=1, reason="Better")
+
+    def damaged() -> None:
+        raise Damaged("a file is cut short")
+
+    monkeypatch.setattr(effect, "built_at_once", lambda: None)
+    monkeypatch.setattr(effect, "current_snapshot", damaged)
+    assert newcomers(version) is None
+    assert effect.report_on(effect.stored_spec(version.pk, version.spec_hash), version.model_id).why_not
 
 
 def test_the_count_before_choosing_a_wave_is_how_many_enter_then(make: Any) -> None:
