@@ -22,7 +22,7 @@ from scoring.actions.activating import activate_version, put_into_force
 from scoring.actions.signing import ON_ITS_WAY, lock_model
 from scoring.compiler import Live, stored_spec
 from scoring.entering import entering, forget_entrants, stale, write_down
-from scoring.locks import lock
+from scoring.locks import SCORER, VERSIONS, lock
 from scoring.models import Activation, ModelVersion
 from scoring.reference_scores import judged, score_again
 from scoring.rescoring import rescore_some
@@ -178,7 +178,7 @@ class _Filling(Work):
 
     def _keep(self) -> bool:
         """From here on whatever changes is scored by this version, too."""
-        lock("scoring")
+        _keep_scoring_out()
         if not ModelVersion.objects.filter(pk=self.version.pk, status=Status.PROPOSED).update(kept_since=clock.now()):
             raise AccordError(f"{self.version.label} was taken back.", code="taken_back")
         return True
@@ -205,6 +205,12 @@ class _Filling(Work):
         return len(rows)
 
 
+def _keep_scoring_out() -> None:
+    """Nobody scores until the transaction ends: who did so by the versions of before has committed, who comes reads them anew."""
+    lock(SCORER)
+    lock(VERSIONS)
+
+
 class ActivationWork(_Filling):
     """Fills, writes down who enters, and puts the version into force in one transaction of a few statements.
 
@@ -224,7 +230,7 @@ class ActivationWork(_Filling):
 
     def _swap(self) -> bool:
         lock_model(self.version)
-        lock("scoring")
+        _keep_scoring_out()
         self._note(place=[0, 0], found=0)
         while self._changed(BATCH) == BATCH:
             if self._may_wait():

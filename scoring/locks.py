@@ -4,6 +4,9 @@ from hashlib import sha256
 
 from django.db import connection
 
+SCORER = "scoring"  # held by the one process that scores what waits
+VERSIONS = "scoring.versions"  # shared by all who score, alone by who changes which versions they score by
+
 
 def _number(name: str) -> int:
     return int.from_bytes(sha256(f"accord.{name}".encode()).digest()[:8], "big", signed=True)
@@ -14,6 +17,12 @@ def try_lock(name: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_number(name)])
         return bool(cursor.fetchone()[0])
+
+
+def lock_shared(name: str) -> None:
+    """Like `lock`, beside others who share it: only who takes it alone waits, and is waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_number(name)])
 
 
 def lock(name: str) -> None:

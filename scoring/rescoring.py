@@ -18,7 +18,7 @@ from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluator
 from scoring.facts import load_facts, load_standings, longest_window
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
-from scoring.locks import try_lock
+from scoring.locks import SCORER, VERSIONS, lock_shared, try_lock
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, promote_released, record_entries, release_renewed
 from scoring.store import Change, Score, State
@@ -36,7 +36,7 @@ def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], None] | 
     """
     score = score or score_batch
     with transaction.atomic():
-        if not try_lock("scoring"):
+        if not try_lock(SCORER):
             return 0
         now = clock.now()
         ids = waiting.changed_leads(limit)
@@ -139,6 +139,7 @@ def score_batch(lead_ids: Sequence[int]) -> None:
     Writes only rows that change: scores, the history of changes, qualifications of who entered, and the revision scored.
     """
     ids = sorted(set(lead_ids))
+    lock_shared(VERSIONS)  # before they are read: what they are now they stay until all this is committed
     lives = live_versions(silent=True)
     batch = _load(ids, lives)
     for lead_id in sorted(batch.facts):

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from leads.models import Activity, Lead
+from leads import jobs
+from leads.models import Activity, Job, Lead
 from leads.revisions import touch_revisions
 from scoring import partitions
 from scoring.actions.versions import create_draft, create_model
@@ -54,6 +55,16 @@ def did(make: Builders) -> Callable[..., Activity]:
         return activity
 
     return happened
+
+
+def steps(job: Job, until: str) -> Job:
+    """Work a job in this process up to the phase, which is still to be done."""
+    held = jobs.hold(job)
+    work = jobs.works[held.kind](held)
+    work.begin()
+    while work.phases[int(held.payload.get("phase", 0))][0] != until:
+        jobs._step(held, work)
+    return held
 
 
 def score_of(lead: Lead) -> tuple[int, int, int | None, int, str | None] | None:

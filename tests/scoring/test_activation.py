@@ -26,7 +26,7 @@ from scoring.rescoring import score_dirty, score_now
 from scoring.signoff import NOBODY
 from scoring.snapshot.files import Damaged
 from scoring.store import delete_leads
-from tests.scoring.conftest import clear_scores, score_of
+from tests.scoring.conftest import clear_scores, score_of, steps
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
@@ -54,16 +54,6 @@ def a_version(*criteria: dict[str, Any], signers: Any = NOBODY, **parts: Any) ->
     )
     write_content(version, {"decision": TOTAL, "criteria": list(criteria)} | parts)
     return version
-
-
-def steps(job: Job, until: str) -> Job:
-    """Work a job in this process up to the phase, which is still to be done."""
-    held = jobs.hold(job)
-    work = jobs.works[held.kind](held)
-    work.begin()
-    while work.phases[int(held.payload.get("phase", 0))][0] != until:
-        jobs._step(held, work)
-    return held
 
 
 def finish(job: Job) -> Job:

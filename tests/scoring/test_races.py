@@ -1,25 +1,27 @@
 """Two people, or two workers, at the same moment, on connections of their own."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
-from leads import clock
+from leads import clock, jobs
 from leads.errors import AccordError, Conflict
-from leads.models import Activity
+from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
 from leads.roles import sync_roles
+from scoring import rescoring
 from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
-from scoring.actions.versions import create_model
+from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
 from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
 from scoring.rescoring import score_dirty, score_now
 from scoring.signoff import NOBODY
-from tests.scoring.conftest import clear_scores
+from tests.scoring.conftest import clear_scores, steps
 from tests.scoring.samples import a_tally, a_test, clause
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,6 +96,65 @@ def test_workers_and_callers_that_score_the_same_leads_double_nothing(make: Any,
     at_once(*[lambda: score_now(ids), lambda: score_now(list(reversed(ids))), lambda: score_dirty(), lambda: score_dirty()])
     assert LeadScore.objects.count() == 40
     assert Qualification.objects.count() == 40
+
+
+def _until_it_waits_or_ends(started: "Future[Any]") -> None:
+    """Until the other thread waits for a lock somebody holds, or is through."""
+    with connection.cursor() as cursor:
+        while not started.done():
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if cursor.fetchone()[0]:
+                return
+
+
+def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
+    make: Any, cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a lead that changes now is scored by what was in force when the batch began, and nobody looks at it again."""
+    first = create_model("Enterprise", actor=None, start="empty", signers=NOBODY)
+    add_criterion(first, a_test("title", 5), actor=None, rev=1)
+    activate_here(first, actor=None, reason="Go")
+    lead, large = make.lead(company=make.company(employees=10)), make.company(employees=300)
+    while score_dirty():
+        pass
+    second = create_draft(first.model, actor=None, start="empty")
+    add_criterion(second, a_test("size", 60, clause("company.employees", "between", low=100)), actor=None, rev=1)
+    job = steps(activate_version(second, actor=None, rev=2, reason="Better").job, "swap")
+
+    begun, go_on, read = Event(), Event(), rescoring.live_versions
+
+    def and_then_slowly(**asked: Any) -> Any:
+        found = read(**asked)
+        begun.set()
+        assert go_on.wait(20)
+        return found
+
+    def apart(verb: Any) -> Any:
+        try:
+            return verb()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(rescoring, "live_versions", and_then_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        scored = pool.submit(apart, lambda: score_now([lead.pk]))
+        assert begun.wait(20)
+        swapped = pool.submit(apart, lambda: jobs.work_on(job, give_way=False))
+        _until_it_waits_or_ends(swapped)
+        assert not swapped.done()
+        with transaction.atomic():
+            Lead.objects.filter(pk=lead.pk).update(company=large)
+            touch_revisions([lead.pk])
+        go_on.set()
+        scored.result(20)
+        swapped.result(20)
+    monkeypatch.setattr(rescoring, "live_versions", read)
+    while score_dirty():
+        pass
+    second.refresh_from_db()
+    assert second.status == "active"
+    assert list(LeadScore.objects.filter(lead_id=lead.pk, version=second).values_list("fit", "flags")) == [(60, 1)]
+    assert list(Qualification.objects.values_list("lead_id", "version_id", "kind")) == [(lead.pk, second.pk, "mql")]
 
 
 def test_a_change_that_commits_late_is_scored_later(make: Any, cast: Any) -> None:
