@@ -77,6 +77,11 @@ class Seat(Generic[S]):
         return max(0, self.needed - len(self.signed))
 
     @property
+    def places(self) -> range:
+        """One for each signature that is missing: lines on paper."""
+        return range(self.missing)
+
+    @property
     def words(self) -> str:
         """`one leader of sales`."""
         number = {1: "one", 2: "two", 3: "three"}.get(self.missing, str(self.missing))

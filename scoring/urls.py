@@ -2,6 +2,7 @@ from django.urls import URLPattern, path
 
 from scoring.kept_back import import_release
 from scoring.views import (
+    brief,
     comparing,
     conversion,
     draft,
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{VERSION}export.json", exchange.version_export, {"form": "json"}, name="version-json"),
     path(f"{VERSION}export.csv", exchange.version_export, {"form": "csv"}, name="version-csv"),
     path("criteria/models/<slug:key>/import/", exchange.version_import, name="version-import"),
+    path(f"{VERSION}brief/", brief.version_brief, name="version-brief"),
     path(f"{VERSION}compare/", comparing.versions_compare, name="version-compare"),
     path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),
     path(f"{VERSION}verdict/", signing.version_verdict, name="version-verdict"),

@@ -12,6 +12,7 @@ from leads.errors import Invalid, NotFound
 from leads.lib.numbers import whole
 from leads.models import Lead, User
 from leads.pages import page, reader, render
+from scoring.beside import read_against
 from scoring.compiler import compile_version
 from scoring.difference import differences
 from scoring.effect_words import summary
@@ -36,12 +37,12 @@ class Flipped:
 
 @page(SEE)
 def versions_compare(request: HttpRequest, pk: int) -> HttpResponse:
-    """One version against another (`with`), by default the one before it that was in force."""
+    """One version against another (`with`), by default what is in force or, of that, what it replaced."""
     rows = ModelVersion.objects.select_related("model")
     new = get_object_or_404(rows, pk=pk)
     others = list(new.model.versions.exclude(pk=pk).defer("spec").order_by("-no"))
     chosen = whole(request.GET.get("with"))
-    old = next((one for one in others if one.pk == chosen), None) if chosen is not None else _earlier(new, others)
+    old = next((one for one in others if one.pk == chosen), None) if chosen is not None else read_against(new)
     if chosen is not None and old is None:
         raise NotFound("There is no such version of this model.")
     if old is None:
@@ -57,13 +58,6 @@ def versions_compare(request: HttpRequest, pk: int) -> HttpResponse:
         if before != after:
             context |= _effect(request, before, after)
     return render(request, "scoring/compare.html", context, title=f"{new.model.name}: {new.label} against {old.label}")
-
-
-def _earlier(version: ModelVersion, others: Iterable[ModelVersion]) -> ModelVersion | None:
-    """What a version is compared with unless said otherwise: what is in force, else the one before it."""
-    below = [one for one in others if one.no < version.no]
-    active = [one for one in others if one.status == ModelVersion.Status.ACTIVE]
-    return next(iter(active + below), None)
 
 
 def _effect(request: HttpRequest, before: Any, after: Any) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
             raise Invalid("Type whole points.", code="wrong_number", field="points", value=typed, expected="whole points")
         set_points(criterion, points, actor=reader(request), rev=seen_rev(request))
     except Stale as late:
-        if points is not None and version.criteria.filter(key=key, points=points).exists():  # somebody else set the very same: nothing to choose between
+        if (
+            points is not None and version.criteria.filter(key=key, points=points).exists()
+        ):  # somebody else set the very same: nothing to choose between
             return _row_done(request, version, key)
         shown = {"mine": typed, "theirs": late.edits[-1] if late.edits else None, "late": late.message}
         return _row_or_page(request, version, key, late.message, 409, shown)

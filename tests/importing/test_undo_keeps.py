@@ -42,7 +42,12 @@ def test_a_company_corrected_by_hand_stays_and_is_listed(imported, undone, cast)
 def test_a_company_another_source_knew_more_of_stays(imported, undone, freeze):
     run = imported("Email,Company,Website\nann@northwind.test,Northwind,northwind.test\n")
     take_in(
-        [Incoming(kind="lead", values={"lead.email": "eve@northwind.test", "company.domain": "northwind.test", "company.industry": "Logistics"})],
+        [
+            Incoming(
+                kind="lead",
+                values={"lead.email": "eve@northwind.test", "company.domain": "northwind.test", "company.industry": "Logistics"},
+            )
+        ],
         actor=None,
         channel="api",
         at=MONDAY,

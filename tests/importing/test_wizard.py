@@ -314,7 +314,10 @@ def test_list_pages_cost_the_same_for_many_runs(browser, upload, django_assert_m
 
 def test_correcting_a_row_of_many_columns_keeps_what_the_page_does_not_show(browser, upload, work):
     names = [f"Own {n}" for n in range(150)]
-    rows = [["Email", *names, "Employees"], *([f"{who}@n.test", *["yes"] * 150, size] for who, size in zip("abc", ("12", "13", "many"), strict=True))]
+    rows = [
+        ["Email", *names, "Employees"],
+        *([f"{who}@n.test", *["yes"] * 150, size] for who, size in zip("abc", ("12", "13", "many"), strict=True)),
+    ]
     run = upload("\n".join(",".join(row) for row in rows).encode())
     browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
     work()
@@ -324,7 +327,10 @@ def test_correcting_a_row_of_many_columns_keeps_what_the_page_does_not_show(brow
     html = browser.get(at).content.decode()
     shown = {int(number): value for number, value in re.findall(r'name="cell-(\d+)"[^>]* value="([^"]*)"', html)}
     assert (len(shown), shown[151]) == (120, "many")  # the one it was refused for is there, last as it stands
-    assert browser.post(at, {**{f"cell-{n}": value for n, value in shown.items()}, "cell-151": "1,400", "cell-3": ""}).status_code == 302
+    assert (
+        browser.post(at, {**{f"cell-{n}": value for n, value in shown.items()}, "cell-151": "1,400", "cell-3": ""}).status_code
+        == 302
+    )
     raw = Submission.objects.get(import_run=run, lead__email="c@n.test").raw
     assert len(raw) == 151  # all but the one that was emptied
     assert (raw["Employees"], raw["Own 149"], "Own 2" in raw) == ("1,400", "yes", False)

@@ -164,10 +164,14 @@ def test_filters_never_widen_what_a_person_may_see(cast, make, names):
 
 
 def test_the_leads_of_an_import_are_listed_as_a_set(make, cast, names):
-    run = ImportRun.objects.create(kind="leads", file_name="fair.csv", file_size=1, created_at=MONDAY, finished_at=MONDAY, state="done")
+    run = ImportRun.objects.create(
+        kind="leads", file_name="fair.csv", file_size=1, created_at=MONDAY, finished_at=MONDAY, state="done"
+    )
     mine, refused = make.lead(first_name="a"), make.lead(first_name="b")
     for lead, status in ((mine, "created"), (refused, "refused")):
-        Submission.objects.create(channel="import", kind="lead", lead=lead, received_at=MONDAY, raw={}, status=status, import_run=run, line=2)
+        Submission.objects.create(
+            channel="import", kind="lead", lead=lead, received_at=MONDAY, raw={}, status=status, import_run=run, line=2
+        )
     assert names(f"import={run.pk}") == ["a"]
     form = LeadFilter(QueryDict(""), user=cast.marketer).form
     assert ("fair.csv, 08 Jun 2026") in dict(form["import"].field.choices).values()
