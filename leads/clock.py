@@ -12,13 +12,18 @@ _frozen: ContextVar[datetime | None] = ContextVar("frozen_clock", default=None)
 
 def now() -> datetime:
     """The current instant, aware, in UTC, as the database sees it."""
-    held = _frozen.get()
-    if held is not None:
-        return held
+    instant = held()
+    if instant is not None:
+        return instant
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        instant: datetime = cursor.fetchone()[0]
-    return instant.astimezone(UTC)
+        found: datetime = cursor.fetchone()[0]
+    return found.astimezone(UTC)
+
+
+def held() -> datetime | None:
+    """The instant the clock is held at, None while it runs: for statements that ask for the time among other things."""
+    return _frozen.get()
 
 
 def at_hand() -> datetime:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
-
 from leads.errors import Invalid
 from scoring.contradictions import most_points
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
+from scoring.questions import Question, ask
 from scoring.reading import At
 from scoring.registry import Registry
 from scoring.spec import DIMENSIONS, EVALUATOR, FORMAT, Dimension, Limits, Spec
@@ -115,21 +114,33 @@ class Live:
     silent: bool = False
 
 
+_LIVE = """
+SELECT v.id, v.model_id, v.no, v.spec_hash, v.status <> 'active' FROM scoring_modelversion v
+JOIN scoring_scoringmodel m ON m.id = v.model_id
+WHERE v.status = 'active' OR (%s AND v.status = 'proposed' AND v.kept_since IS NOT NULL)
+ORDER BY m.position, v.model_id, v.no
+"""
+
+
+def live_question(*, silent: bool = False) -> Question[list[Live]]:
+    """What to ask for the versions in force; see `live_versions`."""
+    return Question(_LIVE, [silent], _read_live)
+
+
+def _read_live(rows: list[tuple[Any, ...]]) -> list[Live]:
+    found = []
+    for version_id, model_id, no, spec_hash, silent in rows:
+        try:
+            found.append(Live(version_id, model_id, no, stored_spec(version_id, spec_hash), silent))
+        except Invalid as problem:
+            log.error("version %s of model %s cannot be read: %s", no, model_id, problem.message)
+    return found
+
+
 def live_versions(*, silent: bool = False) -> list[Live]:
     """The versions in force, first model first. A spec that can no longer be read is left out and logged, not fatal.
 
     With `silent` also those that are only proposed and whose scores are kept up to date already: for a trial, or as they come
     into force in a moment.
     """
-    status = ModelVersion.Status
-    kept = Q(status=status.ACTIVE)
-    if silent:
-        kept |= Q(status=status.PROPOSED, kept_since__isnull=False)
-    rows = ModelVersion.objects.filter(kept).order_by("model__position", "model_id", "no")
-    found = []
-    for version_id, model_id, no, spec_hash, state in rows.values_list("pk", "model_id", "no", "spec_hash", "status"):
-        try:
-            found.append(Live(version_id, model_id, no, stored_spec(version_id, spec_hash), state != status.ACTIVE))
-        except Invalid as problem:
-            log.error("version %s of model %s cannot be read: %s", no, model_id, problem.message)
-    return found
+    return ask(live_question(silent=silent))

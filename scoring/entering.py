@@ -17,6 +17,7 @@ from scoring import store
 from scoring.compiler import Live
 from scoring.models import FLAG_MQL, FLAG_MQO, Activation, Entrant, ModelVersion
 from scoring.qualifying import Cause, Kind
+from scoring.questions import ask
 from scoring.reference_scores import score_again
 from scoring.slots import slots
 from scoring.vocabulary import load_wording
@@ -112,7 +113,7 @@ def write_down(live: Live, lead_ids: Sequence[int]) -> None:
     In the caller's transaction; a bounded number of leads, please.
     """
     at = clock.now()
-    revisions = store.read_revisions(lead_ids)  # before the facts, so that what is newer makes it stale
+    revisions = ask(store.revisions_of(lead_ids))  # before the facts, so that what is newer makes it stale
     wording = load_wording()
     rows = []
     for lead_id, one in sorted(score_again(live, lead_ids, at).items()):

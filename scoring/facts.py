@@ -1,15 +1,15 @@
-"""Loading facts for the reference evaluator, many leads or cases at a time, in a fixed number of queries."""
+"""Loading facts for the reference evaluator, many leads or cases at a time, in a fixed number of round trips."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db import connection
-
-from leads.facts import fact_rows, facts_from
+from leads.facts import FactRow, fact_question, fact_row, facts_from
 from leads.models import Case
 from scoring.evaluate_python import Event, Facts
 from scoring.holds import Standing
+from scoring.questions import Question, ask, ask_all
 from scoring.spec import Condition, EventClause, Spec
 
 _EVENTS = """
@@ -31,36 +31,57 @@ def _instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def load_events(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int, list[Event]]:
-    """The activities of these leads by lead, those before `since` left out. One query."""
+def _events(lead_ids: Iterable[int], since: datetime) -> Question[dict[int, list[Event]]]:
+    return Question(_EVENTS, [list(lead_ids), since], _read_events)
+
+
+def _read_events(rows: list[tuple[Any, ...]]) -> dict[int, list[Event]]:
     events: dict[int, list[Event]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(_EVENTS, [list(lead_ids), since])
-        for lead_id, pk, kind, occurred, known, asset, campaign in cursor.fetchall():
-            occurred_at = _instant(occurred)
-            known_at = occurred_at if known == occurred else _instant(known)
-            events[lead_id].append(Event(pk, kind, occurred_at, known_at, asset, campaign))
+    for lead_id, pk, kind, occurred, known, asset, campaign in rows:
+        occurred_at = _instant(occurred)
+        known_at = occurred_at if known == occurred else _instant(known)
+        events[lead_id].append(Event(pk, kind, occurred_at, known_at, asset, campaign))
     return events
 
 
-def load_facts(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int, Facts]:
-    """The facts of these leads as they are now; leads that do not exist are left out. Two queries."""
+def _values(lead_ids: Iterable[int]) -> Question[list[FactRow]]:
+    return Question(*fact_question(lead_ids), lambda rows: [fact_row(row) for row in rows])
+
+
+def facts_of_leads(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> tuple[Question[Any], Question[Any]]:
+    """What to ask for the facts of these leads as they are now; `facts_from_answers` puts the answers together."""
     ids = list(lead_ids)
-    events = load_events(ids, since)
+    return _events(ids, since), _values(ids)
+
+
+def facts_from_answers(events: Mapping[int, list[Event]], rows: Iterable[FactRow]) -> dict[int, Facts]:
+    """The facts by lead; leads that do not exist are left out."""
     return {
         lead_id: Facts(facts_from(values, attributes), events.get(lead_id, ()), True, engagement_from)
-        for lead_id, attributes, engagement_from, values in fact_rows(ids)
+        for lead_id, attributes, engagement_from, values in rows
     }
 
 
-def load_standings(lead_ids: Iterable[int]) -> dict[int, tuple[Standing, datetime]]:
-    """Where these leads stand now, and when each was created. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS, [list(lead_ids)])
-        return {
-            pk: (Standing(stage, _instant(since), contactable, return_on), _instant(created))
-            for pk, stage, contactable, return_on, since, created in cursor.fetchall()
-        }
+def load_events(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int, list[Event]]:
+    """The activities of these leads by lead, those before `since` left out. One query."""
+    return ask(_events(lead_ids, since))
+
+
+def load_facts(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int, Facts]:
+    """The facts of these leads as they are now; leads that do not exist are left out. One round trip."""
+    return facts_from_answers(*ask_all(*facts_of_leads(lead_ids, since)))
+
+
+def standings_of_leads(lead_ids: Iterable[int]) -> Question[dict[int, tuple[Standing, datetime]]]:
+    """Where these leads stand now, and when each was created."""
+    return Question(_STANDINGS, [list(lead_ids)], _read_standings)
+
+
+def _read_standings(rows: list[tuple[Any, ...]]) -> dict[int, tuple[Standing, datetime]]:
+    return {
+        pk: (Standing(stage, _instant(since), contactable, return_on), _instant(created))
+        for pk, stage, contactable, return_on, since, created in rows
+    }
 
 
 def load_case_facts(cases: Iterable[Case]) -> dict[int, Facts]:

@@ -7,8 +7,9 @@ from datetime import datetime
 from scoring import store
 from scoring.compiler import Live
 from scoring.evaluate_python import Facts, Result, evaluator
-from scoring.facts import load_facts, load_standings, longest_window
+from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
 from scoring.holds import hold_of
+from scoring.questions import ask_all
 from scoring.rescoring import score_of
 from scoring.store import Score
 
@@ -25,8 +26,8 @@ class Judged:
 def judged(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:
     """What the version says of these leads as of `at`, with the facts as they are now; leads that are gone are left out."""
     ids = sorted(set(lead_ids))
-    facts = load_facts(ids, at - longest_window(live.spec))
-    standings = load_standings(ids)
+    standings, *answers = ask_all(standings_of_leads(ids), *facts_of_leads(ids, at - longest_window(live.spec)))
+    facts = facts_from_answers(*answers)
     judge = evaluator(live.spec)
     found = {}
     for lead_id, known in facts.items():

@@ -14,21 +14,22 @@ from django.db import transaction
 from leads import clock
 from leads.models import Lead
 from scoring import store, waiting
-from scoring.compiler import Live, live_versions
+from scoring.compiler import Live, live_question
 from scoring.evaluate_python import Facts, Result, evaluator
-from scoring.facts import load_facts, load_standings, longest_window
+from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
-from scoring.locks import SCORER, VERSIONS, lock_shared, try_lock
+from scoring.locks import SCORER, VERSIONS, sharing, try_lock
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, promote_released, record_entries, release_renewed
+from scoring.questions import ask, ask_all, the_time
 from scoring.store import Change, Score, State
 from scoring.vocabulary import load_wording
-from scoring.waiting import Pending
+from scoring.waiting import Pending, pending_question
 
 BATCH = 1000
 
 
-def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], None] | None = None) -> int:
+def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], object] | None = None) -> int:
     """Score up to `limit` leads that wait for it; answers how many. One process at a time does this, others get 0.
 
     Changed leads come first, then those whose day has come, then the rest that was not looked at under a new version yet.
@@ -55,13 +56,13 @@ def put_off(lead_id: int) -> None:
     with transaction.atomic():
         now = clock.now()
         states = store.lock_states([lead_id], now)
-        revisions = store.read_revisions([lead_id])
+        revisions = ask(store.revisions_of([lead_id]))
         tomorrow = now.astimezone(UTC).date() + timedelta(days=1)
         for state in states.values():
             store.write_states({lead_id: (revisions.get(lead_id, 0), tomorrow)}, state.scored_at)
 
 
-def _work_off(pending: Pending, limit: int, score: Callable[[Sequence[int]], None]) -> int:
+def _work_off(pending: Pending, limit: int, score: Callable[[Sequence[int]], object]) -> int:
     ids = waiting.backlog(pending, limit)
     if ids:
         score(ids)
@@ -76,8 +77,8 @@ def score_now(lead_ids: Sequence[int]) -> None:
     """Score these leads before returning, in batches of one transaction each. Safe beside the worker's own pass."""
     for batch in _batches(sorted(set(lead_ids))):
         with transaction.atomic():
-            score_batch(batch)
-            promote_released(clock.now())
+            if score_batch(batch):
+                promote_released(clock.now())
 
 
 def rescore_all(after: int = 0) -> Iterator[int]:
@@ -133,43 +134,44 @@ class _Batch:
             self.due[lead_id] = day
 
 
-def score_batch(lead_ids: Sequence[int]) -> None:
+def score_batch(lead_ids: Sequence[int]) -> bool:
     """Score these leads by every version in force, inside the caller's transaction; a bounded number of leads, please.
 
     Writes only rows that change: scores, the history of changes, qualifications of who entered, and the revision scored.
+    Answers whether any qualification was made or released.
     """
     ids = sorted(set(lead_ids))
-    lock_shared(VERSIONS)  # before they are read: what they are now they stay until all this is committed
-    lives = live_versions(silent=True)
-    batch = _load(ids, lives)
+    batch, lives = _load(ids)
     for lead_id in sorted(batch.facts):
         for live in lives:
             _judge(batch, live, lead_id)
     store.write_scores(batch.written)
     store.delete_scores(batch.gone)
     store.write_changes(batch.changes, batch.at)
-    record_entries(_entries(batch), batch.at)
-    release_renewed(sorted(batch.renewed), batch.at)
+    made = record_entries(_entries(batch), batch.at)
+    released = release_renewed(sorted(batch.renewed), batch.at)
     store.write_states({lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}, batch.at)
+    return bool(made or released)
 
 
-def _load(ids: list[int], lives: Sequence[Live]) -> _Batch:
-    before = clock.now()
-    states = store.lock_states(ids, before)
-    revisions = store.read_revisions(ids)  # before the facts: what comes in between only comes again
-    horizon = min((before - longest_window(live.spec) for live in lives), default=before)
-    facts = load_facts(states, horizon)
-    pending = {one.model_id: one for one in waiting.pending_activations()}
-    versions = [live.version_id for live in lives] + [version for one in pending.values() for version in one.replaces]
-    return _Batch(
-        at=clock.now(),
-        states=states,
-        revisions=revisions,
-        facts=facts,
-        standings=load_standings(states),
-        old=store.read_scores(ids, versions),
-        pending=pending,
+def _load(ids: list[int]) -> tuple[_Batch, list[Live]]:
+    # The lock comes first: what the versions are when they are read they stay until all this is committed.
+    _, lives, pending, states, before = ask_all(
+        sharing(VERSIONS), live_question(silent=True), pending_question(), store.states_of(ids), the_time()
     )
+    states = store.with_missing(states, ids, before)
+    horizon = min((before - longest_window(live.spec) for live in lives), default=before)
+    versions = [live.version_id for live in lives] + [version for one in pending for version in one.replaces]
+    # The revisions come before the facts, so that what changes in between only comes again; the time comes after both.
+    revisions, events, values, standings, old, at = ask_all(
+        store.revisions_of(ids),
+        *facts_of_leads(states, horizon),
+        standings_of_leads(states),
+        store.scores_of(ids, versions),
+        the_time(),
+    )
+    facts = facts_from_answers(events, values)
+    return _Batch(at, states, revisions, facts, standings, old, {one.model_id: one for one in pending}), lives
 
 
 def _judge(batch: _Batch, live: Live, lead_id: int) -> None:

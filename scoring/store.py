@@ -2,12 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from psycopg import sql
 
+from scoring.questions import Question, ask
+
 NEVER = -1  # the revision of a state that was made before the lead was ever scored
+
+
+_SCORES = (
+    "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {table} WHERE version_id = ANY(%s) AND lead_id = ANY(%s)"
+)
 
 
 class Score(NamedTuple):
@@ -33,11 +40,19 @@ class Change(NamedTuple):
     cause: str
 
 
-def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
-    """The states of these leads, locked until the transaction ends: two who score the same lead do so one after the other.
+def states_of(lead_ids: Sequence[int]) -> Question[dict[int, State]]:
+    """The states of these leads, locked until the transaction ends: two who score the same lead do so one after the other."""
+    return Question(
+        "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE",
+        [list(lead_ids)],
+        lambda rows: {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in rows},
+    )
 
-    Missing ones are made; of a lead that does not exist there is none.
-    """
+
+def with_missing(held: dict[int, State], lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
+    """The locked states of these leads once those that have none got one; of a lead that does not exist there is none."""
+    if len(held) == len(set(lead_ids)):
+        return held
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO scoring_leadstate (lead_id, rev, scored_at)"
@@ -46,18 +61,22 @@ def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
             " ORDER BY l.id ON CONFLICT (lead_id) DO NOTHING",
             [NEVER, at, list(lead_ids)],
         )
-        cursor.execute(
-            "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE",
-            [list(lead_ids)],
-        )
-        return {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in cursor.fetchall()}
+    return ask(states_of(lead_ids))
 
 
-def read_revisions(lead_ids: Sequence[int]) -> dict[int, int]:
+def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
+    """The states of these leads, missing ones made, locked until the transaction ends."""
+    return with_missing(ask(states_of(lead_ids)), lead_ids, at)
+
+
+def revisions_of(lead_ids: Sequence[int]) -> Question[dict[int, int]]:
     """The revisions of these leads' facts; to be read before the facts, so that what is newer only comes again."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)", [list(lead_ids)])
-        return dict(cursor.fetchall())
+    return Question("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)", [list(lead_ids)], dict)
+
+
+def scores_of(lead_ids: Sequence[int], version_ids: Sequence[int]) -> Question[dict[tuple[int, int], Score]]:
+    """Stored scores by (version, lead)."""
+    return Question(_SCORES.format(table="scoring_leadscore"), [list(version_ids), list(lead_ids)], _scores)
 
 
 def read_scores(
@@ -65,14 +84,12 @@ def read_scores(
 ) -> dict[tuple[int, int], Score]:
     """Stored scores by (version, lead); `table` names a version's own one that is not attached yet."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {}"
-                " WHERE version_id = ANY(%s) AND lead_id = ANY(%s)"
-            ).format(sql.Identifier(table)),
-            [list(version_ids), list(lead_ids)],
-        )
-        return {(version_id, lead_id): Score(*score) for version_id, lead_id, *score in cursor.fetchall()}
+        cursor.execute(sql.SQL(_SCORES).format(table=sql.Identifier(table)), [list(version_ids), list(lead_ids)])
+        return _scores(cursor.fetchall())
+
+
+def _scores(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], Score]:
+    return {(version_id, lead_id): Score(*score) for version_id, lead_id, *score in rows}
 
 
 def write_scores(scores: Mapping[tuple[int, int], Score]) -> None:

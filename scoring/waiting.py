@@ -13,6 +13,7 @@ from django.db import connection
 from leads.models import Lead
 from scoring.models import Activation, Mark
 from scoring.operators import day_of
+from scoring.questions import Question, ask
 
 CHANGED = "scoring.changed"
 DUE = "scoring.due"  # its number is a day: up to which UTC day all due leads were scored
@@ -141,13 +142,20 @@ class Pending:
         self.activation.save(update_fields=["step"])
 
 
-def pending_activations() -> list[Pending]:
-    with connection.cursor() as cursor:  # asked twice a pass and nearly always to hear of none
-        cursor.execute(_PENDING, [Step.SETTLING])
-        models = dict(cursor.fetchall())
-    if not models:
+def pending_question() -> Question[list[Pending]]:
+    """What to ask for the versions that came into force lately; nearly always there are none."""
+    return Question(_PENDING, [Step.SETTLING], _read_pending)
+
+
+def _read_pending(rows: list[tuple[Any, ...]]) -> list[Pending]:
+    if not rows:
         return []
+    models = dict(rows)
     return [Pending(activation, models[activation.pk]) for activation in Activation.objects.filter(pk__in=models).order_by("pk")]
+
+
+def pending_activations() -> list[Pending]:
+    return ask(pending_question())
 
 
 def backlog(pending: Pending, limit: int) -> list[int]:

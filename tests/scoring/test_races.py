@@ -121,10 +121,10 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
     add_criterion(second, a_test("size", 60, clause("company.employees", "between", low=100)), actor=None, rev=1)
     job = steps(activate_version(second, actor=None, rev=2, reason="Better").job, "swap")
 
-    begun, go_on, read = Event(), Event(), rescoring.live_versions
+    begun, go_on, read = Event(), Event(), rescoring.facts_of_leads
 
-    def and_then_slowly(**asked: Any) -> Any:
-        found = read(**asked)
+    def and_then_slowly(*asked: Any) -> Any:
+        found = read(*asked)
         begun.set()
         assert go_on.wait(20)
         return found
@@ -135,7 +135,7 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
         finally:
             connection.close()
 
-    monkeypatch.setattr(rescoring, "live_versions", and_then_slowly)
+    monkeypatch.setattr(rescoring, "facts_of_leads", and_then_slowly)
     with ThreadPoolExecutor(2) as pool:
         scored = pool.submit(apart, lambda: score_now([lead.pk]))
         assert begun.wait(20)
@@ -148,7 +148,7 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
         go_on.set()
         scored.result(20)
         swapped.result(20)
-    monkeypatch.setattr(rescoring, "live_versions", read)
+    monkeypatch.setattr(rescoring, "facts_of_leads", read)
     while score_dirty():
         pass
     second.refresh_from_db()

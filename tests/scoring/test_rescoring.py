@@ -414,7 +414,7 @@ def test_a_batch_takes_a_fixed_number_of_queries(make: Builders, agree: Agree, d
             score_now([lead.pk for lead in leads])
         counts.append(len(queries))
     assert counts[0] == counts[1]
-    assert counts[0] <= 32
+    assert counts[0] <= 25
 
 
 def test_leads_that_are_gone_are_left_out(make: Builders, agree: Agree) -> None:

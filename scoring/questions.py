@@ -1,0 +1,46 @@
+"""Several questions to the database in one round trip: for who answers a single lead, the way there and back is what takes time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+
+from leads import clock
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """One statement, and how its rows are read. A statement that answers no rows is read as none."""
+
+    text: str
+    parameters: Sequence[Any]
+    read: Callable[[list[tuple[Any, ...]]], T]
+
+
+def ask(question: Question[T]) -> T:
+    """The answer to one question."""
+    answer: T = ask_all(question)[0]
+    return answer
+
+
+def ask_all(*questions: Question[Any]) -> list[Any]:
+    """The answers, in order. Within one transaction each statement sees what was committed when it began, as if sent alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(";\n".join(one.text for one in questions), [value for one in questions for value in one.parameters])
+        answers = []
+        for number, one in enumerate(questions):
+            if number:
+                cursor.nextset()
+            answers.append(one.read(cursor.fetchall() if cursor.description else []))
+    return answers
+
+
+def the_time() -> Question[datetime]:
+    """The portal's clock, at the moment its turn comes among other questions."""
+    return Question(
+        "SELECT coalesce(%s::timestamptz, clock_timestamp())", [clock.held()], lambda rows: rows[0][0].astimezone(UTC)
+    )
