@@ -24,6 +24,7 @@ from scoring.compiler import Live, stored_spec
 from scoring.entering import entering, forget_entrants, stale, write_down
 from scoring.locks import SCORER, VERSIONS, lock
 from scoring.models import Activation, ModelVersion
+from scoring.questions import ask
 from scoring.reference_scores import judged, score_again
 from scoring.rescoring import rescore_some
 from scoring.waiting import changed_since, oldest_open_transaction
@@ -126,7 +127,7 @@ class _Filling(Work):
         table = self.job.payload["table"]
         ids = partitions.some_leads(table, self.version.pk, COMPARED)
         found = judged(self.live, ids, datetime.fromisoformat(self.job.payload["as_of"]))
-        held = store.read_scores(ids, [self.version.pk], table)
+        held = ask(store.scores_of(ids, [self.version.pk], table))
         wrong = [
             lead_id for lead_id in ids if (one := found.get(lead_id)) is not None and one.score != held[self.version.pk, lead_id]
         ]

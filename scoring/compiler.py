@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from psycopg import sql
+
 from leads.errors import Invalid
 from scoring.contradictions import most_points
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
@@ -114,12 +116,12 @@ class Live:
     silent: bool = False
 
 
-_LIVE = """
+_LIVE = sql.SQL("""
 SELECT v.id, v.model_id, v.no, v.spec_hash, v.status <> 'active' FROM scoring_modelversion v
 JOIN scoring_scoringmodel m ON m.id = v.model_id
 WHERE v.status = 'active' OR (%s AND v.status = 'proposed' AND v.kept_since IS NOT NULL)
 ORDER BY m.position, v.model_id, v.no
-"""
+""")
 
 
 def live_question(*, silent: bool = False) -> Question[list[Live]]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from psycopg import sql
+
 from leads.facts import FactRow, fact_question, fact_row, facts_from
 from leads.models import Case
 from scoring.evaluate_python import Event, Facts
@@ -12,16 +14,16 @@ from scoring.holds import Standing
 from scoring.questions import Question, ask, ask_all
 from scoring.spec import Condition, EventClause, Spec
 
-_EVENTS = """
+_EVENTS = sql.SQL("""
 SELECT lead_id, id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM known_at) * 1000000)::bigint,
     asset_id, campaign_id
 FROM leads_activity WHERE lead_id = ANY(%s) AND occurred_at >= %s
-"""
-_STANDINGS = """
+""")
+_STANDINGS = sql.SQL("""
 SELECT id, stage, contactable, return_on, (extract(epoch FROM stage_since) * 1000000)::bigint,
     (extract(epoch FROM created_at) * 1000000)::bigint
 FROM leads_lead WHERE id = ANY(%s)
-"""
+""")
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -4,6 +4,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from django.db import connection
+from psycopg import sql
 
 from scoring.questions import Question
 
@@ -25,7 +26,7 @@ def try_lock(name: str) -> bool:
 
 def sharing(name: str) -> Question[None]:
     """Takes the named lock like `lock`, beside others who share it: only who takes it alone waits, and is waited for."""
-    return Question("SELECT pg_advisory_xact_lock_shared(%s)", [_number(name)], lambda rows: None)
+    return Question(sql.SQL("SELECT pg_advisory_xact_lock_shared(%s)"), [_number(name)], lambda rows: None)
 
 
 def lock(name: str) -> None:

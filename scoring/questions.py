@@ -6,17 +6,20 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
+from psycopg import sql
 
 from leads import clock
 
 T = TypeVar("T")
+
+_TIME = sql.SQL("SELECT coalesce(%s::timestamptz, clock_timestamp())")
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[T]):
     """One statement, and how its rows are read. A statement that answers no rows is read as none."""
 
-    text: str
+    text: sql.Composable
     parameters: Sequence[Any]
     read: Callable[[list[tuple[Any, ...]]], T]
 
@@ -30,7 +33,8 @@ def ask(question: Question[T]) -> T:
 def ask_all(*questions: Question[Any]) -> list[Any]:
     """The answers, in order. Within one transaction each statement sees what was committed when it began, as if sent alone."""
     with connection.cursor() as cursor:
-        cursor.execute(";\n".join(one.text for one in questions), [value for one in questions for value in one.parameters])
+        together = sql.SQL(";\n").join([one.text for one in questions])
+        cursor.execute(sql.SQL("{}").format(together), [value for one in questions for value in one.parameters])
         answers = []
         for number, one in enumerate(questions):
             if number:
@@ -41,6 +45,4 @@ def ask_all(*questions: Question[Any]) -> list[Any]:
 
 def the_time() -> Question[datetime]:
     """The portal's clock, at the moment its turn comes among other questions."""
-    return Question(
-        "SELECT coalesce(%s::timestamptz, clock_timestamp())", [clock.held()], lambda rows: rows[0][0].astimezone(UTC)
-    )
+    return Question(_TIME, [clock.held()], lambda rows: rows[0][0].astimezone(UTC))

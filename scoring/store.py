@@ -12,7 +12,7 @@ from scoring.questions import Question, ask
 NEVER = -1  # the revision of a state that was made before the lead was ever scored
 
 
-_SCORES = (
+_SCORES = sql.SQL(
     "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {table} WHERE version_id = ANY(%s) AND lead_id = ANY(%s)"
 )
 
@@ -43,7 +43,9 @@ class Change(NamedTuple):
 def states_of(lead_ids: Sequence[int]) -> Question[dict[int, State]]:
     """The states of these leads, locked until the transaction ends: two who score the same lead do so one after the other."""
     return Question(
-        "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE",
+        sql.SQL(
+            "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE"
+        ),
         [list(lead_ids)],
         lambda rows: {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in rows},
     )
@@ -71,21 +73,14 @@ def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
 
 def revisions_of(lead_ids: Sequence[int]) -> Question[dict[int, int]]:
     """The revisions of these leads' facts; to be read before the facts, so that what is newer only comes again."""
-    return Question("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)", [list(lead_ids)], dict)
+    return Question(sql.SQL("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)"), [list(lead_ids)], dict)
 
 
-def scores_of(lead_ids: Sequence[int], version_ids: Sequence[int]) -> Question[dict[tuple[int, int], Score]]:
-    """Stored scores by (version, lead)."""
-    return Question(_SCORES.format(table="scoring_leadscore"), [list(version_ids), list(lead_ids)], _scores)
-
-
-def read_scores(
+def scores_of(
     lead_ids: Sequence[int], version_ids: Sequence[int], table: str = "scoring_leadscore"
-) -> dict[tuple[int, int], Score]:
+) -> Question[dict[tuple[int, int], Score]]:
     """Stored scores by (version, lead); `table` names a version's own one that is not attached yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(_SCORES).format(table=sql.Identifier(table)), [list(version_ids), list(lead_ids)])
-        return _scores(cursor.fetchall())
+    return Question(_SCORES.format(table=sql.Identifier(table)), [list(version_ids), list(lead_ids)], _scores)
 
 
 def _scores(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], Score]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection
+from psycopg import sql
 
 from leads.models import Lead
 from scoring.models import Activation, Mark
@@ -31,9 +32,9 @@ INSERT INTO scoring_mark (consumer, txid)
 SELECT %s, %s WHERE EXISTS (SELECT FROM leads_leadrevision WHERE txid >= %s AND txid < %s)
 ON CONFLICT (consumer) DO UPDATE SET txid = excluded.txid
 """
-_PENDING = """
+_PENDING = sql.SQL("""
 SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
-"""
+""")
 _SINCE = """
 SELECT lead_id, txid FROM leads_leadrevision WHERE txid >= %s AND (txid, lead_id) > (%s, %s) ORDER BY txid, lead_id LIMIT %s
 """
