@@ -13,6 +13,7 @@ from scoring.views import (
     signing,
     suggesting,
     talk,
+    trying,
     versions,
     workshop,
 )
@@ -28,6 +29,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{VERSION}export.json", exchange.version_export, {"form": "json"}, name="version-json"),
     path(f"{VERSION}export.csv", exchange.version_export, {"form": "csv"}, name="version-csv"),
     path("criteria/models/<slug:key>/import/", exchange.version_import, name="version-import"),
+    path(f"{VERSION}try/", trying.version_try, name="version-try"),
     path(f"{VERSION}brief/", brief.version_brief, name="version-brief"),
     path(f"{VERSION}compare/", comparing.versions_compare, name="version-compare"),
     path(f"{VERSION}propose/", signing.version_propose, name="version-propose"),

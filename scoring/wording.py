@@ -166,12 +166,13 @@ class Wording:
     def _behind(self, line: Line) -> str:
         if line.kind != "criterion":
             return ""
-        found = [f"{self.field(key)}: {self._fact(key, value)}" for key, value in line.facts if value is not None]
+        found = [f"{self.field(key)}: {self.fact(key, value)}" for key, value in line.facts if value is not None]
         if line.times is not None:
             found.append("once" if line.times == 1 else f"{line.times} times")
         return " · ".join(found)
 
-    def _fact(self, key: str, value: object) -> str:
+    def fact(self, key: str, value: object) -> str:
+        """A value as people read it."""
         field = self.registry.fields.get(key)
         if isinstance(value, bool):
             return "yes" if value else "no"

@@ -152,6 +152,7 @@ ROWS: dict[str, Row] = {
     "admin:version-csv": Row(of=draft),
     "admin:version-import": Row(EDITORS, of=lambda world: [world.draft.model.key], got=0, post={}, did=422),
     "admin:version-brief": Row(of=draft),
+    "admin:version-try": Row(of=draft, post={"pasted": "Job title: VP Sales"}, did=200),
     "admin:version-compare": Row(of=draft, got=302),
     "admin:version-propose": Row(EDITORS, of=draft, got=0, post={}, did=422),
     "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
