@@ -39,7 +39,7 @@ class Effect:
         return self.preview.as_json() if self.preview else {"why_not": self.why_not}
 
 
-def _newest_snapshot() -> Snapshot | None:
+def newest_snapshot() -> Snapshot | None:
     """The data brought up to date where that takes a moment only, else as it stands; None while there is none to be read."""
     try:
         return built_at_once() or current_snapshot()
@@ -49,7 +49,7 @@ def _newest_snapshot() -> Snapshot | None:
 
 def effect_of(new: Spec, old: Spec | None) -> Effect:
     """What `new` does beside `old` (None: nothing was in force)."""
-    snapshot = _newest_snapshot()
+    snapshot = newest_snapshot()
     if snapshot is None:
         return Effect(None, "The figures are still being gathered; they are there in some minutes.")
     try:
@@ -75,7 +75,7 @@ class Newcomers:
 
 def newcomers(version: ModelVersion) -> Newcomers | None:
     """Who would newly be handed over by this version, by what is stored and known now; None while nothing can be said."""
-    snapshot = _newest_snapshot()
+    snapshot = newest_snapshot()
     if snapshot is None:
         return None
     spec = stored_spec(version.pk, version.spec_hash)

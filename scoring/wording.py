@@ -1,6 +1,7 @@
 """A model in words: criteria, conditions and lines as the sentences people agree on."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from leads.choices import FieldType, activity_label
@@ -24,6 +25,14 @@ def _inside(words: str) -> str:
 
 def days_in_words(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
+
+
+def day_in_words(text: str) -> str:
+    """`16 Oct 2025` of an ISO day or moment; any other text as it is."""
+    try:
+        return f"{date.fromisoformat(text[:10]):%-d %b %Y}"
+    except ValueError:
+        return text
 
 
 def number_in_words(number: float | None) -> str:
@@ -174,6 +183,8 @@ class Wording:
     def fact(self, key: str, value: object) -> str:
         """A value as people read it."""
         field = self.registry.fields.get(key)
+        if field is not None and field.type == FieldType.DATE:
+            return day_in_words(str(value))
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, int | float):

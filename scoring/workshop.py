@@ -256,6 +256,9 @@ _SECTIONS = {
 }
 
 
+APART = ("draw_samples", "judge_sample", "undo_sample")  # steps of the talk that other pages show
+
+
 def changes_since(version: ModelVersion, rev: int, talk: int) -> Changes:
     """What others' browsers have to draw anew. Two queries."""
     changes = Changes(set(), {})
@@ -272,6 +275,8 @@ def changes_since(version: ModelVersion, rev: int, talk: int) -> Changes:
         changes.sections |= {"head", "edits"}
     if talk != version.talk:
         for step in version.talk_events.filter(no__gt=talk).select_related("actor").order_by("no"):
+            if step.verb in APART:
+                continue
             if step.target:
                 changes.rows.setdefault(step.target, step.actor.get_full_name() if step.actor else "")
             else:

@@ -8,6 +8,7 @@ from scoring.models.model import (
     ModelVersion,
     ScoringModel,
 )
+from scoring.models.sample import SampleLead, SampleVerdict
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, Entrant, LeadScore, LeadState, Mark, Qualification, ScoreChange
 from scoring.models.signing import Activation, Evidence, PreviewReport, SignOff, VersionEvent
 from scoring.models.talk import CriterionComment, CriterionExample, CriterionView, Presence, Question, TalkEvent
@@ -36,6 +37,8 @@ __all__ = [
     "PreviewReport",
     "Qualification",
     "Question",
+    "SampleLead",
+    "SampleVerdict",
     "ScoreChange",
     "ScoringModel",
     "SignOff",

@@ -37,6 +37,16 @@ def rate(some: Any) -> SafeString | str:
 
 
 @register.simple_tag
+def alike(some: Any) -> SafeString | str:
+    """How many pairs two judges judge alike: as a share, or as counts where there are few."""
+    if not some.rows:
+        return "–"
+    if some.share is None:
+        return format_html('<span class="p-nowrap">{} of {}</span>', some.alike, some.rows)
+    return format_html('<span title="{} of {}">{}</span>', some.alike, some.rows, percent(some.share))
+
+
+@register.simple_tag
 def interval(some: Any) -> str:
     """`52–75 %`, or nothing where it would say more than is known."""
     return "" if some is None or some.is_small else f"{round(some.low * 100)}–{round(some.high * 100)}\u202f%"

@@ -72,6 +72,7 @@ def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 2
         "may_remind": request.user.has_perm(REMIND),
         "events": version.events.select_related("actor"),
         "may_edit": request.user.has_perm(EDIT),
+        "may_talk": request.user.has_perm(DISCUSS),
     }
     title = f"{version.model.name} {version.label}"
     return render(request, "scoring/criteria_version.html", context | more, title=title, status=status)
