@@ -91,7 +91,7 @@ def _candidates(
         if parts
         else np.empty(0, bool)
     )
-    for key, kind in snapshot.leads.fields.items():
+    for key, kind in snapshot.open[0].fields.items():
         field = registry.fields.get(key)
         if field is None or not field.active or not len(labels):
             continue

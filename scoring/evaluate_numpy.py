@@ -29,7 +29,7 @@ class Sums:
 
     `fit`, `engagement`: whole numbers, in the smallest signed type that also holds their sum. `gate`: int16, position in the
     spec's gates of the first that matches, or `NO_GATE`. `mqo`: where the condition for an MQO holds, None where there is none.
-    Out of scope all figures are 0 and there is no gate.
+    Out of scope all figures are 0 and there is no gate. Stale rows of a segment are out of scope.
     """
 
     in_scope: Array
@@ -37,6 +37,11 @@ class Sums:
     engagement: Array
     gate: Array
     mqo: Array | None
+
+    def without(self, stale: Array) -> "Sums":
+        """With these rows out of scope; only their fit and engagement stay as they were."""
+        gate = self.gate if (self.gate == NO_GATE).all() else np.where(stale, np.int16(NO_GATE), self.gate)
+        return replace(self, in_scope=self.in_scope & ~stale, gate=gate)
 
     @property
     def nbytes(self) -> int:
@@ -122,6 +127,8 @@ def evaluate(spec: Spec, segment: Segment, day: int | None = None, cache: Column
     at = segment.as_of_day if day is None else day
     kept = column_cache() if cache is None else cache
     sums = kept.get((segment.key, at, reading.lowered.sums_fingerprint), reading.sums)
+    if segment.stale is not None:
+        sums = sums.without(segment.stale)
     return Scores(sums, *decide(spec.decision, sums), reading)
 
 

@@ -66,9 +66,9 @@ def _in_snapshot(spec: Spec, key: str) -> Matches | None:
         snapshot = current_snapshot()
         if snapshot is None:
             return None
-        segments = [snapshot.leads, *(some.segment for some in snapshot.cases)]
+        segments = [*snapshot.open, *(some.segment for some in snapshot.cases)]
         hits = sum(int(evaluate(spec, segment).hits(key).sum()) for segment in segments)
-        return Matches(hits, sum(len(segment) for segment in segments), "open leads and past decisions")
+        return Matches(hits, sum(segment.valid_count for segment in segments), "open leads and past decisions")
     except (NotInSnapshot, files.Damaged):
         return None
 

@@ -51,7 +51,11 @@ def talk_it_over(draft: ModelVersion, people: dict[str, User]) -> None:
     give_verdict(disputed, "disagree", seen_hash=disputed.content_hash, actor=people["mona"])
     now = clock.now()
     with clock.frozen(now - timedelta(hours=20)):
-        doubt = add_comment(disputed, "Half of them wanted the e-book and nothing else. My team calls them twice for nothing.", actor=people["mona"])
+        doubt = add_comment(
+            disputed,
+            "Half of them wanted the e-book and nothing else. My team calls them twice for nothing.",
+            actor=people["mona"],
+        )
     with clock.frozen(now - timedelta(hours=3)):
         add_comment(disputed, "Shall we try 3 and look at what it would have lost us?", actor=people["maya"], reply_to=doubt)
     save_research(draft.model, RESEARCH, actor=people["maya"])

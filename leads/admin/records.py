@@ -81,7 +81,10 @@ class LeadEventAdmin(OfLeadsAdmin[LeadEvent]):
     @admin.display(description="what")
     def changed(self, event: LeadEvent) -> str:
         """By label, with old and new, as on the page of the lead."""
-        return "; ".join(f"{one.label}: {one.old} → {one.new}" for one in facts_of(event, people=getattr(event, "people", None))) or "–"
+        return (
+            "; ".join(f"{one.label}: {one.old} → {one.new}" for one in facts_of(event, people=getattr(event, "people", None)))
+            or "–"
+        )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EventList

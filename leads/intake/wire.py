@@ -268,7 +268,6 @@ def outcome_as_sent(taken: Taken) -> Taken:
     return replace(taken, problems=tuple(replace(one, field=_SENT_AS.get(one.field, one.field)) for one in taken.problems))
 
 
-
 def who_of(who: WhoIn) -> Who:
     return Who(lead_id=who.id, email=who.email, external=who.external_ids)
 

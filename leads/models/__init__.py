@@ -8,7 +8,7 @@ from leads.models.event import LeadEvent
 from leads.models.field import LeadField
 from leads.models.importing import ImportRefusal, ImportRun
 from leads.models.job import Job
-from leads.models.lead import ExternalId, Lead, LeadNote, LeadRevision
+from leads.models.lead import Deletion, ExternalId, Lead, LeadNote, LeadRevision
 from leads.models.notice import Notice, NoticeReceipt
 from leads.models.outbox import Heartbeat, Lane, Outbox
 from leads.models.team import Team, TeamMember
@@ -21,6 +21,7 @@ __all__ = [
     "Campaign",
     "Case",
     "Company",
+    "Deletion",
     "DoorBucket",
     "ExternalId",
     "Heartbeat",

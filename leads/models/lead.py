@@ -156,6 +156,27 @@ class LeadRevision(models.Model):
         return f"{self.lead_id} rev {self.rev}"
 
 
+class Deletion(models.Model):
+    """A lead or case that is no more, noted by the database itself: whoever keeps something derived finds no other trace."""
+
+    class Kind(models.TextChoices):
+        LEAD = "lead"
+        CASE = "case"
+
+    kind = models.CharField(max_length=4, choices=Kind)
+    row_id = models.BigIntegerField()
+    txid = models.BigIntegerField()
+
+    class Meta:
+        indexes = (
+            # Catching up: what was deleted in or after a transaction.
+            models.Index(fields=("txid",), name="deletion_txid"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.row_id}"
+
+
 class LeadNote(models.Model):
     """Something a person wrote about a lead."""
 

@@ -43,7 +43,7 @@ def preview(
     before = _standing(live, population, kept, tag) if live is not None else None
     judged = before.judged if before else None
     figures = kept.get(
-        (f"generation {snapshot.folder} {snapshot.number}", snapshot.leads.as_of_day, _figures_key(after, tag, told)),
+        (f"generation {snapshot.folder} {snapshot.number}", snapshot.open[0].as_of_day, _figures_key(after, tag, told)),
         lambda: Small(figures_of(draft, after, told)),
     )
     return Preview(
@@ -72,7 +72,7 @@ class _Standing:
 
 def _standing(live: Spec, population: Population, cache: ColumnCache, tag: str) -> _Standing | None:
     """None when it asks for what the snapshot does not hold: a field was made personal since. It is scored, but not compared."""
-    segment = population.open.segment
+    segment = population.open[0].segment
 
     def made() -> _Standing:
         judged = judge(live, population, cache)
@@ -102,7 +102,7 @@ def _basis(snapshot: Snapshot, leads: int) -> Basis:
         snapshot.number,
         snapshot.as_of,
         snapshot.built_at,
-        len(snapshot.leads),
+        snapshot.open_count,
         snapshot.case_count,
         undated,
         without,

@@ -14,7 +14,7 @@ from scoring.column_cache import ColumnCache
 from scoring.evaluate_numpy import NO_GATE, Scores, Sums, band, evaluate
 from scoring.lift import Rate
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
-from scoring.preview.population import GATED, GROUPS, OPEN, OUTSIDE, WEEKS, WON, Part, Population
+from scoring.preview.population import GATED, GROUPS, OPEN, OUTSIDE, STALE, WEEKS, WON, Part, Population
 from scoring.preview.result import Cell, Effect, Histogram, OutcomeCount, Precision
 from scoring.snapshot.reader import OUTCOMES
 from scoring.snapshot.segment import Array
@@ -70,12 +70,13 @@ def effect_of(
     labelled = _rate([(one.part.labelled, one.part.positive, one.mql) for one in judged if not one.part.is_open])
     counted = sum(int(np.count_nonzero(one.mql & one.part.counted)) for one in judged if one.part.counted is not None)
     won = next(one for one in outcomes if one.outcome == OUTCOMES[WON])
-    opening = judged[-1].mql if live is None else judged[-1].mql & ~live[-1].mql
+    still = [place for place, one in enumerate(judged) if one.part.is_open]
+    opening = [judged[place].mql if live is None else judged[place].mql & ~live[place].mql for place in still]
     fit, engagement, total = _histograms(judged, cache, tag)
     return Effect(
         weeks=_weeks(judged, population),
-        opening=int(np.count_nonzero(opening)),
-        open_mql=int(np.count_nonzero(judged[-1].mql)),
+        opening=sum(int(np.count_nonzero(some)) for some in opening),
+        open_mql=sum(int(np.count_nonzero(judged[place].mql)) for place in still),
         outcomes=outcomes,
         precision=Precision(labelled, counted - labelled.rows),
         recall=Rate(None, won.rows, won.mql),
@@ -184,6 +185,8 @@ def _group_of(one: Judged, sums: Sums) -> Array:
     if cut_off is not None:
         group[cut_off] = GATED
     group[~sums.in_scope] = OUTSIDE
+    if one.part.segment.stale is not None:
+        group[one.part.segment.stale] = STALE
     return group
 
 
@@ -205,4 +208,8 @@ def _joined(some: Sequence[_Points]) -> Histogram:
     for one in some:
         first = one.low - low
         counts[:, first : first + one.counts.shape[1]] += one.counts
+    counts[STALE] = 0
+    held = np.flatnonzero(counts.any(axis=0))
+    if len(held):  # the ends may have been those of stale rows
+        low, counts = low + int(held[0]), counts[:, held[0] : held[-1] + 1]
     return Histogram(low, {name: tuple(line.tolist()) for name, line in zip(GROUPS, counts, strict=True) if line.any()})

@@ -45,7 +45,7 @@ def _figures(
         hits = one.scores.hits(criterion.key)
         part = one.part
         if part.is_open:
-            open_hits = int(np.count_nonzero(hits))
+            open_hits += int(np.count_nonzero(hits))
             continue
         assert part.labelled is not None
         assert part.positive is not None

@@ -15,8 +15,8 @@ from scoring.snapshot.reader import OUTCOMES, Cases, Snapshot, counted_bit
 from scoring.snapshot.segment import DATED, Array, Segment
 
 WEEKS = 26
-GROUPS = (*OUTCOMES, "earlier", "left_out", "open", "gated", "outside")
-EARLIER, LEFT_OUT, OPEN, GATED, OUTSIDE = range(len(OUTCOMES), len(GROUPS))
+GROUPS = (*OUTCOMES, "earlier", "left_out", "open", "gated", "outside", "stale")
+EARLIER, LEFT_OUT, OPEN, GATED, OUTSIDE, STALE = range(len(OUTCOMES), len(GROUPS))
 WON = OUTCOMES.index(Outcome.WON)
 REJECTED = OUTCOMES.index(Outcome.REJECTED)
 
@@ -64,13 +64,13 @@ class Population:
         return tuple(part for part in self.parts if not part.is_open)
 
     @property
-    def open(self) -> Part:
-        return self.parts[-1]
+    def open(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.is_open)
 
 
 def population_of(snapshot: Snapshot, goal: Goal, cases: CasesIn, cache: ColumnCache) -> Population:
     """The population of a generation; kept until the next one."""
-    key = (f"generation {snapshot.folder} {snapshot.number}", snapshot.leads.as_of_day, f"population {goal} {cases}")
+    key = (f"generation {snapshot.folder} {snapshot.number}", snapshot.open[0].as_of_day, f"population {goal} {cases}")
     return cache.get(key, lambda: _counted(snapshot, goal, dated=cases == "dated"))
 
 
@@ -80,14 +80,22 @@ def week_of(day: int) -> int:
 
 
 def _counted(snapshot: Snapshot, goal: Goal, *, dated: bool) -> Population:
-    assert snapshot.leads.as_of_day is not None
-    first = week_of(snapshot.leads.as_of_day) - WEEKS
+    today = snapshot.open[0].as_of_day
+    assert today is not None
+    first = week_of(today) - WEEKS
     parts, week_of_pair = _with_pairs([_of_cases(some, goal, first, dated=dated) for some in snapshot.cases])
     leads, labelled, positive = (
         sum(int(np.count_nonzero(getattr(part, name))) for part in parts) for name in ("counted", "labelled", "positive")
     )
-    parts.append(Part(snapshot.leads, np.full(len(snapshot.leads), OPEN, np.uint8)))
+    parts += [Part(one, _of_open(one)) for one in snapshot.open]
     return Population(tuple(parts), week_of_pair, date_of(first * 7 - 3), leads, labelled, positive)
+
+
+def _of_open(segment: Segment) -> Array:
+    group = np.full(len(segment), OPEN, np.uint8)
+    if segment.stale is not None:
+        group[segment.stale] = STALE
+    return group
 
 
 def _codes(names: Sequence[str]) -> list[int]:

@@ -5,7 +5,8 @@ after it and comes with the next refresh, however late it commits.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
@@ -16,8 +17,9 @@ from leads.choices import FieldType, Known
 from scoring.operators import day_of
 from scoring.registry import Registry
 from scoring.snapshot import files, reading
+from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
-from scoring.snapshot.merging import differing, merge
+from scoring.snapshot.merging import awaited_of, differing, merge, places_of, whole
 from scoring.snapshot.outcomes import Decided, carried_over, update_counted, update_outcomes, with_outcomes
 from scoring.snapshot.reader import Snapshot, open_snapshot, snapshot_folder
 from scoring.snapshot.segment import CODED, Array, Segment
@@ -28,6 +30,8 @@ from scoring.vocabulary import load_registry
 log = logging.getLogger(__name__)
 
 SEALED = 250_000  # cases of a segment that gets no more
+FEW = 20_000  # rows read again, or stale, up to which they stay beside the last full reading ...
+SHARE_BESIDE = 0.05  # ... or, where that is large, this share of it
 REREAD_AFTER = 7  # days: what no revision tells, such as a campaign's new name, is not older than that
 
 
@@ -48,7 +52,7 @@ def reread_leads(folder: Path | None = None, *, wait: bool = True, progress: Pro
 
 def rebuild(folder: Path | None = None, *, wait: bool = True, progress: Progress | None = None) -> Snapshot:
     """Everything read anew, with new dictionaries; older generations go."""
-    return _run(folder, wait, progress, lambda work, held: _built(work))
+    return _run(folder, wait, progress, None)
 
 
 def erase_lead(lead_id: int, folder: Path | None = None) -> Snapshot | None:
@@ -60,21 +64,48 @@ def erase_lead(lead_id: int, folder: Path | None = None) -> Snapshot | None:
     return _run(folder, True, None, lambda work, held: _refreshed(work, held, erased=lead_id))
 
 
-def _run(folder: Path | None, wait: bool, progress: Progress | None, make: "Callable[[Work, Snapshot], Snapshot]") -> Snapshot:
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What this process built last, with the builder's own dictionaries, so that the next refresh does not read them again."""
+
+    snapshot: Snapshot
+    dictionaries: Mapping[str, Dictionary]
+
+
+_last: _Last | None = None
+
+
+def _run(
+    folder: Path | None, wait: bool, progress: Progress | None, make: "Callable[[Work, Snapshot], Snapshot] | None"
+) -> Snapshot:
+    """Build, by `make` where there is a generation to go on from."""
+    global _last
     folder = folder or snapshot_folder()
-    with files.builders_lock(folder, wait=wait):
-        try:
-            # never the readers' own: dictionaries grow here
-            held = open_snapshot(folder)
-            if held is not None:
-                files.verify(folder, held.manifest)
-        except Damaged as problem:
-            log.warning("the snapshot is built anew: %s", problem)
-            held = None
+    with files.builders_lock(folder, wait=wait), reading.roomy():
+        # forgotten until all went well: dictionaries grow on the way
+        last, _last = _last, None
+        held = _usable_one(folder, last) if make is not None else None
         work = Work(folder, _next_number(folder), fields_kept(load_registry()), progress)
-        if held is None or not _usable(held, work):
-            return _built(work)
-        return make(work, held)
+        if make is None or held is None or not _usable(held, work):
+            made = _built(work)
+        else:
+            work.take_over(held, last.dictionaries if last is not None and last.snapshot is held else None)
+            made = make(work, held)
+        _last = _Last(made, work.dictionaries)
+        return made
+
+
+def _usable_one(folder: Path, last: _Last | None) -> Snapshot | None:
+    """The current generation with every file as it was written; None when there is none, or it is not."""
+    try:
+        held = open_snapshot(folder, last.snapshot if last is not None and last.snapshot.folder == folder else None)
+        if held is not None:
+            files.read_manifest(folder, held.number, held.manifest["digest"])
+            files.verify(folder, held.manifest)
+    except Damaged as problem:
+        log.warning("the snapshot is built anew: %s", problem)
+        return None
+    return held
 
 
 def _next_number(folder: Path) -> int:
@@ -96,30 +127,30 @@ def _built(work: Work) -> Snapshot:
         some = case_ids[first : first + SEALED]
         decided.append(with_outcomes(work.cases(some, ranged=True), sealed=len(some) == SEALED))
     update_counted(decided)
-    return work.publish(decided, work.leads(lead_ids, ranged=True))
+    return work.publish(decided, [work.leads(lead_ids, ranged=True)])
 
 
 def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: int | None = None) -> Snapshot:
     mark = held.mark
-    changed_leads = set(reading.changed_leads(mark)) | _due(held.leads, work.moment)
+    changed_leads = set(reading.changed_leads(mark)) | _due(held.open, work.moment)
     changed_cases = set(reading.changed_cases(mark))
     if erased is not None:
         changed_leads.add(erased)
-    work.take_over(held)
     sealed = {entry["key"]: entry.get("sealed", False) for entry in held.manifest["segments"]}
     decided = [Decided(one.segment, sealed[one.segment.key], one.outcome, one.reason, one.counted) for one in held.cases]
     before = _contents(decided)
     touched = _bring_up_to_date(work, decided, changed_leads, changed_cases)
     update_counted(decided, touched)
     today = day_of(work.moment)
-    anew = all_leads or today - held.leads.base_day >= REREAD_AFTER
+    anew = all_leads or today - held.open[0].base_day >= REREAD_AFTER
+    leads: Sequence[Segment]
     if anew:
-        leads = work.leads(reading.open_lead_ids(), ranged=True)
+        leads = [work.leads(reading.open_lead_ids(), ranged=True)]
     else:
-        leads = _leads(work, held.leads, changed_leads)
-    same = leads is held.leads and _contents(decided) == before and held.leads.as_of_day == today
+        leads = _leads(work, held.open, np.array(sorted(changed_leads), np.int64), whole_anew=erased is not None)
+    same = leads is held.open and _contents(decided) == before and held.open[0].as_of_day == today
     if anew or erased is not None:  # what is forgotten may not stay in an older generation
-        _forget_values(work, [*(one.segment for one in decided), leads])
+        _forget_values(work, [*(one.segment for one in decided), *leads])
         return work.publish(decided, leads)
     if same:
         files.note_looked(work.folder, held.number, work.mark)
@@ -132,35 +163,58 @@ def _contents(decided: Iterable[Decided]) -> list[tuple[object, ...]]:
     return [(one.segment.key, id(one.outcome), id(one.reason), id(one.counted)) for one in decided]
 
 
-def _due(leads: Segment, moment: datetime) -> set[int]:
+def _due(leads: Iterable[Segment], moment: datetime) -> set[int]:
     """Leads with an event that did not count at the last look and does now."""
-    assert leads.awaited is not None
-    return set(leads.awaited["lead"][leads.awaited["at"] <= microseconds(moment)].tolist())
+    waiting = [awaited_of(one) for one in leads]
+    return {lead for some in waiting for lead in some["lead"][some["at"] <= microseconds(moment)].tolist()}
 
 
-def _same_leads(held: Segment, ids: Array, fresh: Segment) -> bool:
-    """Whether these leads, read again, are as they were: a transaction open for long, of any database of the server, has all
-    that changed meanwhile read again and again.
+def _leads(work: Work, held: tuple[Segment, ...], changed: Array, *, whole_anew: bool) -> Sequence[Segment]:
+    """The open leads with these read again; `held` itself when all are as they were.
+
+    What was read again is kept beside the last full reading, whose rows are marked stale, until that is no longer little or
+    `whole_anew` asks for one segment that holds nothing stale.
     """
-    assert held.awaited is not None
-    assert fresh.awaited is not None
-    if np.count_nonzero(np.isin(held.ids, ids)) != len(fresh) or len(differing(held, fresh)):
-        return False
-    awaited = held.awaited[np.isin(held.awaited["lead"], ids)]
-    return np.array_equal(np.sort(awaited), np.sort(fresh.awaited))
+    base, *rest = held
+    again = work.leads(changed, base_day=base.base_day) if len(changed) else None
+    gone, fresh = _news(held, changed, again) if again is not None else (changed, None)
+    if not len(gone) and (not whole_anew or (not rest and base.stale is None)):
+        return held
+    stale = places_of(base.ids, gone)
+    if base.stale is not None:
+        stale = np.union1d(stale, np.flatnonzero(base.stale))
+    base = base.without(stale, work.moment)
+    if rest:
+        fresh = merge(token_hex(8), rest[0], gone, fresh)
+    parts = [base] if fresh is None or not len(fresh) else [base, fresh]
+    if whole_anew or sum(map(len, parts[1:])) + len(stale) > max(FEW, len(base) * SHARE_BESIDE):
+        return [replace(whole(parts), key=token_hex(8))]
+    return parts
 
 
-def _leads(work: Work, held: Segment, changed: set[int]) -> Segment:
-    ids = np.array(sorted(changed), np.int64)
-    leads = held
-    fresh = work.leads(ids, base_day=held.base_day)
-    if not _same_leads(held, ids, fresh):
-        leads = merge(token_hex(8), held, ids, fresh)
-    if len(leads) != reading.open_lead_count():  # deleted ones leave no revision behind
-        gone = np.setdiff1d(leads.ids, reading.open_lead_ids())
-        if len(gone):
-            leads = merge(token_hex(8), leads, gone, None)
-    return leads
+def _news(held: Sequence[Segment], changed: Array, again: Segment) -> tuple[Array, Segment | None]:
+    """Of changed leads that were read again: those whose rows hold no longer, and the rows of those that are open.
+
+    A transaction open for long, of any database of the server, has all that changed meanwhile read again and again.
+    """
+    awaiting = [awaited_of(one) for one in held]
+    awaiting = [some[np.isin(some["lead"], changed)] for some in awaiting]
+    assert again.awaited is not None
+    waits, waited = set(again.awaited.tolist()), set(np.concatenate(awaiting).tolist())
+    other = np.array(sorted({lead for lead, _ in waits ^ waited}), np.int64)
+    same = np.zeros(len(again), bool)
+    there = np.zeros(len(changed), bool)
+    for one in held:
+        same |= ~np.isin(again.ids, differing(one, again))
+        valid = one.ids if one.stale is None else one.ids[~one.stale]
+        there[places_of(changed, valid[places_of(valid, changed)])] = True
+    same &= ~np.isin(again.ids, other)
+    kept = again.ids[same]
+    left = changed[there & ~np.isin(changed, again.ids)]
+    if not len(left) and same.all():
+        return left, None
+    fresh = merge(token_hex(8), again, kept, None) if len(kept) else again
+    return np.union1d(left, fresh.ids), fresh
 
 
 def _bring_up_to_date(work: Work, decided: list[Decided], leads: set[int], cases: set[int]) -> Array:
@@ -170,8 +224,8 @@ def _bring_up_to_date(work: Work, decided: list[Decided], leads: set[int], cases
     looked_at = np.array(sorted(cases.union(reading.cases_of(sorted(leads)))), np.int64)
     touched: list[Array] = [np.empty(0, np.int64)]
     for place, one in enumerate(decided):
-        mine = np.intersect1d(one.segment.ids, looked_at)
-        looked_at = np.setdiff1d(looked_at, mine)
+        mine = one.segment.ids[places_of(one.segment.ids, looked_at)]
+        looked_at = looked_at[~np.isin(looked_at, mine)]
         if len(mine):
             fresh = work.cases(mine)
             wrong = differing(one.segment, fresh)
@@ -183,7 +237,6 @@ def _bring_up_to_date(work: Work, decided: list[Decided], leads: set[int], cases
             update_outcomes(decided[place], changed)
             touched.append(decided[place].segment.leads[np.isin(decided[place].segment.ids, changed)])
     touched.append(_add_cases(work, decided, looked_at))
-    touched.append(_drop_deleted(decided))
     return np.unique(np.concatenate(touched))
 
 
@@ -203,21 +256,6 @@ def _add_cases(work: Work, decided: list[Decided], ids: Array) -> Array:
             merged.sealed = len(merged.segment) >= SEALED
             decided[-1] = merged
         ids = ids[room:]
-    return np.concatenate(leads)
-
-
-def _drop_deleted(decided: list[Decided]) -> Array:
-    """Take out cases that went with their leads, which nothing marks; returns the leads."""
-    held = sum(len(one.segment) for one in decided)
-    if held == reading.case_count():
-        return np.empty(0, np.int64)
-    there = reading.case_ids()
-    leads: list[Array] = [np.empty(0, np.int64)]
-    for place, one in enumerate(decided):
-        gone = np.setdiff1d(one.segment.ids, there)
-        if len(gone):
-            leads.append(one.segment.leads[np.isin(one.segment.ids, gone)])
-            decided[place] = carried_over(one, merge(token_hex(8), one.segment, gone, None))
     return np.concatenate(leads)
 
 

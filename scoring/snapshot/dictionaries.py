@@ -1,6 +1,6 @@
 """What the codes of text columns mean: per field a list that only grows, so that a code means the same in every segment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 Value = str | tuple[str, ...]
 """A folded text, a choice's key, or the sorted keys of several choices."""
@@ -9,27 +9,60 @@ KINDS = "event.kind"  # the dictionary of activity kinds
 
 
 class Dictionary:
-    """Codes from 0 in the order of arrival. An erased value is None: its code stays taken and no row has it."""
+    """Codes from 0 in the order of arrival. An erased value is None: its code stays taken and no row has it.
 
-    __slots__ = ("_codes", "stored", "values")
+    Given a function instead of values, it is asked when somebody wants to know one: most readers ask few fields.
+    """
 
-    def __init__(self, values: Iterable[Value | None] = ()) -> None:
-        self.values: list[Value | None] = list(values)
-        self.stored = len(self.values)  # how many are in files already
-        self._codes = {value: code for code, value in enumerate(self.values) if value is not None}
+    __slots__ = ("_codes", "_load", "_values", "stored")
+
+    def __init__(self, values: Iterable[Value | None] | Callable[[], list[Value | None]] = ()) -> None:
+        self._load = values if callable(values) else None
+        self._values: list[Value | None] | None = None if callable(values) else list(values)
+        self._codes: dict[Value, int] | None = None
+        self.stored: int | None = None if callable(values) else len(self.values)  # how many are in files already, None: all
+
+    @property
+    def values(self) -> list[Value | None]:
+        load = self._load  # before looking: another thread sets it to None once the values are there
+        if self._values is None:
+            assert load is not None
+            self._values = load()
+            self._load = None
+        return self._values
+
+    def _by_value(self) -> dict[Value, int]:
+        if self._codes is None:
+            self._codes = {value: code for code, value in enumerate(self.values) if value is not None}
+        return self._codes
 
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether all values are in files."""
+        return self.stored is None or self.stored == len(self)
+
+    def note_stored(self) -> None:
+        self.stored = len(self)
+
+    def copy(self) -> "Dictionary":
+        """One of its own with the values of now, all of them in files."""
+        return Dictionary(self.values)
+
     def find(self, value: Value) -> int | None:
         """The code of a value, None when no row ever had it."""
-        return self._codes.get(value)
+        return self._by_value().get(value)
 
     def code(self, value: Value) -> int:
         """The code of a value, a new one if need be. For the builder only."""
-        found = self._codes.get(value)
+        codes = self._by_value()
+        found = codes.get(value)
         if found is None:
-            found = self._codes[value] = len(self.values)
+            if self.stored is None:
+                self.note_stored()
+            found = codes[value] = len(self.values)
             self.values.append(value)
         return found
 
@@ -37,7 +70,7 @@ class Dictionary:
         """Take a value away; the whole dictionary is stored anew."""
         value = self.values[code]
         if value is not None:
-            del self._codes[value]
+            del self._by_value()[value]
             self.values[code] = None
             self.stored = 0
 

@@ -3,7 +3,8 @@
 CURRENT                      generation number and checksum of its manifest, replaced by rename
 LOOKED                       generation number and the mark up to which nothing more was found
 gen/<number>/manifest.json   what a generation is made of
-gen/<number>/<key>.bin       what may still change in a decided segment
+gen/<number>/<key>.bin       what may still change in a decided segment, when it did
+gen/<number>/<key>.stale.bin rows of open leads that another segment speaks of since
 seg/<key>.bin                a segment, shared by the generations that have it
 dict/<field>/<number>.json   values added by a generation, in the order of their codes
 
@@ -22,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from scoring.snapshot.dictionaries import Dictionary, from_plain, plain
+from scoring.snapshot.dictionaries import Dictionary, Value, from_plain, plain
 from scoring.snapshot.segment import Array
 
-FORMAT = 2
+FORMAT = 3
 ALIGNED = 64
 CURRENT = "CURRENT"
 LOOKED = "LOOKED"
@@ -72,9 +73,14 @@ class Writer:
         """Store a file; returns its entry for the manifest."""
         path = self.folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(data)
+        digest = sha256(data).hexdigest()
+        with path.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if len(data) >= _LARGE:
+                _note_verified(name, os.fstat(file.fileno()), digest)
         self._unforced.append(path)
-        return {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()}
+        return {"name": name, "size": len(data), "sha256": digest}
 
     def arrays(self, name: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """Store arrays of one dimension in one file, each beginning at a multiple of `ALIGNED` bytes."""
@@ -88,16 +94,16 @@ class Writer:
 
     def dictionary(self, field: str, dictionary: Dictionary, held: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Store the values that are not in the files `held` yet; returns all files' entries."""
-        kept = held if dictionary.stored else []
-        if dictionary.stored == len(dictionary) and kept:
+        kept = held if dictionary.stored != 0 else []
+        if dictionary.is_stored and kept:
             return kept
         data = json.dumps(plain(dictionary.values[dictionary.stored :]), ensure_ascii=False).encode()
         entry = self.bytes(f"dict/{field}/{self.number:06}.json", data)
-        dictionary.stored = len(dictionary)
+        dictionary.note_stored()
         return [*kept, entry]
 
-    def publish(self, manifest: Mapping[str, Any]) -> None:
-        """Force everything to disk, then make this the current generation in one step."""
+    def publish(self, manifest: Mapping[str, Any]) -> str:
+        """Force everything to disk, then make this the current generation in one step; returns the manifest's checksum."""
         text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1).encode()
         entry = self.bytes(f"gen/{self.number:06}/manifest.json", text)
         folders: set[Path] = set()
@@ -111,6 +117,8 @@ class Writer:
         _force(aside)
         aside.replace(self.folder / CURRENT)
         _force(self.folder)
+        digest: str = entry["sha256"]
+        return digest
 
 
 def _force(path: Path) -> None:
@@ -167,26 +175,35 @@ def entries(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """All files of a generation but its manifest."""
     for segment in manifest["segments"]:
         yield segment["file"]
-        if "changing" in segment:
-            yield segment["changing"]
+        yield from (segment[name] for name in ("changing", "stale") if name in segment)
     for parts in manifest["dictionaries"].values():
         yield from parts
 
 
 _verified: set[tuple[str, int, int, str]] = set()
+_LARGE = 1 << 20  # smaller files are read again rather than believed to be what was just written
+
+
+def _seen(name: str, state: os.stat_result, digest: str) -> tuple[str, int, int, str]:
+    return name, state.st_ino, state.st_mtime_ns, digest
+
+
+def _note_verified(name: str, state: os.stat_result, digest: str) -> None:
+    if len(_verified) > 10_000:
+        _verified.clear()
+    _verified.add(_seen(name, state, digest))
 
 
 def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Compare every file's checksum. Raises `Damaged` naming the first that differs.
 
-    A file whose checksum was right and that nobody wrote to since is not read again by the same process.
+    A file whose checksum was right, or that it wrote itself, and that nobody wrote to since is not read again by a process.
     """
     for entry in entries(manifest):
         try:
             with (folder / entry["name"]).open("rb") as file:
                 state = os.fstat(file.fileno())
-                seen = (entry["name"], state.st_ino, state.st_mtime_ns, entry["sha256"])
-                if seen in _verified and state.st_size == entry["size"]:
+                if _seen(entry["name"], state, entry["sha256"]) in _verified and state.st_size == entry["size"]:
                     continue
                 digest = sha256()
                 while piece := file.read(1 << 20):
@@ -195,9 +212,7 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
         if digest.hexdigest() != entry["sha256"]:
             raise Damaged(f"{entry['name']} has another checksum")
-        if len(_verified) > 10_000:
-            _verified.clear()
-        _verified.add(seen)
+        _note_verified(entry["name"], state, entry["sha256"])
 
 
 def map_arrays(folder: Path, entry: Mapping[str, Any]) -> dict[str, Array]:
@@ -215,18 +230,39 @@ def map_arrays(folder: Path, entry: Mapping[str, Any]) -> dict[str, Array]:
     }
 
 
-def read_dictionary(folder: Path, parts: list[dict[str, Any]]) -> Dictionary:
-    """The values of a field, checked. Raises `Damaged`."""
-    values: list[Any] = []
-    for entry in parts:
-        try:
-            data = (folder / entry["name"]).read_bytes()
-        except OSError as error:
-            raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
-        if sha256(data).hexdigest() != entry["sha256"]:
-            raise Damaged(f"{entry['name']} has another checksum")
-        values.extend(json.loads(data))
-    return Dictionary(from_plain(values))
+def read_dictionary(
+    folder: Path, parts: list[dict[str, Any]], held: tuple[list[dict[str, Any]], Dictionary] | None
+) -> Dictionary:
+    """The values of a field, checked, made into texts when first asked for. Raises `Damaged`.
+
+    `held` are files that an earlier generation has, too, and their values.
+    """
+    known: Dictionary | None = None
+    if held is not None and held[0] and parts[: len(held[0])] == held[0]:
+        known = held[1]
+        if len(held[0]) == len(parts):
+            return known
+    added = [_checked(folder, entry) for entry in (parts if known is None else parts[len(held[0] if held else ()) :])]
+
+    def load() -> list[Value | None]:
+        values = [] if known is None else list(known.values)
+        for data in added:
+            values.extend(from_plain(json.loads(data[:])))
+        return values
+
+    return Dictionary(load)
+
+
+def _checked(folder: Path, entry: Mapping[str, Any]) -> mmap:
+    """A file's content, mapped, with the checksum it has to have. Raises `Damaged`."""
+    try:
+        with (folder / entry["name"]).open("rb") as file:
+            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{entry['name']} cannot be read: {error}") from error
+    if sha256(data).hexdigest() != entry["sha256"]:
+        raise Damaged(f"{entry['name']} has another checksum")
+    return data
 
 
 def sweep(folder: Path, kept: list[tuple[int, Mapping[str, Any]]]) -> None:

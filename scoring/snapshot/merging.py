@@ -20,7 +20,10 @@ def merge(key: str, old: Segment, gone: Sequence[int] | Array, new: Segment | No
         raise ValueError("segments with different base days cannot be merged")
     added = new.ids if new is not None else np.empty(0, np.int64)
     leaving = np.concatenate([np.asarray(gone, np.int64), added])
-    kept = ~np.isin(old.ids, leaving)
+    kept = np.ones(len(old), bool)
+    kept[places_of(old.ids, leaving)] = False
+    if old.stale is not None:
+        kept &= ~old.stale
     ids = old.ids[kept]
     places = np.searchsorted(ids, added)
 
@@ -52,15 +55,44 @@ def merge(key: str, old: Segment, gone: Sequence[int] | Array, new: Segment | No
         dictionaries=new.dictionaries if new is not None else old.dictionaries,
         decided=together(old.decided, new.decided if new else None),
         flags=together(old.flags, new.flags if new else None),
-        awaited=_awaited(old.awaited, new.awaited if new else None, leaving),
+        awaited=_awaited(old, new, leaving),
+        stale=None,
     )
 
 
-def _awaited(old: Array | None, new: Array | None, leaving: Array) -> Array | None:
-    if old is None:
+def _awaited(old: Segment, new: Segment | None, leaving: Array) -> Array | None:
+    if old.awaited is None:
         return None
-    rest = old[~np.isin(old["lead"], leaving)]
-    return rest if new is None else np.concatenate([rest, new])
+    rest = awaited_of(old)
+    rest = rest[~np.isin(rest["lead"], leaving)]
+    return rest if new is None or new.awaited is None else np.concatenate([rest, new.awaited])
+
+
+def awaited_of(segment: Segment) -> Array:
+    """What the segment still awaits; of rows that hold no longer, nothing."""
+    assert segment.awaited is not None
+    if segment.stale is None or not len(segment.awaited):
+        return segment.awaited
+    return segment.awaited[~segment.stale[np.searchsorted(segment.ids, segment.awaited["lead"])]]
+
+
+def places_of(ids: Array, wanted: Sequence[int] | Array) -> Array:
+    """Where these are among the ordered `ids`; those that are not there are left out."""
+    wanted = np.asarray(wanted, np.int64)
+    if not len(ids):
+        return np.empty(0, np.int64)
+    place = np.searchsorted(ids, wanted)
+    place[place == len(ids)] = 0
+    found: Array = place[ids[place] == wanted]
+    return found
+
+
+def whole(segments: Sequence[Segment]) -> Segment:
+    """The rows of open segments of one generation that hold, in one segment."""
+    first, *others = segments
+    for other in others:
+        first = merge(f"{first.key}+{other.key}", first, [], other)
+    return first if first.stale is None else merge(f"{first.key}-", first, [], None)
 
 
 def kinds_of(events: Events) -> Array:
@@ -102,6 +134,8 @@ def differing(old: Segment, new: Segment) -> Array:
     mine = np.searchsorted(old.ids, new.ids)
     mine[mine == len(old.ids)] = 0
     there = old.ids[mine] == new.ids if len(old.ids) else np.zeros(len(new), bool)
+    if old.stale is not None:
+        there &= ~old.stale[mine]
     same = there.copy()
     pairs = [(old.leads, new.leads), *((old.columns[name], column) for name, column in new.columns.items())]
     pairs += [(a, b) for a, b in ((old.decided, new.decided), (old.flags, new.flags)) if a is not None and b is not None]
@@ -116,26 +150,25 @@ def differing(old: Segment, new: Segment) -> Array:
 
 def _same_events(old: Segment, new: Segment, mine: Array, there: Array) -> Array:
     """For each row of `new` whether `old` has the same events for it."""
-    place = np.full(len(old), -1, np.int64)
+    place = np.full(len(old), -1, np.int32)
     place[mine[there]] = np.flatnonzero(there)
     theirs = place[old.events.row]
-    picked = theirs >= 0
+    at = np.flatnonzero(theirs >= 0)
     same = np.ones(len(new), bool)
-    one = _listed(old.events, theirs[picked], picked)
-    two = _listed(new.events, new.events.row.astype(np.int64), np.ones(len(new.events.row), bool))
-    counts = [np.bincount(rows[:, 0], minlength=len(new)) for rows in (one, two)]
+    one = _listed(old.events, theirs[at], at)
+    two = _listed(new.events, new.events.row, np.arange(len(new.events.row)))
+    counts = [np.bincount(rows[:, 0] >> 32, minlength=len(new)) for rows in (one, two)]
     same &= counts[0] == counts[1]
-    one, two = one[same[one[:, 0]]], two[same[two[:, 0]]]
+    one, two = one[same[one[:, 0] >> 32]], two[same[two[:, 0] >> 32]]
     other = (one != two).any(axis=1)
-    same[one[other, 0]] = False
+    same[one[other, 0] >> 32] = False
     return same
 
 
-def _listed(events: Events, rows: Array, picked: Array) -> Array:
-    """These events as rows of numbers (row, kind, age, lag, asset, campaign), in order."""
-    table = np.stack(
-        [rows, kinds_of(events)[picked]]
-        + [getattr(events, name)[picked].astype(np.int64) for name in ("age", "lag", "asset", "campaign")],
-        axis=1,
-    )
+def _listed(events: Events, rows: Array, at: Array) -> Array:
+    """The events at these places as rows of three numbers, in order: their row before kind and age, then lag, then the rest."""
+    kind = np.searchsorted(events.start, at, side="right") - 1
+    lag, asset, campaign = (getattr(events, name)[at].astype(np.int64) for name in ("lag", "asset", "campaign"))
+    first = rows.astype(np.int64) << 32 | kind << 16 | (events.age[at].astype(np.int64) + 2**15)
+    table = np.stack([first, lag, asset << 32 | campaign], axis=1)
     return table[np.lexsort(table.T[::-1])]

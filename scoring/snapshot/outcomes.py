@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.lift import LABELLED
+from scoring.snapshot.merging import places_of
 from scoring.snapshot.reader import GOALS, OUTCOMES, Cases, counted_bit
 from scoring.snapshot.reading import AT_ONCE, read_outcomes
 from scoring.snapshot.segment import DATED, Array, Segment
@@ -51,14 +52,18 @@ def carried_over(old: Decided, segment: Segment) -> Decided:
 
 def update_outcomes(one: Decided, case_ids: Sequence[int] | Array) -> None:
     """Read again what became of these of its cases."""
-    wanted = np.intersect1d(one.segment.ids, np.asarray(case_ids, np.int64))
+    wanted = one.segment.ids[np.unique(places_of(one.segment.ids, case_ids))]
     for first in range(0, len(wanted), AT_ONCE):
         _take(one, read_outcomes(wanted[first : first + AT_ONCE].tolist(), OUTCOMES))
 
 
 def _take(one: Decided, sent: Array) -> None:
-    mine = sent[np.isin(sent["id"], one.segment.ids)]
-    place = np.searchsorted(one.segment.ids, mine["id"])
+    if not len(one.segment):
+        return
+    place = np.searchsorted(one.segment.ids, sent["id"].astype(np.int64))
+    place[place == len(one.segment.ids)] = 0
+    there = one.segment.ids[place] == sent["id"]
+    mine, place = sent[there], place[there]
     if np.array_equal(one.outcome[place], mine["outcome"]) and np.array_equal(one.reason[place], mine["reason"]):
         return
     if not one.outcome.flags.writeable:
@@ -68,6 +73,8 @@ def _take(one: Decided, sent: Array) -> None:
 
 def update_counted(all_cases: Sequence[Decided], leads: Array | None = None) -> None:
     """Work out which cases stand for their leads, for these leads (None: all)."""
+    if leads is not None and not len(leads):
+        return
     picked = [
         np.arange(len(one.segment)) if leads is None else np.flatnonzero(np.isin(one.segment.leads, leads)) for one in all_cases
     ]

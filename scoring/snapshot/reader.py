@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,6 +15,7 @@ from leads.choices import FieldType, Outcome
 from scoring.column_cache import column_cache
 from scoring.snapshot import files
 from scoring.snapshot.dictionaries import Dictionary
+from scoring.snapshot.merging import whole
 from scoring.snapshot.segment import AWAITED, EVENT_ARRAYS, Array, Events, Segment
 
 OUTCOMES: tuple[str, ...] = tuple(str(outcome) for outcome in Outcome)
@@ -40,22 +42,37 @@ class Cases:
     counted: Array
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A generation, open for reading. Usable as long as it is held, also when a newer one has replaced it."""
+    """A generation, open for reading. Usable as long as it is held, also when a newer one has replaced it.
+
+    `open` are the open leads: those of the last full reading and, after them, those read again since. Rows of the former that
+    no longer hold are marked in `Segment.stale`.
+    """
 
     number: int
     folder: Path
     manifest: Mapping[str, Any]
     cases: tuple[Cases, ...]
-    leads: Segment
+    open: tuple[Segment, ...]
     dictionaries: Mapping[str, Dictionary]
+
+    @cached_property
+    def leads(self) -> Segment:
+        """All open leads in one segment, in memory where there are several. For who goes through all of them once."""
+        return whole(self.open)
+
+    @property
+    def open_count(self) -> int:
+        """How many leads are open."""
+        return sum(one.valid_count for one in self.open)
 
     @property
     def as_of(self) -> datetime:
         """The moment whose facts the open leads show."""
-        assert self.leads.as_of is not None
-        return self.leads.as_of
+        moment = self.open[0].as_of
+        assert moment is not None
+        return moment
 
     @property
     def built_at(self) -> datetime:
@@ -99,28 +116,34 @@ def open_snapshot(folder: Path, held: Snapshot | None = None) -> Snapshot | None
 
 def _open(folder: Path, number: int, digest: str, held: Snapshot | None) -> Snapshot:
     manifest = files.read_manifest(folder, number, digest)
+    before = {} if held is None else held.dictionaries
+    parts_before = {} if held is None else held.manifest["dictionaries"]
     dictionaries = {
-        field: held.dictionaries[field]
-        if held is not None and held.manifest["dictionaries"].get(field) == parts
-        else files.read_dictionary(folder, parts)
+        field: files.read_dictionary(folder, parts, (parts_before[field], before[field]) if field in before else None)
         for field, parts in manifest["dictionaries"].items()
     }
+    return assembled(folder, number, manifest | {"digest": digest}, dictionaries, held)
+
+
+def assembled(
+    folder: Path, number: int, manifest: Mapping[str, Any], dictionaries: Mapping[str, Dictionary], held: Snapshot | None
+) -> Snapshot:
+    """A generation of these dictionaries, with the segments that `held` has as well taken from there. Raises `Damaged`."""
     fields = {key: FieldType(kind) for key, kind in manifest["fields"].items()}
-    mapped = {} if held is None else {one.key: one for one in (held.leads, *(some.segment for some in held.cases))}
-    cases, leads = [], None
+    mapped = {} if held is None else {one.key: one for one in (*held.open, *(some.segment for some in held.cases))}
+    cases, leads = [], []
     for entry in manifest["segments"]:
         known = mapped.get(entry["key"])
         segment = _map(folder, entry, fields, dictionaries) if known is None else replace(known, dictionaries=dictionaries)
         if entry["as_of"]:
-            segment = replace(segment, as_of=datetime.fromisoformat(entry["as_of"]))
-        if segment.is_open:
-            leads = segment
+            stale = files.map_arrays(folder, entry["stale"])["row"] if "stale" in entry else None
+            leads.append(segment.without(stale, datetime.fromisoformat(entry["as_of"])))
         else:
             changing = files.map_arrays(folder, entry["changing"])
             cases.append(Cases(segment, changing["outcome"], changing["reason"], changing["counted"]))
-    if leads is None:
+    if not leads:
         raise files.Damaged(f"generation {number} has no open leads")
-    return Snapshot(number, folder, manifest | {"digest": digest}, tuple(cases), leads, dictionaries)
+    return Snapshot(number, folder, manifest, tuple(cases), tuple(leads), dictionaries)
 
 
 def _map(
@@ -166,6 +189,6 @@ def current_snapshot() -> Snapshot | None:
     with _lock:
         found = open_snapshot(snapshot_folder(), _held)
         if found is not _held and found is not None:
-            column_cache().keep_only({found.leads.key, *(some.segment.key for some in found.cases)})
+            column_cache().keep_only({one.key for one in (*found.open, *(some.segment for some in found.cases))})
         _held = found
         return found

@@ -1,9 +1,15 @@
-"""Asking PostgreSQL for many rows at once: each column comes as one value, packed by the server, not row by row."""
+"""Asking PostgreSQL for many rows at once: each column comes as one value, packed by the server, not row by row.
+
+What takes the server long is asked on a session that is passed along, so that a thread can wait for the next answer while the
+last one is made into columns.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
+import psycopg
 from django.db import connection
 from psycopg import Cursor, sql
 
@@ -14,7 +20,7 @@ from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Array
 from scoring.snapshot.shaping import SENT, SINCE_2000, Coder, Rows
 
-AT_ONCE = 50_000  # rows of one statement: what the server packs into one value has to stay under 1 GB
+AT_ONCE = 250_000  # rows of one statement: what the server packs into one value has to stay under 1 GB
 _SEPARATOR = "\x1f"  # parts words in a folded text and is escaped in JSON, so no raw value needs it
 _OPEN = sorted(str(stage) for stage in SCORED_OPEN)
 _JOINED = {"company": "company_id", "first_campaign": "first_campaign_id", "product_interest": "product_interest_id"}
@@ -26,12 +32,35 @@ _THESE = sql.SQL("r.id = ANY(%s)")
 _STILL_OPEN = sql.SQL("r.stage = ANY({})").format(sql.Literal(_OPEN))
 
 
-def _ask(query: sql.Composed, parameters: Sequence[object]) -> tuple[Any, ...]:
-    """The one row of an answer. In binary: packed bytes come as they are, not as twice as many hexadecimal digits."""
+Session = psycopg.Connection[Any]
+Answer = tuple[Any, ...]
+_WORK_MEMORY = "64MB"  # for joins with every company or case: more than the usual few, held for seconds by one a host
+
+
+def session() -> Session:
+    """This thread's connection to the database, also for a thread that is started for it: statements wait for each other."""
     connection.ensure_connection()
-    with Cursor(connection.connection) as cursor:
+    raw: Session = connection.connection
+    return raw
+
+
+@contextmanager
+def roomy() -> Iterator[None]:
+    """Let the server join in memory meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, false)", [_WORK_MEMORY])
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error), Cursor(session()) as cursor:  # a transaction that failed takes it back by itself
+            cursor.execute("RESET work_mem")
+
+
+def _ask(query: sql.Composed, parameters: Sequence[object], on: Session | None = None) -> Answer:
+    """The one row of an answer. In binary: packed bytes come as they are, not as twice as many hexadecimal digits."""
+    with Cursor(on or session()) as cursor:
         cursor.execute(sql.SQL("{}").format(query), parameters, binary=True)
-        row: tuple[Any, ...] | None = cursor.fetchone()
+        row: Answer | None = cursor.fetchone()
     assert row is not None
     return row
 
@@ -46,10 +75,6 @@ def _numbers(packed: bytes | None, kind: str) -> Array:
     """Numbers packed big-endian, as the machine has them."""
     found = np.frombuffer(packed or b"", kind)
     return found.astype(found.dtype.newbyteorder("="))
-
-
-def _texts(packed: str | None, count: int) -> list[str]:
-    return packed.split(_SEPARATOR) if packed is not None and count else []
 
 
 def _packed(expression: sql.Composable) -> sql.Composed:
@@ -86,9 +111,9 @@ def _core(field: CoreField) -> sql.Composed:
 _PACKED_AS = {FieldType.NUMBER: ">f8", FieldType.BOOLEAN: ">i1", FieldType.DATE: ">i4"}
 
 
-def read_leads(ids: Sequence[int] | range, core: Mapping[str, Coder], own: Mapping[str, Coder]) -> Rows:
-    """These leads as they are now, of those in an open stage. `core` reads raw texts, `own` the JSON of custom fields."""
-    fields = [field for field in CORE_FIELDS if field.key in core]
+def ask_leads(ids: Sequence[int] | range, core: Iterable[str], own: Iterable[str], on: Session) -> Answer:
+    """These leads as they are now, of those in an open stage, for `read_leads`."""
+    fields = _core_fields(core)
     joins = [
         sql.SQL("LEFT JOIN {} AS {} ON {}.id = r.{}").format(
             sql.Identifier(Lead._meta.get_field(name).related_model._meta.db_table),  # type: ignore[union-attr]
@@ -103,31 +128,36 @@ def read_leads(ids: Sequence[int] | range, core: Mapping[str, Coder], own: Mappi
     wanted += [_core(field) for field in fields]
     wanted += [_joined_text(sql.SQL("(r.attributes -> {})::text").format(sql.Literal(key.partition(".")[2]))) for key in own]
     where, parameters = _where(ids)
-    answer = iter(
-        _ask(
-            sql.SQL("SELECT {} FROM {} {} WHERE {} AND {}").format(
-                sql.SQL(", ").join(wanted), _LEADS, sql.SQL(" ").join(joins), where, _STILL_OPEN
-            ),
-            parameters,
-        )
+    query = sql.SQL("SELECT {} FROM {} {} WHERE {} AND {}").format(
+        sql.SQL(", ").join(wanted), _LEADS, sql.SQL(" ").join(joins), where, _STILL_OPEN
     )
-    count = next(answer)
-    lead_ids = _numbers(next(answer), ">i8")
+    return _ask(query, parameters, on)
+
+
+def _core_fields(core: Iterable[str]) -> list[CoreField]:
+    wanted = set(core)
+    return [field for field in CORE_FIELDS if field.key in wanted]
+
+
+def read_leads(answer: Answer, core: Mapping[str, Coder], own: Mapping[str, Coder]) -> Rows:
+    """Rows of what `ask_leads` answered. `core` reads raw texts, `own` the JSON of custom fields."""
+    count, packed_ids, *packed = answer
+    lead_ids = _numbers(packed_ids, ">i8")
     columns: dict[str, Array] = {}
-    for field in fields:
+    fields = _core_fields(core)
+    for field, column in zip(fields, packed[: len(fields)], strict=True):
         kind = _PACKED_AS.get(field.type)
-        packed = next(answer)
-        columns[field.key] = _numbers(packed, kind) if kind else core[field.key].column(_texts(packed, count))
-    for key, coder in own.items():
-        columns[key] = coder.column(_texts(next(answer), count))
+        columns[field.key] = _numbers(column, kind) if kind else core[field.key].parted(column, _SEPARATOR, count)
+    for (key, coder), column in zip(own.items(), packed[len(fields) :], strict=True):
+        columns[key] = coder.parted(column, _SEPARATOR, count)
     return Rows(lead_ids, lead_ids, columns)
 
 
 # --- Cases --------------------------------------------------------------------------------------------------------------
 
 
-def read_cases(ids: Sequence[int] | range, coders: Mapping[str, Coder]) -> Rows:
-    """These cases with their frozen facts."""
+def ask_cases(ids: Sequence[int] | range, fields: Iterable[str], on: Session) -> Answer:
+    """These cases with their frozen facts, for `read_cases`."""
     wanted = [
         sql.SQL("count(*)"),
         _packed(sql.SQL("int8send(r.id)")),
@@ -139,12 +169,18 @@ def read_cases(ids: Sequence[int] | range, coders: Mapping[str, Coder]) -> Rows:
             ).format(sql.Literal(HAS_ACTIVITY), sql.Literal(str(Basis.DECISION)), sql.Literal(DATED))
         ),
     ]
-    wanted += [_joined_text(sql.SQL("(r.facts -> {})::text").format(sql.Literal(key))) for key in coders]
+    wanted += [_joined_text(sql.SQL("(r.facts -> {})::text").format(sql.Literal(key))) for key in fields]
     where, parameters = _where(ids)
-    answer = iter(_ask(sql.SQL("SELECT {} FROM {} WHERE {}").format(sql.SQL(", ").join(wanted), _CASES, where), parameters))
-    count = next(answer)
-    case_ids, lead_ids, decided, flags = (_numbers(next(answer), kind) for kind in (">i8", ">i8", ">i8", ">i2"))
-    columns = {key: coder.column(_texts(next(answer), count)) for key, coder in coders.items()}
+    return _ask(sql.SQL("SELECT {} FROM {} WHERE {}").format(sql.SQL(", ").join(wanted), _CASES, where), parameters, on)
+
+
+def read_cases(answer: Answer, coders: Mapping[str, Coder]) -> Rows:
+    """Rows of what `ask_cases` answered."""
+    count, *packed = answer
+    case_ids, lead_ids, decided, flags = map(_numbers, packed[:4], (">i8", ">i8", ">i8", ">i2"))
+    columns = {
+        key: coder.parted(column, _SEPARATOR, count) for (key, coder), column in zip(coders.items(), packed[4:], strict=True)
+    }
     return Rows(case_ids, lead_ids, columns, decided + SINCE_2000, flags.astype(np.uint8))
 
 
@@ -175,15 +211,18 @@ def read_outcomes(ids: Sequence[int] | range, outcomes: Sequence[str]) -> Array:
 # --- Events -------------------------------------------------------------------------------------------------------------
 
 
-def read_events(ids: Sequence[int] | range, kinds: Dictionary, *, of_cases: bool) -> Array:
+def read_events(ids: Sequence[int] | range, kinds: Dictionary, on: Session, *, of_cases: bool) -> Array:
     """All events of these rows since their engagement began (type `SENT`), those of the future too; `id` is the row's.
 
     Kinds met for the first time get a code. Rows without activity history have no events.
     """
     where, parameters = _where(ids)
-    source, lead, also = (
-        (_CASES, sql.SQL("r.lead_id"), sql.SQL("r.has_activity")) if of_cases else (_LEADS, sql.SQL("r.id"), _STILL_OPEN)
-    )
+    source, lead, also = _LEADS, sql.SQL("r.id"), sql.SQL("{}").format(_STILL_OPEN)
+    if of_cases:
+        source, lead, also = _CASES, sql.SQL("r.lead_id"), sql.SQL("r.has_activity").format()
+    elif isinstance(ids, range):  # said of the events, too, or all of them would be looked at
+        also = sql.SQL("{} AND a.lead_id BETWEEN %s AND %s").format(_STILL_OPEN)
+        parameters = [*parameters, *parameters]
     matched = sql.SQL(
         "FROM {} JOIN leads_activity AS a ON a.lead_id = {} AND (r.engagement_from IS NULL OR a.occurred_at >= r.engagement_from) "
         "LEFT JOIN unnest({}::text[]) WITH ORDINALITY AS k(kind, place) ON k.kind = a.kind WHERE {} AND {}"
@@ -202,25 +241,18 @@ def read_events(ids: Sequence[int] | range, kinds: Dictionary, *, of_cases: bool
                 rest,
             ),
             parameters,
+            on,
         )
         sent = np.frombuffer(packed or b"", SENT)
         if not (sent["kind"] < 0).any():
             return sent
         # asked apart: next to the packing it would have everything sorted by kind, which takes twice as long
-        (fresh,) = _ask(sql.SQL("SELECT array_agg(DISTINCT a.kind) {} AND k.kind IS NULL").format(rest), parameters)
+        (fresh,) = _ask(sql.SQL("SELECT array_agg(DISTINCT a.kind) {} AND k.kind IS NULL").format(rest), parameters, on)
         for kind in sorted(fresh or ()):
             kinds.code(kind)
 
 
 # --- Which rows there are -----------------------------------------------------------------------------------------------
-
-
-def case_count() -> int:
-    return int(_ask(sql.SQL("SELECT count(*) FROM {}").format(_CASES), ())[0])
-
-
-def open_lead_count() -> int:
-    return int(_ask(sql.SQL("SELECT count(*) FROM {} WHERE {}").format(_LEADS, _STILL_OPEN), ())[0])
 
 
 def case_ids() -> Array:
@@ -235,17 +267,20 @@ def open_lead_ids() -> Array:
 
 
 def changed_leads(mark: int) -> list[int]:
-    """Leads whose facts, stage or events were changed by transaction `mark` or a later one."""
-    return _ids(sql.SQL("SELECT array_agg(lead_id) FROM leads_leadrevision WHERE txid >= %s"), mark)
+    """Leads whose facts, stage or events were changed by transaction `mark` or a later one, or that it deleted."""
+    return _ids(sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE txid >= %s"), "lead", mark)
 
 
 def changed_cases(mark: int) -> list[int]:
-    """Cases written by transaction `mark` or a later one."""
-    return _ids(sql.SQL("SELECT array_agg(id) FROM leads_case WHERE txid >= %s"), mark)
+    """Cases written or deleted by transaction `mark` or a later one."""
+    return _ids(sql.SQL("SELECT id FROM leads_case WHERE txid >= %s"), "case", mark)
 
 
-def _ids(query: sql.SQL, mark: int) -> list[int]:
-    return list(_ask(sql.SQL("{}").format(query), [mark])[0] or ())
+def _ids(changed: sql.SQL, table: str, mark: int) -> list[int]:
+    query = sql.SQL(
+        "SELECT array_agg(id) FROM ({} UNION SELECT row_id FROM leads_deletion WHERE txid >= %s AND kind = {}) AS found (id)"
+    ).format(changed, sql.Literal(table))
+    return list(_ask(query, [mark, mark])[0] or ())
 
 
 def cases_of(lead_ids: Sequence[int]) -> list[int]:

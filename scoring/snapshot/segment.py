@@ -1,7 +1,7 @@
 """A segment: rows with their facts as columns and their events sorted so that "the last D days" of a kind are one slice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,8 @@ class Segment:
     `ids` (int64) are case ids, or lead ids in an open segment. `columns` by field key: codes of the field's dictionary and -1
     for text, choice and multi; float64 and NaN for numbers; -1, 0, 1 (int8) for booleans; UTC day numbers (int32) and
     `UNKNOWN_DAY` for dates. `decided` (int64 microseconds of the epoch) and `flags` are there for cases only.
-    `awaited` are leads with an event that counts later than `as_of`, and from when (microseconds).
+    `awaited` are leads with an event that counts later than `as_of`, and from when (microseconds). `stale` (bool; None: none) are
+    rows of an open segment that hold no longer: their leads are in a later segment of the generation, or not open any more.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Segment:
     decided: Array | None = None
     flags: Array | None = None
     awaited: Array | None = None
+    stale: Array | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,6 +78,20 @@ class Segment:
     def as_of_day(self) -> int | None:
         """The UTC day an open segment is as of, None for cases."""
         return None if self.as_of is None else day_of(self.as_of)
+
+    @property
+    def valid_count(self) -> int:
+        """Rows that still hold."""
+        return len(self) - (0 if self.stale is None else int(np.count_nonzero(self.stale)))
+
+    def without(self, rows: Array | None, as_of: datetime) -> "Segment":
+        """The open segment as of another moment, with these rows (positions; None: none) stale."""
+        stale: Array | None = None
+        if rows is not None and len(rows):
+            stale = np.zeros(len(self), bool)
+            stale[rows] = True
+            stale.flags.writeable = False
+        return replace(self, as_of=as_of, stale=stale)
 
     def days(self) -> Array:
         """The UTC day number of each case's decision. Raises ValueError for an open segment."""

@@ -34,46 +34,71 @@ def microseconds(moment: datetime) -> int:
     return (moment - epoch) // timedelta(microseconds=1)
 
 
-class Coder(dict[str, Any]):
-    """From raw text to a column's number; each different text is read once. The empty text is unknown."""
+def _from_json(raw: str) -> object:
+    """A fact from its JSON; text without escapes is what stands between the quotes."""
+    return raw[1:-1] if raw[0] == '"' and "\\" not in raw else json.loads(raw)
 
-    def __init__(self, kind: FieldType, dictionary: Dictionary, parse: Callable[[str], object]) -> None:
+
+class Coder(dict[str, Any]):
+    """From raw text to a column's number; each different text is read once. The empty text is unknown.
+
+    Raw values are the facts' JSON or, with `as_json` off, the texts themselves. `plain` is a coder of the same field for texts
+    themselves, which then knows them already.
+    """
+
+    def __init__(self, kind: FieldType, dictionary: Dictionary, *, as_json: bool, plain: "Coder | None" = None) -> None:
         super().__init__()
         self.kind = kind
-        self.dictionary = dictionary
-        self._parse = parse
+        self._read = READERS[kind]
+        self._number = _numbering(kind, dictionary)
+        self._parse: Callable[[str], object] = _from_json if as_json else str
+        self._plain = plain
+        self.unknown = self._number(None)
 
     def __missing__(self, raw: str) -> Any:
         fact = self._parse(raw) if raw else None
-        number = self[raw] = self.number(fact)
+        shared = self._plain is not None and isinstance(fact, str)
+        number = self[raw] = self._plain[fact] if shared else self._number(self._read(fact))  # type: ignore[index]
         return number
-
-    def number(self, fact: object) -> Any:
-        value: Any = READERS[self.kind](fact)
-        match self.kind:
-            case FieldType.NUMBER:
-                return nan if value is None else value
-            case FieldType.BOOLEAN:
-                return -1 if value is None else int(value)
-            case FieldType.DATE:
-                return UNKNOWN_DAY if value is None else value
-            case FieldType.MULTI:
-                return UNKNOWN_CODE if value is None else self.dictionary.code(tuple(sorted(value)))
-            case _:
-                return UNKNOWN_CODE if value is None else self.dictionary.code(value)
 
     def column(self, raw: Sequence[str]) -> Array:
         """The column of these raw values."""
         return np.fromiter(map(self.__getitem__, raw), _TYPES.get(self.kind, np.int32), len(raw))
 
+    def parted(self, packed: str | None, separator: str, count: int) -> Array:
+        """The column of `count` raw values that are parted by `separator`."""
+        if not packed or len(packed) == count - 1 == packed.count(separator):
+            return np.full(count, self.unknown, _TYPES.get(self.kind, np.int32))
+        return self.column(packed.split(separator))
 
-def coders(fields: Mapping[str, FieldType], dictionaries: dict[str, Dictionary], *, as_json: bool) -> dict[str, Coder]:
-    """A coder for each field; raw values are JSON text, or the text itself. Fields with codes get a dictionary."""
-    parse: Callable[[str], object] = json.loads if as_json else str
+
+def _numbering(kind: FieldType, dictionary: Dictionary) -> Callable[[Any], Any]:
+    """What stands in a column for a value that was read; None is unknown."""
+    match kind:
+        case FieldType.NUMBER:
+            return lambda value: nan if value is None else value
+        case FieldType.BOOLEAN:
+            return lambda value: -1 if value is None else int(value)
+        case FieldType.DATE:
+            return lambda value: UNKNOWN_DAY if value is None else value
+        case FieldType.MULTI:
+            return lambda value: UNKNOWN_CODE if value is None else dictionary.code(tuple(sorted(value)))
+    return lambda value: UNKNOWN_CODE if value is None else dictionary.code(value)
+
+
+def coders(
+    fields: Mapping[str, FieldType],
+    dictionaries: dict[str, Dictionary],
+    *,
+    as_json: bool,
+    plain: Mapping[str, Coder] | None = None,
+) -> dict[str, Coder]:
+    """A coder for each field; `plain` are those that read texts themselves. Fields with codes get a dictionary."""
     found = {}
     for key, kind in fields.items():
         dictionary = dictionaries.setdefault(key, Dictionary()) if kind in CODED else Dictionary()
-        found[key] = Coder(kind, dictionary, parse)
+        beside = (plain or {}).get(key) if kind in (FieldType.TEXT, FieldType.CHOICE) else None
+        found[key] = Coder(kind, dictionary, as_json=as_json, plain=beside)
     return found
 
 
@@ -147,12 +172,27 @@ def _fitting(kind: FieldType, column: Array) -> Array:
     return narrow(column) if kind in CODED else column
 
 
+def _places(ids: Array, wanted: Array) -> tuple[Array, Array]:
+    """Where these ids are among the ordered `ids`, and whether they are there at all; where not, the place is any."""
+    if not len(ids):
+        return np.zeros(len(wanted), np.int32), np.zeros(len(wanted), bool)
+    first, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
+    if span > 8 * len(ids) + 1000 or len(wanted) < len(ids) // 8:
+        row = np.searchsorted(ids, wanted)
+        row[row == len(ids)] = 0
+        return row, ids[row] == wanted
+    table = np.full(span, -1, np.int32)  # looked up by id, as most numbers in between are ids
+    table[ids - first] = np.arange(len(ids), dtype=np.int32)
+    offset = wanted - first
+    inside = (offset >= 0) & (offset < span)
+    row = table[offset] if inside.all() else np.where(inside, table[np.where(inside, offset, 0)], -1)
+    return row, row >= 0
+
+
 def _events(
     ids: Array, sent: Array, decided: Array | None, as_of: datetime | None, base: int, kinds: int
 ) -> tuple[Events, Array | None]:
-    row = np.searchsorted(ids, sent["id"].astype(np.int64))
-    row[row == len(ids)] = 0
-    there = ids[row] == sent["id"] if len(ids) else np.zeros(len(sent), bool)
+    row, there = _places(ids, sent["id"].astype(np.int64))
     occurred, known = (sent[name].astype(np.int64) + SINCE_2000 for name in ("occurred", "known"))
     counts_from = np.maximum(occurred, known)
     if decided is not None:
@@ -169,14 +209,16 @@ def _events(
         awaited["lead"], awaited["at"] = sent["id"][late], counts_from[late]
     age = day - occurred // DAY
     kept = np.flatnonzero(counted & (age < OLDEST))
-    kind, age = sent["kind"][kept].astype(np.int64), age[kept]
-    order = np.argsort(kind << 32 | (age + 2**31), kind="stable")
+    kind, age = sent["kind"][kept].astype(np.int16), age[kept].astype(np.int16)
+    # by age, then by kind: numbers of two bytes are sorted in time that grows with their count alone
+    order = np.argsort(age, kind="stable")
+    order = order[np.argsort(kind[order], kind="stable")]
     kept, kind = kept[order], kind[order]
     lag = np.maximum(known[kept] // DAY - occurred[kept] // DAY, 0)
     found = Events(
         np.searchsorted(kind, np.arange(kinds + 1)).astype(np.int64),
-        row[kept].astype(np.int32),
-        age[order].astype(np.int16),
+        row[kept].astype(np.int32, copy=False),
+        age[order],
         narrow(lag),
         narrow(sent["asset"][kept]),
         narrow(sent["campaign"][kept]),

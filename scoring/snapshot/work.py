@@ -1,6 +1,7 @@
 """One run of the snapshot's builder: reading rows into segments, and storing a generation."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from scoring.snapshot import files, reading
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Writer
 from scoring.snapshot.outcomes import Decided
-from scoring.snapshot.reader import Snapshot, arrays_of, open_snapshot
+from scoring.snapshot.reader import Snapshot, arrays_of, assembled
 from scoring.snapshot.segment import Array, Segment
 from scoring.snapshot.shaping import SENT, Rows, coders, joined, make_segment
 
@@ -42,6 +43,7 @@ class Work:
         self.writer = Writer(self.folder, self.number)
         self.entries: dict[str, dict[str, Any]] = {}  # of segments that are in files
         self.parts: dict[str, list[dict[str, Any]]] = {}  # of dictionaries
+        self.held: Snapshot | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -49,12 +51,15 @@ class Work:
         own = {key: kind for key, kind in self.fields.items() if key.startswith("custom.")}
         self._core = coders(core, self.dictionaries, as_json=False)
         self._own = coders(own, self.dictionaries, as_json=True)
-        self._frozen = coders(self.fields, self.dictionaries, as_json=True)
+        self._frozen = coders(self.fields, self.dictionaries, as_json=True, plain=self._core)
         self.kinds = reading.known_kinds(ACTIVITY_KINDS, self.dictionaries)
 
-    def take_over(self, held: Snapshot) -> None:
-        """Go on from a generation's dictionaries and files."""
-        self.dictionaries = dict(held.dictionaries)
+    def take_over(self, held: Snapshot, dictionaries: Mapping[str, Dictionary] | None = None) -> None:
+        """Go on from a generation's files and dictionaries; `dictionaries` are the builder's own, where it has them still."""
+        self.held = held
+        self.dictionaries = (
+            {key: one.copy() for key, one in held.dictionaries.items()} if dictionaries is None else {**dictionaries}
+        )
         self.parts = dict(held.manifest["dictionaries"])
         self.entries = {entry["key"]: entry for entry in held.manifest["segments"]}
         self._prepare()
@@ -64,12 +69,33 @@ class Work:
             return reading.ranges(ids)
         return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, len(ids), reading.AT_ONCE)]
 
+    def _asked(self, pieces: Iterable[Sequence[int] | range], of_cases: bool) -> Iterator[tuple[reading.Answer, Array]]:
+        """Rows and events of the pieces as they are sent. The server works on the next piece while the last one is read."""
+        on = reading.session()
+
+        def ask(piece: Sequence[int] | range) -> tuple[reading.Answer, Array]:
+            answer = (
+                reading.ask_cases(piece, self._frozen, on) if of_cases else reading.ask_leads(piece, self._core, self._own, on)
+            )
+            return answer, reading.read_events(piece, self.kinds, on, of_cases=of_cases)
+
+        with ThreadPoolExecutor(1, "snapshot") as ahead:
+            coming: Future[tuple[reading.Answer, Array]] | None = None
+            for piece in pieces:
+                found, coming = coming, ahead.submit(ask, piece)
+                if found is not None:
+                    yield found.result()
+            if coming is not None:
+                yield coming.result()
+
     def _segment(self, ids: Array, ranged: bool, of_cases: bool, base_day: int | None) -> Segment:
         rows: list[Rows] = []
         events = [np.empty(0, SENT)]
-        for piece in self._pieces(ids, ranged) if len(ids) else [[]]:
-            rows.append(reading.read_cases(piece, self._frozen) if of_cases else reading.read_leads(piece, self._core, self._own))
-            events.append(reading.read_events(piece, self.kinds, of_cases=of_cases))
+        for answer, sent in self._asked(self._pieces(ids, ranged) if len(ids) else [[]], of_cases):
+            rows.append(
+                reading.read_cases(answer, self._frozen) if of_cases else reading.read_leads(answer, self._core, self._own)
+            )
+            events.append(sent)
             self.done += len(rows[-1])
             if self.progress is not None and self.total:
                 self.progress(min(self.done, self.total), self.total)
@@ -91,15 +117,19 @@ class Work:
         """Those of these leads that are open."""
         return self._segment(ids, ranged, False, base_day)
 
-    def publish(self, decided: Sequence[Decided], leads: Segment, kept: Sequence[Snapshot] = ()) -> Snapshot:
+    def publish(self, decided: Sequence[Decided], leads: Sequence[Segment], kept: Sequence[Snapshot] = ()) -> Snapshot:
         """Store what is not in files yet, make it the current generation, and remove what neither it nor `kept` needs."""
         segments = []
         for one in decided:
-            entry = self._stored(one.segment) | {"sealed": one.sealed}
-            changing = {"outcome": one.outcome, "reason": one.reason, "counted": one.counted}
-            entry["changing"] = self.writer.arrays(f"gen/{self.number:06}/{one.segment.key}.bin", changing)
+            segments.append(self._stored(one.segment) | {"sealed": one.sealed, "changing": self._changing(one)})
+        for part in leads:
+            entry = self._stored(part) | {"as_of": self.moment.isoformat()}
+            entry.pop("stale", None)
+            if part.stale is not None:
+                rows = np.flatnonzero(part.stale).astype(np.int32)
+                entry["stale"] = self.writer.arrays(f"gen/{self.number:06}/{part.key}.stale.bin", {"row": rows})
             segments.append(entry)
-        segments.append(self._stored(leads) | {"as_of": self.moment.isoformat()})
+        parts = {key: self.writer.dictionary(key, one, self.parts.get(key, [])) for key, one in sorted(self.dictionaries.items())}
         manifest = {
             "format": files.FORMAT,
             "built_at": clock.now().isoformat(),
@@ -107,15 +137,28 @@ class Work:
             "mark": self.mark,
             "fields": {key: str(kind) for key, kind in self.fields.items()},
             "segments": segments,
-            "dictionaries": {
-                key: self.writer.dictionary(key, one, self.parts.get(key, [])) for key, one in sorted(self.dictionaries.items())
-            },
+            "dictionaries": parts,
         }
-        self.writer.publish(manifest)
+        digest = self.writer.publish(manifest)
         files.sweep(self.folder, [(self.number, manifest), *((one.number, one.manifest) for one in kept)])
-        found = open_snapshot(self.folder)
-        assert found is not None
-        return found
+        return assembled(self.folder, self.number, manifest | {"digest": digest}, self._for_readers(parts), self.held)
+
+    def _changing(self, one: Decided) -> dict[str, Any]:
+        """What may still change in a decided segment; the file of an earlier generation where nothing did."""
+        before = self.held and next((some for some in self.held.cases if some.segment.key == one.segment.key), None)
+        if before and before.outcome is one.outcome and before.reason is one.reason and before.counted is one.counted:
+            found: dict[str, Any] = self.entries[one.segment.key]["changing"]
+            return found
+        changing = {"outcome": one.outcome, "reason": one.reason, "counted": one.counted}
+        return self.writer.arrays(f"gen/{self.number:06}/{one.segment.key}.bin", changing)
+
+    def _for_readers(self, parts: Mapping[str, Any]) -> dict[str, Dictionary]:
+        """Dictionaries of a generation's own: the builder's grow on."""
+        held = self.held.manifest["dictionaries"] if self.held else {}
+        return {
+            key: self.held.dictionaries[key] if self.held and held.get(key) == parts[key] else one.copy()
+            for key, one in self.dictionaries.items()
+        }
 
     def _stored(self, segment: Segment) -> dict[str, Any]:
         held = self.entries.get(segment.key)

@@ -11,7 +11,7 @@ from scoring.evaluate_python import Event, Facts
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.outcomes import Decided, update_counted
 from scoring.snapshot.reader import OUTCOMES, Snapshot
-from scoring.snapshot.segment import DATED, HAS_ACTIVITY
+from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Segment
 from tests.scoring.columns import segment_of
 from tests.scoring.samples import AS_OF, REGISTRY
 from tests.scoring.strategies import DAYS, KINDS, TITLES
@@ -80,7 +80,19 @@ def some_history(seed: int, cases: int = 60, leads: int = 40, people: int = 45) 
         reasons = np.array([one.reason for one in some], np.int32)
         decided.append(Decided(segment, False, outcome, reasons, np.zeros(len(some), np.uint8)))
     update_counted(decided)
-    opened = segment_of(list(still.values()), REGISTRY, as_of=AS_OF, dictionaries=dictionaries, key=f"open {seed}")
     manifest = {"built_at": AS_OF.isoformat(), "mark": 0}
-    snapshot = Snapshot(seed, Path("/nowhere"), manifest, tuple(one.cases() for one in decided), opened, dictionaries)
+    snapshot = Snapshot(
+        seed, Path("/nowhere"), manifest, tuple(one.cases() for one in decided), _opened(still, seed, dictionaries), dictionaries
+    )
     return History(past, still, snapshot)
+
+
+def _opened(still: dict[int, Facts], seed: int, dictionaries: dict[str, Dictionary]) -> tuple[Segment, Segment]:
+    """The open leads, all read at first and the last ten read again since, when they no longer had the facts they had then."""
+    rng, again = Random(seed + 1000), max(len(still) - 10, 1)
+    before = [facts if number < again else some_facts(rng, AS_OF) for number, facts in enumerate(still.values())]
+    base = segment_of(before, REGISTRY, as_of=AS_OF, dictionaries=dictionaries, key=f"open {seed}")
+    since = segment_of(
+        list(still.values())[again:], REGISTRY, as_of=AS_OF, dictionaries=dictionaries, first_id=again + 1, key=f"since {seed}"
+    )
+    return base.without(np.arange(again, len(still)), AS_OF), since

@@ -298,6 +298,7 @@ def test_a_rebuild_changes_nothing(world):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_refresh_after_changes_is_a_rebuild(world, seed, monkeypatch, clock):
     monkeypatch.setattr(building, "SEALED", 8)  # several segments, some sealed
+    monkeypatch.setattr(building, "FEW", 6 if seed % 2 else 1000)  # what was read again is put together now and then, or never
     monkeypatch.setattr(reading, "AT_ONCE", 7)
     world.rng.seed(seed)
     building.refresh()
@@ -473,6 +474,24 @@ def test_a_reader_takes_unchanged_segments_along(world, monkeypatch):
     assert first.cases[0].segment.ids is second.cases[0].segment.ids
     assert first.leads.ids is not second.leads.ids
     assert first.dictionaries["lead.consent"] is second.dictionaries["lead.consent"]
+
+
+def test_a_refresh_writes_what_changed_and_nothing_else(world, folder):
+    leads = list(Lead.objects.exclude(stage=Stage.WON).order_by("pk"))
+    first = building.refresh()
+    held = {path: path.stat().st_mtime_ns for path in folder.rglob("*.bin")}
+    Lead.objects.filter(pk=leads[0].pk).update(job_title="Title of today")
+    leads[1].delete()
+    touch_revisions([lead.pk for lead in leads if lead.pk != leads[1].pk])  # most of them for nothing
+    second = building.refresh()
+    assert [len(one) for one in second.open] == [len(leads), 1]
+    assert second.open[0].valid_count == len(leads) - 2
+    assert second.open_count == len(leads) - 1 == len(second.leads)
+    assert {path: path.stat().st_mtime_ns for path in held} == held
+    fresh = sorted(path.relative_to(folder).parts[0] for path in folder.rglob("*.bin") if path not in held)
+    assert fresh == ["gen", "seg"]  # which leads are stale, and who changed
+    assert second.open[0].key == first.leads.key
+    assert content(second) == content(building.rebuild())
 
 
 def test_what_is_mapped_cannot_be_written(world):
