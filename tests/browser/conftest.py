@@ -22,6 +22,11 @@ from tests.browser.chromium import HOW_TO_INSTALL, launch
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+# The end of one may begin another: what inherits a colour follows it with a transition of its own.
+TRANSITIONS_END = """() => {
+    const running = () => document.getAnimations().filter((one) => one instanceof CSSTransition);
+    for (let round = 0; round < 20 && running().length; round++) running().forEach((one) => one.finish());
+}"""
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
 
@@ -131,7 +136,8 @@ def violations(page: Page, heard: Complaints, *, only: str = "") -> list[str]:
     """
     rules = {"runOnly": {"type": "rule", "values": [only]}} if only else RULES
     heard.is_deaf = True
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     result = page.evaluate("rules => axe.run(document, {...rules, preload: false, resultTypes: ['violations']})", rules)
     heard.is_deaf = False
     return [
@@ -139,6 +145,25 @@ def violations(page: Page, heard: Complaints, *, only: str = "") -> list[str]:
         + (f" [{found['nodes'][0].get('failureSummary', '')}]" if found["id"] == "color-contrast" else "")
         for found in result["violations"]
     ]
+
+
+def unusable(page: Page, heard: Complaints, *, thorough: bool = True) -> list[str]:
+    """What keeps anybody from using the page as it stands: found in the light theme at a desk, then in the dark one and on a phone.
+
+    What a theme changes is contrast and what a phone changes is width; `thorough` asks the dark phone by every rule all the same.
+    """
+    found = violations(page, heard)
+    page.emulate_media(color_scheme="dark")
+    page.evaluate(TRANSITIONS_END)
+    if not thorough:
+        found += [f"dark: {one}" for one in violations(page, heard, only="color-contrast")]
+    page.set_viewport_size(PHONE)
+    if thorough:
+        found += [f"dark phone: {one}" for one in violations(page, heard)]
+    found += [f"wider than the phone: {one}" for one in sideways(page)]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESK)
+    return found
 
 
 def settled(page: Page) -> None:

@@ -10,7 +10,7 @@ from scoring.actions.criteria import add_criterion, set_points
 from scoring.actions.talk import add_comment, state_view
 from scoring.actions.versions import create_model
 from scoring.models import CriterionComment
-from tests.browser.conftest import settled, sideways, violations
+from tests.browser.conftest import settled, sideways, unusable, violations
 from tests.scoring.decided import decided_leads
 from tests.scoring.samples import a_test, clause
 
@@ -231,30 +231,24 @@ def test_a_criterion_is_written_as_a_sentence_with_values_leads_have(people, pag
     expect(page.locator("#criterion-our_market")).to_contain_text("Industry is “logistics” or Employees is 9 or less")
 
 
-@pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])
-def test_the_states_of_the_workshop_are_usable_by_all(people, at_draft, draft, complaints, theme, phone):
+def test_the_states_of_the_workshop_are_usable_by_all(people, at_draft, draft, complaints):
     row = draft.criteria.get(key="size")
     state_view(row, need="required", points=30, actor=people.marketer)
     state_view(row, need="nice", points=10, actor=people.manager)
     add_comment(row, "Why " * 60, actor=people.manager)
-    page = at_draft(people.head_of_sales, theme=theme, phone=phone)
-    assert violations(page, complaints) == []
-    assert sideways(page) == []
+    page = at_draft(people.head_of_sales)
+    assert unusable(page, complaints) == []
     page.locator("#talk-size").click()
     expect(page.get_by_role("button", name="Agree", exact=True)).to_be_visible()
-    assert violations(page, complaints) == []
-    assert sideways(page) == []
+    assert unusable(page, complaints) == []
     for place in ("edits/", "criteria/size/talk/"):
         page.goto(f"/criteria/drafts/{draft.pk}/{place}")
-        assert violations(page, complaints) == [], place
-        assert sideways(page) == [], place
+        assert unusable(page, complaints) == [], place
     page.goto(f"/criteria/models/{draft.model.key}/research/")
-    assert violations(page, complaints) == []
-    assert sideways(page) == []
+    assert unusable(page, complaints) == []
 
 
-@pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])
-def test_what_history_suggests_is_used_and_the_row_changes_in_the_other_browser(people, page_as, make, complaints, theme, phone):
+def test_what_history_suggests_is_used_and_the_row_changes_in_the_other_browser(people, page_as, make, complaints):
     decided_leads(make, 320, Random(7))
     vp = a_test("vp", 4, clause("lead.job_title", "words", values=["vp"]), label="Vice president")
     large = a_test("large", 20, clause("company.employees", "between", low=500), label="Large company")
@@ -264,15 +258,14 @@ def test_what_history_suggests_is_used_and_the_row_changes_in_the_other_browser(
     for user, wanted in ((people.marketer, 10), (people.manager, 5)):
         state_view(own.criteria.get(key="large"), need="nice", points=wanted, actor=user)
     address = f"/criteria/drafts/{own.pk}/"
-    marketing, sales = page_as(people.marketer, theme=theme, phone=phone), page_as(people.manager)
+    marketing, sales = page_as(people.marketer), page_as(people.manager)
     for page in (marketing, sales):
         page.goto(address)
     marketing.get_by_role("button", name="Suggest from history").click()
     panel = marketing.locator("#suggested")
     expect(panel.get_by_role("heading", name="What history suggests")).to_be_focused()
     expect(panel.locator("#suggested-large")).to_contain_text("Both sides want the other sign")
-    assert violations(marketing, complaints) == []
-    assert sideways(marketing) == []
+    assert unusable(marketing, complaints) == []
     expect(points(sales, "Vice president")).to_have_value("4")
     panel.get_by_role("button", name="Use +20 for Vice president").click()
     expect(panel.locator("#suggested-vp")).to_contain_text("As it is now")
@@ -286,5 +279,4 @@ def test_what_history_suggests_is_used_and_the_row_changes_in_the_other_browser(
     expect(panel).to_be_hidden()
     expect(marketing.get_by_role("button", name="Suggest from history")).to_be_focused()
     marketing.goto(f"{address}suggested/")
-    assert violations(marketing, complaints) == []
-    assert sideways(marketing) == []
+    assert unusable(marketing, complaints) == []

@@ -444,7 +444,8 @@ def test_failing_work_is_tried_four_times_more_then_dead_and_the_rest_goes_on(db
     assert (bad.attempts, bad.last_error) == (5, "cannot be done")
 
 
-def test_work_whose_claim_was_lost_is_undone(db, make):
+def test_work_whose_claim_was_lost_is_undone(db, make, monkeypatch):
+    monkeypatch.setattr(outbox, "BUDGET_S", 0.2)  # it is tried again as long as there is time
     lead = make.lead()
 
     def slow(row):

@@ -169,7 +169,7 @@ def test_set_up_is_open_to_those_who_keep_it(world, work, make, cast):
     assert not wrong, "\n".join(wrong)
 
 
-def test_a_sales_manager_keeps_the_rows_of_the_own_team(world, cast):
+def test_a_sales_manager_keeps_the_rows_of_the_own_team_and_sees_none_of_another(world, work, make, cast):
     rep = Rep.objects.get(user=cast.rep)
     leave = Leave.objects.create(rep=rep, starts_at=clock.now(), ends_at=clock.now() + timedelta(days=1))
     manager = world.people["manager"]
@@ -178,18 +178,13 @@ def test_a_sales_manager_keeps_the_rows_of_the_own_team(world, cast):
         for verb in ("change", "history"):
             assert answer(manager, reverse(f"{name}_{verb}", args=[row.pk])) == 200, (name, verb)
         assert f"{row.pk}/change/" in manager.get(reverse(f"{name}_changelist")).content.decode()
-
-
-def test_a_sales_manager_sees_no_row_of_another_team_in_a_list(world, work, make, cast):
     theirs = one_of_each(work, make, cast)
     for model in OF_A_TEAM:
         url = reverse(f"admin:{model}_changelist")
         for person, sees in (("manager", False), ("head_of_sales", True)):
             page = world.people[person].get(url).content.decode()
             assert (f"{url}{theirs[model].pk}/change/" in page) is sees, (model, person)
-
-
-def test_an_accepted_hand_off_is_still_nobody_elses(world, cast):
+    # An accepted hand-off is still nobody else's.
     accept_handoff(world.handoff, actor=cast.rep)
     url = reverse("admin:handoff-packet", args=[world.handoff.pk])
     assert Rep.objects.filter(user=cast.rep).exists()

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,14 @@ def sources() -> Iterator[Path]:
     yield ROOT / "manage.py"
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in sources():
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text(), str(path))
+@cache
+def trees() -> list[tuple[str, ast.Module]]:
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text(), str(path))) for path in sources()]
+
+
+@cache
+def _walked() -> list[tuple[str, ast.AST]]:
+    return [(name, node) for name, tree in trees() for node in ast.walk(tree)]
 
 
 def dotted(node: ast.AST) -> str:
@@ -44,10 +50,9 @@ def dotted(node: ast.AST) -> str:
 
 
 def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    for name, tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, kinds):
-                yield f"{name}:{getattr(node, 'lineno', 0)}", node
+    for name, node in _walked():
+        if isinstance(node, kinds):
+            yield f"{name}:{getattr(node, 'lineno', 0)}", node
 
 
 def test_no_model_signals():
