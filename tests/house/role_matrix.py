@@ -124,6 +124,7 @@ ROWS: dict[str, Row] = {
     "admin:criteria-conversion": Row(EDITORS),
     "admin:criteria-draft": Row(of=draft),
     "admin:criteria-effect": Row(of=draft, post={}, did=200),
+    "admin:criteria-replay": Row(of=draft),
     "admin:criteria-threshold": Row(EDITORS, of=draft, got=0, post=lambda world: {"threshold": "35", **on_draft(world)}),
     "admin:criteria-delta": Row(of=draft),
     "admin:draft-signing": Row(of=draft),
