@@ -113,7 +113,7 @@ class _Filling(Work):
         if table != partitions.PARENT:
             partitions.finish(self.version.pk)
         as_of = snapshot.as_of.isoformat()
-        self._note(mark=snapshot.mark, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
+        self._note(mark=snapshot.mark.oldest, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
         return True
 
     def _held(self, ids: Any) -> Any:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from leads.models import Case, LeadRevision
+from django.db import connection
+from psycopg import sql
+
 from leads.models import Reason as StoredReason
 from scoring.compiler import compile_version, live_versions
 from scoring.models import CriterionView, ModelVersion
@@ -74,12 +76,13 @@ def reasons() -> dict[int, Reason]:
 
 
 def waiting(snapshot: Snapshot) -> int:
-    """Leads and cases written since the snapshot was read, at most `COUNTED_UP_TO`. Two queries."""
-    changed = [
-        some.order_by().values("pk")[:COUNTED_UP_TO].count()
-        for some in (LeadRevision.objects.filter(txid__gte=snapshot.mark), Case.objects.filter(txid__gte=snapshot.mark))
-    ]
-    return min(max(changed), COUNTED_UP_TO)
+    """Leads or cases written since the snapshot was read, whichever are more, at most `COUNTED_UP_TO`. One query."""
+    some = sql.SQL("(SELECT count(*) FROM (SELECT FROM {} WHERE {} LIMIT {}) AS changed)")
+    tables = ("leads_leadrevision", "leads_case")
+    counts = [some.format(sql.Identifier(table), snapshot.mark.is_passed, COUNTED_UP_TO) for table in tables]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT greatest({})").format(sql.SQL(", ").join(counts)))
+        return int(cursor.fetchone()[0])
 
 
 class _Recent:

@@ -19,6 +19,7 @@ from scoring.registry import Registry
 from scoring.snapshot import files, reading
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import awaited_of, differing, merge, places_of, whole
 from scoring.snapshot.outcomes import Decided, carried_over, update_counted, update_outcomes, with_outcomes
 from scoring.snapshot.reader import Snapshot, open_snapshot, snapshot_folder
@@ -116,7 +117,11 @@ def _usable(held: Snapshot, work: "Work") -> bool:
     """Whether the generation is of this database and these fields; after a restored dump transactions count from lower numbers."""
     manifest = held.manifest
     fields = {key: str(kind) for key, kind in work.fields.items()}
-    return bool(manifest["database"] == work.database and manifest["fields"] == fields and manifest["mark"] <= work.mark)
+    return bool(
+        manifest["database"] == work.database
+        and manifest["fields"] == fields
+        and Mark(manifest["mark"]).oldest <= work.mark.oldest
+    )
 
 
 def _built(work: Work) -> Snapshot:
@@ -153,7 +158,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
         _forget_values(work, [*(one.segment for one in decided), *leads])
         return work.publish(decided, leads)
     if same:
-        files.note_looked(work.folder, held.number, work.mark)
+        files.note_looked(work.folder, held.number, work.mark.text)
         return held
     return work.publish(decided, leads, [held])
 

@@ -26,7 +26,7 @@ import numpy as np
 from scoring.snapshot.dictionaries import Dictionary, Value, from_plain, plain
 from scoring.snapshot.segment import Array
 
-FORMAT = 3
+FORMAT = 4
 ALIGNED = 64
 CURRENT = "CURRENT"
 LOOKED = "LOOKED"
@@ -141,20 +141,20 @@ def current(folder: Path) -> tuple[int, str] | None:
         raise Damaged(f"{CURRENT} cannot be read") from error
 
 
-def note_looked(folder: Path, number: int, mark: int) -> None:
-    """Note that all that was committed before the transaction `mark` is in this generation as it is. Lost, it is looked at again."""
+def note_looked(folder: Path, number: int, mark: str) -> None:
+    """Note that all that was committed by this mark is in this generation as it is. Lost, it is looked at again."""
     aside = folder / f"{LOOKED}.new"
     aside.write_text(f"{number} {mark}\n")
     aside.replace(folder / LOOKED)
 
 
-def looked(folder: Path, number: int) -> int:
-    """The mark noted for this generation; 0 when there is none."""
+def looked(folder: Path, number: int) -> str:
+    """The mark noted for this generation; none when it is empty."""
     try:
-        of, mark = map(int, (folder / LOOKED).read_text().split())
+        of, mark = (folder / LOOKED).read_text().split()
     except (OSError, ValueError):
-        return 0
-    return mark if of == number else 0
+        return ""
+    return mark if of == str(number) else ""
 
 
 def read_manifest(folder: Path, number: int, digest: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from leads.choices import FieldType, Outcome
 from scoring.column_cache import column_cache
 from scoring.snapshot import files
 from scoring.snapshot.dictionaries import Dictionary
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import whole
 from scoring.snapshot.segment import AWAITED, EVENT_ARRAYS, Array, Events, Segment
 
@@ -79,9 +80,9 @@ class Snapshot:
         return datetime.fromisoformat(self.manifest["built_at"])
 
     @property
-    def mark(self) -> int:
-        """All that was committed before this transaction is in; what it or a later one wrote may not be."""
-        return max(int(self.manifest["mark"]), files.looked(self.folder, self.number))
+    def mark(self) -> Mark:
+        """All that had been committed then is in."""
+        return Mark(files.looked(self.folder, self.number) or self.manifest["mark"])
 
     @property
     def case_count(self) -> int:

@@ -17,6 +17,7 @@ from leads.choices import SCORED_OPEN, Basis, Consent, FieldType
 from leads.facts import CORE_FIELDS, CoreField
 from leads.models import Lead
 from scoring.snapshot.dictionaries import KINDS, Dictionary
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Array
 from scoring.snapshot.shaping import SENT, SINCE_2000, Coder, Rows
 
@@ -266,31 +267,26 @@ def open_lead_ids() -> Array:
     return np.sort(_numbers(_ask(query, ())[0], ">i8"))
 
 
-def changed_leads(mark: int) -> list[int]:
-    """Leads whose facts, stage or events were changed by transaction `mark` or a later one, or that it deleted."""
-    return _ids(sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE txid >= %s"), "lead", mark)
+def changed_leads(mark: Mark) -> list[int]:
+    """Leads whose facts, stage or events were changed by a transaction that is not behind the mark, or that it deleted."""
+    return _ids(sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE {}"), "lead", mark)
 
 
-def changed_cases(mark: int) -> list[int]:
-    """Cases written or deleted by transaction `mark` or a later one."""
-    return _ids(sql.SQL("SELECT id FROM leads_case WHERE txid >= %s"), "case", mark)
+def changed_cases(mark: Mark) -> list[int]:
+    """Cases written or deleted by a transaction that is not behind the mark."""
+    return _ids(sql.SQL("SELECT id FROM leads_case WHERE {}"), "case", mark)
 
 
-def _ids(changed: sql.SQL, table: str, mark: int) -> list[int]:
+def _ids(changed: sql.SQL, table: str, mark: Mark) -> list[int]:
     query = sql.SQL(
-        "SELECT array_agg(id) FROM ({} UNION SELECT row_id FROM leads_deletion WHERE txid >= %s AND kind = {}) AS found (id)"
-    ).format(changed, sql.Literal(table))
-    return list(_ask(query, [mark, mark])[0] or ())
+        "SELECT array_agg(id) FROM ({} UNION SELECT row_id FROM leads_deletion WHERE {} AND kind = {}) AS found (id)"
+    ).format(changed.format(mark.is_passed), mark.is_passed, sql.Literal(table))
+    return list(_ask(query, ())[0] or ())
 
 
 def cases_of(lead_ids: Sequence[int]) -> list[int]:
     """All cases of these leads."""
     return list(_ask(sql.SQL("SELECT array_agg(id) FROM leads_case WHERE lead_id = ANY(%s)").format(), [list(lead_ids)])[0] or ())
-
-
-def oldest_open_transaction() -> int:
-    """The mark to take before reading: whatever is not committed now belongs to this transaction or a later one."""
-    return int(_ask(sql.SQL("SELECT txid_snapshot_xmin(txid_current_snapshot())").format(), ())[0])
 
 
 def database() -> str:

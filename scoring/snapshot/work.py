@@ -15,6 +15,7 @@ from leads.choices import ACTIVITY_KINDS, FieldType
 from scoring.snapshot import files, reading
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Writer
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.outcomes import Decided
 from scoring.snapshot.reader import Snapshot, arrays_of, assembled
 from scoring.snapshot.segment import Array, Segment
@@ -33,7 +34,7 @@ class Work:
     fields: dict[str, FieldType]
     progress: Progress | None = None
     dictionaries: dict[str, Dictionary] = field(default_factory=dict)
-    mark: int = field(default_factory=lambda: reading.oldest_open_transaction())
+    mark: Mark = field(default_factory=lambda: Mark.now())
     database: str = field(default_factory=reading.database)
     moment: datetime = field(default_factory=clock.now)
     done: int = 0
@@ -134,7 +135,7 @@ class Work:
             "format": files.FORMAT,
             "built_at": clock.now().isoformat(),
             "database": self.database,
-            "mark": self.mark,
+            "mark": self.mark.text,
             "fields": {key: str(kind) for key, kind in self.fields.items()},
             "segments": segments,
             "dictionaries": parts,

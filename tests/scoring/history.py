@@ -80,7 +80,7 @@ def some_history(seed: int, cases: int = 60, leads: int = 40, people: int = 45) 
         reasons = np.array([one.reason for one in some], np.int32)
         decided.append(Decided(segment, False, outcome, reasons, np.zeros(len(some), np.uint8)))
     update_counted(decided)
-    manifest = {"built_at": AS_OF.isoformat(), "mark": 0}
+    manifest = {"built_at": AS_OF.isoformat(), "mark": "1:1:"}
     snapshot = Snapshot(
         seed, Path("/nowhere"), manifest, tuple(one.cases() for one in decided), _opened(still, seed, dictionaries), dictionaries
     )

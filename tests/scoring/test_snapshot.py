@@ -6,7 +6,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Func
+from psycopg import sql
 
 from leads.actions.outcome import freeze_case
 from leads.choices import CaseKind, FieldType, Outcome, Stage
@@ -22,6 +24,7 @@ from scoring.lift import LABELLED
 from scoring.operators import day_of
 from scoring.snapshot import building, files, reading
 from scoring.snapshot.dictionaries import KINDS
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import kinds_of
 from scoring.snapshot.reader import GOALS, OUTCOMES, Snapshot, counted_bit, current_snapshot, open_snapshot
 from scoring.snapshot.segment import CODED, Segment
@@ -502,11 +505,25 @@ def test_what_is_mapped_cannot_be_written(world):
 
 def test_a_restored_database_is_read_anew(world, monkeypatch):
     first = building.refresh()
-    monkeypatch.setattr(reading, "oldest_open_transaction", lambda: 3)
+    monkeypatch.setattr(Mark, "now", lambda: Mark("3:3:"))
     second = building.refresh()
     assert second.number == first.number + 1
     assert not {some.segment.key for some in second.cases} & {some.segment.key for some in first.cases}
-    assert second.mark == 3
+    assert second.mark.oldest == 3
+
+
+@pytest.mark.parametrize(
+    ("taken", "held"), [("5:9:5,7", "5:9:5,6,7"), ("7:9:7", "6:9:6,7"), ("5:5:", "5:5:"), ("6:9:6", "6:9:6")]
+)
+def test_what_the_builders_own_transaction_wrote_is_not_behind_its_mark(db, taken, held):
+    assert Mark(taken).without(6) == Mark(held)
+    query = sql.SQL("SELECT array_agg(txid) FROM generate_series(1::bigint, 10) AS txid WHERE {}").format(Mark(held).is_passed)
+    with connection.cursor() as cursor:
+        passed = set(cursor.execute(query).fetchone()[0])
+    assert 6 in passed
+    assert passed == {
+        number for number in range(1, 11) if number >= int(held.split(":")[1]) or str(number) in held.split(":")[2].split(",")
+    }
 
 
 def _flipped(data: bytes) -> bytes:

@@ -21,6 +21,7 @@ from leads.models import Lead
 from leads.revisions import touch_revisions
 from scoring.column_cache import ColumnCache
 from scoring.evaluate_numpy import evaluate
+from scoring.preview.drafts import waiting
 from scoring.snapshot import building, files, reading
 from scoring.snapshot.reader import open_snapshot
 from tests.scoring.samples import REGISTRY, a_tally, spec
@@ -71,8 +72,10 @@ def test_a_transaction_open_across_refreshes_is_picked_up_when_it_commits(make):
         seen = building.refresh()
     assert evaluate(WHITEPAPER, seen.leads, cache=ColumnCache(0)).engagement.tolist() == [0, 5]
     assert seen.case_count == 0
+    assert waiting(seen) == 0  # all that is committed was read, however long the other goes on
     may_commit.set()
     writer.join()
+    assert waiting(seen) == 1
     seen = building.refresh()
     assert evaluate(WHITEPAPER, seen.leads, cache=ColumnCache(0)).engagement.tolist() == [5, 5]
     assert seen.case_count == 1

@@ -1,0 +1,42 @@
+"""Up to where the database is read: the transactions that had ended when reading began.
+
+Not only the oldest one still open: where a transaction stays open for long, of whatever database of the server, all that ended
+meanwhile would count as changed again and again.
+"""
+
+from typing import NamedTuple, Self
+
+from django.db import connection
+from psycopg import sql
+
+
+class Mark(NamedTuple):
+    """A snapshot of PostgreSQL's as text, "xmin:xmax:xip,..."."""
+
+    text: str
+
+    @classmethod
+    def now(cls) -> Self:
+        """To be taken before reading. What the caller's own transaction wrote is not behind it, as it may go on writing."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT txid_current_snapshot()::text, txid_current_if_assigned()")
+            text, own = cursor.fetchone()
+        return cls(text) if own is None else cls(text).without(own)
+
+    def without(self, txid: int) -> Self:
+        """The same as if this transaction were still open."""
+        oldest, following, still_open = self.text.split(":")
+        if txid >= int(following):
+            return self
+        numbers = sorted({txid, *map(int, filter(None, still_open.split(",")))})
+        return type(self)(f"{min(txid, int(oldest))}:{following}:{','.join(map(str, numbers))}")
+
+    @property
+    def oldest(self) -> int:
+        """The oldest transaction that had not ended."""
+        return int(self.text.split(":")[0])
+
+    @property
+    def is_passed(self) -> sql.Composed:
+        """Whether the row's `txid` is not behind this: SQL for a WHERE, which begins in the index of `txid`."""
+        return sql.SQL("txid >= {} AND NOT txid_visible_in_snapshot(txid, {}::txid_snapshot)").format(self.oldest, self.text)
