@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import contains
 
 import numpy as np
 
@@ -95,10 +97,13 @@ def _of_code(column: FieldColumn, dictionary: Dictionary) -> Array:
         return table
     if column.asks == "in_set":
         text = column.type == FieldType.TEXT
-        for value in column.values:
-            code = dictionary.find(f" {value} " if text else value)
-            if code is not None:
-                table[code] = True
+        table[dictionary.find_all([f" {value} " if text else value for value in column.values])] = True
+        return table
+    if column.asks in ("words", "part"):
+        texts = [value or "" for value in dictionary.values]
+        for wanted in column.values:
+            sought = f" {wanted} " if column.asks == "words" else wanted
+            table[:-1] |= np.fromiter(map(contains, texts, repeat(sought)), bool, len(texts))
         return table
     matches = _matcher(column)
     for code, known in enumerate(dictionary.values):
@@ -109,9 +114,6 @@ def _of_code(column: FieldColumn, dictionary: Dictionary) -> Array:
 def _matcher(column: FieldColumn) -> Callable[[Value], bool]:
     keys = frozenset(column.values)
     match column.asks:
-        case "words" | "part":
-            wanted = tuple(f" {value} " for value in column.values) if column.asks == "words" else column.values
-            return lambda value: any(one in value for one in wanted)
         case "has_any":
             return lambda value: not keys.isdisjoint(value)
         case "has_all":

@@ -115,7 +115,8 @@ class Bench:
         return read_spec(model(**more), self.registry)
 
     def ask(self, draft: Spec, cache: ColumnCache | None = None, snapshot: Snapshot | None = None) -> Preview:
-        return preview(draft, self.live, snapshot=snapshot or self.snapshot, capacity=100, cache=cache or self.warm)
+        kept = self.warm if cache is None else cache  # an empty cache is false
+        return preview(draft, self.live, snapshot=snapshot or self.snapshot, capacity=100, cache=kept)
 
     def from_nothing(self) -> None:
         snapshot = open_snapshot(self.folder)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SEALED = 250_000  # cases of a segment that gets no more
 FEW = 20_000  # rows read again, or stale, up to which they stay beside the last full reading ...
-SHARE_BESIDE = 0.05  # ... or, where that is large, this share of it
+SHARE_BESIDE = 0.1  # ... or, where that is large, this share of it
 REREAD_AFTER = 7  # days: what no revision tells, such as a campaign's new name, is not older than that
 
 
@@ -192,7 +192,7 @@ def _leads(work: Work, held: tuple[Segment, ...], changed: Array, *, whole_anew:
     if rest:
         fresh = merge(token_hex(8), rest[0], gone, fresh)
     parts = [base] if fresh is None or not len(fresh) else [base, fresh]
-    if whole_anew or sum(map(len, parts[1:])) + len(stale) > max(FEW, len(base) * SHARE_BESIDE):
+    if whole_anew or max(len(stale), *map(len, parts[1:]), 0) > max(FEW, len(base) * SHARE_BESIDE):
         return [replace(whole(parts), key=token_hex(8))]
     return parts
 

@@ -1,11 +1,15 @@
 """What the codes of text columns mean: per field a list that only grows, so that a code means the same in every segment."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 Value = str | tuple[str, ...]
 """A folded text, a choice's key, or the sorted keys of several choices."""
 
 KINDS = "event.kind"  # the dictionary of activity kinds
+
+
+_FEW = 8
 
 
 class Dictionary:
@@ -55,6 +59,13 @@ class Dictionary:
         """The code of a value, None when no row ever had it."""
         return self._by_value().get(value)
 
+    def find_all(self, values: Sequence[Value]) -> list[int]:
+        """The codes of those of these values that a row ever had."""
+        if self._codes is None and len(values) <= _FEW:  # to look through all of them is cheaper than to learn them
+            return [self.values.index(value) for value in values if value in self.values]
+        codes = self._by_value()
+        return [codes[value] for value in values if value in codes]
+
     def code(self, value: Value) -> int:
         """The code of a value, a new one if need be. For the builder only."""
         codes = self._by_value()
@@ -80,5 +91,7 @@ def plain(values: Sequence[Value | None]) -> list[str | list[str] | None]:
     return [list(value) if isinstance(value, tuple) else value for value in values]
 
 
-def from_plain(values: Iterable[str | list[str] | None]) -> list[Value | None]:
+def from_plain(values: list[Any]) -> list[Value | None]:
+    if list not in set(map(type, values)):
+        return values
     return [tuple(value) if isinstance(value, list) else value for value in values]

@@ -78,6 +78,8 @@ class Work:
             answer = (
                 reading.ask_cases(piece, self._frozen, on) if of_cases else reading.ask_leads(piece, self._core, self._own, on)
             )
+            if not of_cases and not isinstance(piece, range):
+                piece = reading.answered_leads(answer)
             return answer, reading.read_events(piece, self.kinds, on, of_cases=of_cases)
 
         with ThreadPoolExecutor(1, "snapshot") as ahead:
