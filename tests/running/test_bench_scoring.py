@@ -2,15 +2,18 @@
 
 import io
 import json
+from contextlib import contextmanager
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from config.bench import scoring
 from scoring.preview import counting
 
 STEPS = {
-    "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "one_lead", "thousand_leads",
+    "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "flips",
+    "suggestions", "one_lead", "thousand_leads",
     "snapshot_build", "snapshot_refresh_1pct", "web_memory_mb", "load",
 }  # fmt: skip
 
@@ -21,17 +24,28 @@ def run(*args):
     return out.getvalue()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_every_step_is_measured_and_checked():
-    told = json.loads(run("--leads", "1000", "--rounds", "1", "--json").splitlines()[-1])
+@pytest.fixture
+def here(monkeypatch, transactional_db):
+    """In the tests' own database, which is migrated already and emptied after each test."""
+
+    @contextmanager
+    def this_one(*, keep):
+        yield str(connection.settings_dict["NAME"])
+
+    monkeypatch.setattr(scoring, "scratch_database", this_one)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bench_narrow")
+
+
+def test_every_step_is_measured_and_checked(here):
+    told = json.loads(run("--quick", "--json").splitlines()[-1])
     assert told["checks_passed"] is True
     assert {one["step"] for one in told["results"]} == STEPS
     assert all(one["median_ms"] > 0 for one in told["results"] if one["step"] not in ("web_memory_mb", "load"))
 
 
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_a_wrong_figure_prints_none(monkeypatch):
+def test_a_wrong_figure_prints_none(monkeypatch, here):
     right = counting._points
 
     def one_row_short(values, group):
