@@ -17,7 +17,7 @@ _TIME = sql.SQL("SELECT coalesce(%s::timestamptz, clock_timestamp())")
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[T]):
-    """One statement, and how its rows are read. A statement that answers no rows is read as none."""
+    """One statement that answers rows, and how they are read."""
 
     text: sql.Composable
     parameters: Sequence[Any]
@@ -39,7 +39,7 @@ def ask_all(*questions: Question[Any]) -> list[Any]:
         for number, one in enumerate(questions):
             if number:
                 cursor.nextset()
-            answers.append(one.read(cursor.fetchall() if cursor.description else []))
+            answers.append(one.read(cursor.fetchall()))
     return answers
 
 
