@@ -10,18 +10,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from leads import clock
 from leads.choices import OUTCOME_STAGES, Stage
 from leads.errors import AccordError, Conflict
 from leads.jobs import Work, hold, work_on
-from leads.models import Job, Lead, LeadRevision, User
+from leads.models import Job, LeadRevision, User
 from scoring import partitions, store
 from scoring.actions.activating import activate_version, put_into_force
 from scoring.actions.signing import ON_ITS_WAY, lock_model
 from scoring.compiler import Live, stored_spec
 from scoring.entering import entering, forget_entrants, stale, write_down
+from scoring.holds import perhaps_held
 from scoring.locks import SCORER, VERSIONS, lock
 from scoring.models import Activation, ModelVersion
 from scoring.questions import ask
@@ -106,7 +106,8 @@ class _Filling(Work):
             pass
         else:
             leads = snapshot.leads.leads
-            chosen = np.flatnonzero(scores.in_scope & ~np.isin(leads, self._held(leads[scores.mql])))
+            held = list(perhaps_held(leads[scores.mql].tolist()))
+            chosen = np.flatnonzero(scores.in_scope & ~np.isin(leads, held))
             columns = [one[chosen] for one in (scores.fit, scores.engagement, scores.tier, scores.flags, scores.gate)]
             gates = [gate.key for gate in self.live.spec.gates]
             filled = partitions.fill(table, self.version.pk, leads[chosen], columns, gates)
@@ -115,12 +116,6 @@ class _Filling(Work):
         as_of = snapshot.as_of.isoformat()
         self._note(mark=snapshot.mark.oldest, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
         return True
-
-    def _held(self, ids: Any) -> Any:
-        import numpy as np
-
-        rows = Lead.objects.filter(pk__in=ids.tolist()).filter(Q(stage__in=_HELD) | Q(contactable=False)).order_by()
-        return np.array(list(rows.values_list("pk", flat=True)), np.int64)
 
     def _compare(self) -> bool:
         """1,000 random ones by the reference, as of the same moment; a difference that no newer change explains ends the job."""

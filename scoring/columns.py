@@ -9,7 +9,7 @@ import numpy as np
 
 from leads.choices import FieldType
 from scoring.column_cache import ColumnCache, column_cache
-from scoring.decay import weights
+from scoring.decay import next_steps, weights
 from scoring.lowering import Column, CountColumn, DecayedColumn, FieldColumn
 from scoring.snapshot.dictionaries import KINDS, Dictionary, Value
 from scoring.snapshot.segment import CODED, UNKNOWN_DAY, Array, Segment
@@ -192,3 +192,39 @@ def _newest(rows: Array, ages: Array, most: int) -> tuple[Array, Array]:
 def _weights(half_life: int) -> Array:
     """The decay table as floats: whole numbers far below 2^53, so sums of them are exact."""
     return np.array(weights(half_life), np.float64)
+
+
+# --- Days to come -------------------------------------------------------------------------------------------------------
+
+NEVER = 2**31 - 1  # as a day number
+
+
+def next_day_of(column: Column, segment: Segment) -> Array | None:
+    """For each row of an open segment the first day (int32) after its own on which time alone may change the column, `NEVER` if
+    none will; None when it moves for no row. It may be too early, never too late: the first event to leave a window counts,
+    whether the count matters or not.
+    """
+    today = segment.as_of_day
+    if today is None:
+        raise ValueError("cases are as of their decision for good")
+    if not column.moves_with_time:
+        return None
+    return column_cache().get((segment.key, today, f"next {column.fingerprint}"), lambda: _next_day(column, segment, today))
+
+
+def _next_day(column: Column, segment: Segment, today: int) -> Array:
+    found = np.full(len(segment), NEVER, np.int32)
+    if isinstance(column, FieldColumn):
+        values = segment.columns[column.field].astype(np.int64)
+        edges = [] if column.low is None else [values + int(column.low)]
+        edges += [] if column.high is None else [values + int(column.high) + 1]
+        for edge in edges:
+            to_come = (values != UNKNOWN_DAY) & (edge > today)
+            found[to_come] = np.minimum(found[to_come], edge[to_come])
+        return found
+    rows, ages = _recent(segment, column.event, column.days, today)
+    lasts = np.full(len(ages), column.days)
+    if isinstance(column, DecayedColumn):
+        np.minimum(lasts, np.array(next_steps(column.half_life))[ages], out=lasts)
+    np.minimum.at(found, rows, (today + lasts - ages).astype(np.int32))
+    return found

@@ -151,7 +151,7 @@ class Lowered:
         """Every column the spec reads, each once."""
         found: dict[str, Column] = {}
         tests = [self.scope, *self.gates, *(one.test for one in self.criteria if one.test), *([self.mqo] if self.mqo else [])]
-        for column in [column for test in tests for column in _columns(test)]:
+        for column in [column for test in tests for column in columns_of(test)]:
             found[column.fingerprint] = column
         for one in self.criteria:
             for tally in (one.count, one.decayed):
@@ -160,9 +160,10 @@ class Lowered:
         return list(found.values())
 
 
-def _columns(test: Test) -> list[Column]:
+def columns_of(test: Test) -> list[Column]:
+    """Every column a test reads, perhaps some twice."""
     if isinstance(test, Combined):
-        return [column for part in test.parts for column in _columns(part)]
+        return [column for part in test.parts for column in columns_of(part)]
     if isinstance(test, FieldTest) and test.takes == "known_no":
         return [test.column, test.known]
     return [test.column]

@@ -4,6 +4,7 @@ Work is pulled: a lead waits when its revision is newer than the one its score w
 which time alone may move it, or when a version came into force. Every batch is one transaction; a crash loses nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +27,11 @@ from scoring.store import Change, Score, State
 from scoring.vocabulary import load_wording
 from scoring.waiting import Pending, pending_question
 
+log = logging.getLogger(__name__)
+
 BATCH = 1000
+MANY_AT_ONCE = 50_000  # leads of one transaction by columns
+_columns_trusted = True  # until they differ from the reference once
 
 
 def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], object] | None = None) -> int:
@@ -48,7 +53,7 @@ def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], object] 
         for pending in waiting.pending_activations()[:1]:
             done += _work_off(pending, limit - done, score)
         promote_released(clock.now())
-    return done
+    return done + (_score_many(score) if done >= limit else 0)
 
 
 def put_off(lead_id: int) -> None:
@@ -82,10 +87,69 @@ def score_now(lead_ids: Sequence[int]) -> None:
 
 
 def rescore_all(after: int = 0) -> Iterator[int]:
-    """Score every lead with an id above `after`, batch by batch; yields the last id of each batch when it is committed."""
-    while ids := rescore_some(after, BATCH):
-        after = ids[-1]
+    """Score every lead with an id above `after`, batch by batch; yields the last id of each batch when it is committed.
+
+    Where there are many, by columns and in larger batches. Raises `Differ` when those say something else than the reference.
+    """
+    ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True))
+    if len(ids) > waiting.MANY:
+        yield from _rescore_by_columns(ids)
+        return
+    while batch := rescore_some(after, BATCH):
+        after = batch[-1]
         yield after
+
+
+def _rescore_by_columns(ids: Sequence[int]) -> Iterator[int]:
+    from scoring import mass  # takes numpy with it, which no process should start with
+
+    columns = mass.read_columns()
+    for batch in _batches(ids, MANY_AT_ONCE):
+        left: Sequence[int] = batch
+        while columns is not None:
+            try:
+                with transaction.atomic():
+                    left = mass.score_by_columns(columns, batch, compared=-(-mass.COMPARED * len(batch) // len(ids)))
+                break
+            except mass.Overtaken:
+                columns = mass.read_columns()
+        score_now(left)
+        yield batch[-1]
+
+
+def _score_many(score: Callable[[Sequence[int]], object]) -> int:
+    """Score the first of very many that wait by columns, and who is left of them by `score`; answers how many."""
+    global _columns_trusted
+    if not _columns_trusted:
+        return 0
+    ids, pending = waiting.many_waiting(clock.now())
+    if not ids:
+        return 0
+    from scoring import mass  # takes numpy with it, which no process should start with
+
+    batch = ids[:MANY_AT_ONCE]
+    columns = mass.read_columns()
+    if columns is None:
+        return 0
+    try:
+        with transaction.atomic():
+            if not try_lock(SCORER):
+                return 0
+            left = mass.score_by_columns(columns, batch, compared=mass.COMPARED)
+    except mass.Overtaken:
+        return 0
+    except mass.Differ as problem:
+        log.error("%s From now on every lead is scored by the reference.", problem.message)
+        _columns_trusted = False
+        return 0
+    for some in _batches(left):
+        with transaction.atomic():
+            if not try_lock(SCORER):
+                return len(batch)
+            score(some)
+    if pending is not None and pending.is_open():
+        pending.note(cursor=max(batch[-1], pending.cursor))
+    return len(batch)
 
 
 def rescore_some(after: int, limit: int) -> list[int]:
@@ -95,9 +159,9 @@ def rescore_some(after: int, limit: int) -> list[int]:
     return ids
 
 
-def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+def _batches(ids: Sequence[int], size: int = BATCH) -> Iterator[list[int]]:
     some = iter(ids)
-    while batch := list(islice(some, BATCH)):
+    while batch := list(islice(some, size)):
         yield batch
 
 

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from django.db import connection
 from psycopg import sql
 
+from scoring.models import Activation
 from scoring.questions import Question, ask
 
+SETTLING = int(Activation.Step.SETTLING)
 NEVER = -1  # the revision of a state that was made before the lead was ever scored
 
 
@@ -55,6 +57,12 @@ def with_missing(held: dict[int, State], lead_ids: Sequence[int], at: datetime) 
     """The locked states of these leads once those that have none got one; of a lead that does not exist there is none."""
     if len(held) == len(set(lead_ids)):
         return held
+    make_states(lead_ids, at)
+    return ask(states_of(lead_ids))
+
+
+def make_states(lead_ids: Sequence[int], at: datetime) -> None:
+    """A state for each of these leads that exists and has none."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO scoring_leadstate (lead_id, rev, scored_at)"
@@ -63,7 +71,6 @@ def with_missing(held: dict[int, State], lead_ids: Sequence[int], at: datetime) 
             " ORDER BY l.id ON CONFLICT (lead_id) DO NOTHING",
             [NEVER, at, list(lead_ids)],
         )
-    return ask(states_of(lead_ids))
 
 
 def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
@@ -166,4 +173,18 @@ def write_states(states: Mapping[int, tuple[int, date | None]], at: datetime) ->
             "UPDATE scoring_leadstate s SET rev = n.rev, due_on = n.due_on, scored_at = %s"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS n (lead_id, rev, due_on) WHERE s.lead_id = n.lead_id",
             [at, ids, [states[lead_id][0] for lead_id in ids], [states[lead_id][1] for lead_id in ids]],
+        )
+
+
+def note_states(lead_ids: Sequence[int], revs: Sequence[int], due_days: Sequence[int | None], at: datetime) -> None:
+    """Like `write_states` for many: `due_days` are UTC day numbers. Who is at that revision, due that day and was looked at since
+    the last version came into force, stays as it is.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE scoring_leadstate s SET rev = n.rev, due_on = date '1970-01-01' + n.due, scored_at = %s"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS n (lead_id, rev, due) WHERE s.lead_id = n.lead_id"
+            " AND ((s.rev, s.due_on) IS DISTINCT FROM (n.rev, date '1970-01-01' + n.due)"
+            " OR s.scored_at <= (SELECT max(at) FROM scoring_activation WHERE step = %s))",
+            [at, list(lead_ids), list(revs), list(due_days), SETTLING],
         )

@@ -18,6 +18,7 @@ from scoring.questions import Question, ask
 
 CHANGED = "scoring.changed"
 DUE = "scoring.due"  # its number is a day: up to which UTC day all due leads were scored
+MANY = 20_000  # leads, from which on they are scored by columns
 SETTLED = timedelta(minutes=5)  # by then what was scored just before midnight is committed
 
 Step = Activation.Step
@@ -31,6 +32,13 @@ _MOVE_ON = """
 INSERT INTO scoring_mark (consumer, txid)
 SELECT %s, %s WHERE EXISTS (SELECT FROM leads_leadrevision WHERE txid >= %s AND txid < %s)
 ON CONFLICT (consumer) DO UPDATE SET txid = excluded.txid
+"""
+_ALL = """
+SELECT r.lead_id FROM leads_leadrevision r LEFT JOIN scoring_leadstate s ON s.lead_id = r.lead_id
+WHERE r.txid >= %(mark)s AND (s.lead_id IS NULL OR s.rev < r.rev)
+UNION SELECT lead_id FROM scoring_leadstate WHERE %(is_looked_for)s AND due_on <= date '1970-01-01' + %(today)s
+UNION SELECT id FROM leads_lead WHERE id > %(cursor)s
+ORDER BY 1
 """
 _PENDING = sql.SQL("""
 SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
@@ -114,6 +122,23 @@ def due_leads(now: datetime, limit: int) -> list[int]:
     return ids
 
 
+def many_waiting(now: datetime) -> "tuple[list[int], Pending | None]":
+    """The ids, in order, of all leads that wait when there are more than `MANY`, else none; and the version for which they do."""
+    pending = next(iter(pending_activations()), None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ALL,
+            {
+                "mark": _mark(CHANGED),
+                "today": day_of(now),
+                "is_looked_for": _mark(DUE) < day_of(now),
+                "cursor": pending.cursor if pending else None,
+            },
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    return (ids, pending) if len(ids) > MANY else ([], None)
+
+
 @dataclass(slots=True)
 class Pending:
     """A version that came into force and of which not every lead's history and next day are written yet."""
@@ -133,6 +158,11 @@ class Pending:
     def covers(self, lead_id: int, created_at: datetime) -> bool:
         """Whether the lead was there when the version came into force and was not reached yet."""
         return lead_id > self.cursor and created_at <= self.activation.at
+
+    def is_open(self) -> bool:
+        """Whether it is still so; what others noted meanwhile is read."""
+        self.activation.refresh_from_db(fields=["counts", "step"])
+        return self.activation.step == Step.SETTLING
 
     def note(self, **counts: Any) -> None:
         self.activation.counts |= counts
