@@ -14,7 +14,6 @@ from django.db import connection
 from psycopg import Cursor, sql
 
 from leads import clock
-from leads.errors import AccordError
 from scoring import partitions, store
 from scoring.columns import NEVER, NotInSnapshot
 from scoring.compiler import Live, live_question, live_versions
@@ -26,7 +25,7 @@ from scoring.locks import VERSIONS, sharing
 from scoring.models import FLAG_MQL, FLAG_MQO, Qualification, ScoreChange
 from scoring.operators import day_of
 from scoring.questions import ask_all
-from scoring.reference_scores import judged
+from scoring.reference_scores import Differ, judged
 from scoring.snapshot.building import refresh
 from scoring.snapshot.reader import Snapshot
 from scoring.snapshot.segment import Array
@@ -92,10 +91,6 @@ AND NOT EXISTS (SELECT FROM scoring_leadscore o WHERE o.version_id = %(version)s
 """
 
 
-class Differ(AccordError):
-    """Columns and reference say different things of a lead, and no newer change explains it: nothing was written."""
-
-
 class Overtaken(Exception):
     """The versions in force are others than those the columns were read for, or the day is another one: to be begun anew."""
 
@@ -156,7 +151,7 @@ def score_by_columns(columns: Columns, lead_ids: Sequence[int], *, compared: int
 def _check_current(columns: Columns, lives: Sequence[Live], pending: Sequence[Pending]) -> None:
     as_of = columns.snapshot.as_of
     same = [(live.version_id, live.silent) for live in lives] == [(live.version_id, live.silent) for live in columns.lives]
-    if not same or day_of(as_of) != day_of(clock.now()) or any(as_of <= one.activation.at for one in pending):
+    if not same or day_of(as_of) != day_of(clock.now()) or any(as_of < one.activation.at for one in pending):
         raise Overtaken
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from leads.errors import AccordError
 from scoring import store
 from scoring.compiler import Live
 from scoring.evaluate_python import Facts, Result, evaluator
@@ -12,6 +13,10 @@ from scoring.holds import hold_of
 from scoring.questions import ask_all
 from scoring.rescoring import score_of
 from scoring.store import Score
+
+
+class Differ(AccordError):
+    """Columns and reference say different things of a lead, and no newer change explains it: nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)

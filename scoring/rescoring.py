@@ -86,8 +86,8 @@ def score_now(lead_ids: Sequence[int]) -> None:
                 promote_released(clock.now())
 
 
-def rescore_all(after: int = 0) -> Iterator[int]:
-    """Score every lead with an id above `after`, batch by batch; yields the last id of each batch when it is committed.
+def rescore_all(after: int = 0) -> Iterator[tuple[int, int]]:
+    """Score every lead with an id above `after`, batch by batch; yields the last id and the size of each when it is committed.
 
     Where there are many, by columns and in larger batches. Raises `Differ` when those say something else than the reference.
     """
@@ -97,10 +97,10 @@ def rescore_all(after: int = 0) -> Iterator[int]:
         return
     while batch := rescore_some(after, BATCH):
         after = batch[-1]
-        yield after
+        yield after, len(batch)
 
 
-def _rescore_by_columns(ids: Sequence[int]) -> Iterator[int]:
+def _rescore_by_columns(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
     from scoring import mass  # takes numpy with it, which no process should start with
 
     columns = mass.read_columns()
@@ -114,7 +114,7 @@ def _rescore_by_columns(ids: Sequence[int]) -> Iterator[int]:
             except mass.Overtaken:
                 columns = mass.read_columns()
         score_now(left)
-        yield batch[-1]
+        yield batch[-1], len(batch)
 
 
 def _score_many(score: Callable[[Sequence[int]], object]) -> int:
@@ -126,6 +126,7 @@ def _score_many(score: Callable[[Sequence[int]], object]) -> int:
     if not ids:
         return 0
     from scoring import mass  # takes numpy with it, which no process should start with
+    from scoring.reference_scores import Differ
 
     batch = ids[:MANY_AT_ONCE]
     columns = mass.read_columns()
@@ -138,7 +139,7 @@ def _score_many(score: Callable[[Sequence[int]], object]) -> int:
             left = mass.score_by_columns(columns, batch, compared=mass.COMPARED)
     except mass.Overtaken:
         return 0
-    except mass.Differ as problem:
+    except Differ as problem:
         log.error("%s From now on every lead is scored by the reference.", problem.message)
         _columns_trusted = False
         return 0

@@ -1,6 +1,7 @@
 """Many leads scored by columns: the same rows as by the reference, whatever a lead is and wherever it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -10,12 +11,15 @@ from django.db import transaction
 
 from leads import clock
 from leads.choices import Stage
-from leads.models import ImportRun, Lead, Submission
+from leads.models import ImportRun, Lead, LeadRevision, Submission
 from leads.revisions import touch_revisions
 from scoring import mass, rescoring, waiting
-from scoring.models import LeadScore, LeadState, Qualification, ScoreChange
-from scoring.rescoring import rescore_all, score_dirty
+from scoring.compiler import Live, stored_spec
+from scoring.models import FLAG_MQL, LeadScore, LeadState, Qualification, ScoreChange
+from scoring.reference_scores import Differ, judged
+from scoring.rescoring import rescore_all, score_dirty, score_now
 from scoring.snapshot import building, reading
+from scoring.store import Score
 from tests.builders import Builders
 from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
@@ -33,15 +37,21 @@ PARTS: dict[str, Any] = {"gates": [GATE], "decision": TOTAL | {"mqo": MQO}}
 
 
 @pytest.fixture(autouse=True)
-def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     clear_scores()
     monkeypatch.setattr(waiting, "MANY", 20)
     monkeypatch.setattr(rescoring, "MANY_AT_ONCE", 45)
-    # The test is one transaction, which would count as open, and all it does as not read yet.
+    monkeypatch.setattr(rescoring, "_columns_trusted", True)
+    yield freeze(NOW)
+    clear_scores()
+
+
+@pytest.fixture
+def one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test is one transaction, which would count as open, and all it does as not read yet."""
     own = reading.oldest_open_transaction
     monkeypatch.setattr(reading, "oldest_open_transaction", lambda: own() + 1)
     monkeypatch.setattr(mass, "refresh", building.rebuild)
-    return freeze(NOW)
 
 
 def drain(limit: int = 20) -> None:
@@ -118,6 +128,7 @@ def by_both(
     return found[0], found[1], done
 
 
+@pytest.mark.usefixtures("one_transaction")
 def test_columns_write_what_the_reference_writes(make: Builders, agree: Any, hands: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     leads = crowd(make, 120)
     agree(SIZE, DEMO, VIEWS, NEW, scope=when(clause("company.employees", "between", low=5)), wave="none", **PARTS)
@@ -140,3 +151,71 @@ def test_columns_write_what_the_reference_writes(make: Builders, agree: Any, han
     one, other, done = by_both(hands, monkeypatch, lambda: list(rescore_all()))
     assert one == other
     assert sum(done) > 50
+
+
+@pytest.mark.usefixtures("one_transaction")
+def test_where_the_two_ways_differ_nothing_is_written_and_the_reference_goes_on(
+    make: Builders, agree: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = agree(SIZE)
+    company = make.company(employees=300)
+    ids = [make.lead(company=company).pk for _ in range(50)]
+    score_now(ids)
+    right = mass.evaluate
+
+    def wrong(*asked: Any) -> Any:
+        found = right(*asked)
+        return replace(found, sums=replace(found.sums, engagement=found.engagement + 1))
+
+    monkeypatch.setattr(mass, "evaluate", wrong)
+    with pytest.raises(Differ, match="The two ways of scoring differ"):
+        list(rescore_all())
+    assert set(LeadScore.objects.filter(version=version).values_list("fit", "engagement")) == {(25, 0)}
+    Lead.objects.update(company=make.company(employees=1))
+    touch_revisions(ids)
+    drain()
+    assert caplog.text.count("scored by the reference") == 1
+    assert set(LeadScore.objects.filter(version=version).values_list("fit", "engagement")) == {(0, 0)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_in_a_batch_and_changed_meanwhile_nothing_is_lost(
+    make: Builders, agree: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = crowd(make, 100)
+    version = agree(SIZE | {"points": 15}, DEMO, VIEWS, **PARTS)
+    drain()
+    grown, shrunk = make.company(employees=900), make.company(employees=2)
+    Lead.objects.update(company=grown)
+    ids = [lead.pk for lead in leads]
+    with transaction.atomic():
+        touch_revisions(ids)
+
+    real, calls = mass.score_by_columns, []
+
+    def killed(columns: mass.Columns, some: Any, **more: Any) -> list[int]:
+        left = real(columns, some, **more)
+        calls.append(len(some) - len(left))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        if len(calls) == 1:  # after the columns were read
+            Lead.objects.filter(pk=ids[-1]).update(company=shrunk)
+            touch_revisions([ids[-1]])
+        return left
+
+    monkeypatch.setattr(mass, "score_by_columns", killed)
+    with pytest.raises(KeyboardInterrupt):
+        list(rescore_all())
+    assert calls[0] > 10
+    assert calls[1] > 10
+    behind = LeadState.objects.exclude(rev=2).count()
+    assert 0 < behind < 100
+    drain()
+    assert sum(calls) > 40
+    assert dict(LeadState.objects.values_list("lead", "rev")) == dict(LeadRevision.objects.values_list("lead", "rev"))
+    live = Live(version.pk, version.model_id, version.no, stored_spec(version.pk, version.spec_hash))
+    wanted = {lead_id: one.score for lead_id, one in judged(live, ids, NOW).items()}
+    found = LeadScore.objects.filter(version=version).values_list("lead_id", "fit", "engagement", "tier", "flags", "gate")
+    assert {lead_id: Score(*rest) for lead_id, *rest in found} == wanted
+    met = {lead_id for lead_id, score in wanted.items() if score is not None and score.flags & FLAG_MQL}
+    assert met <= set(Qualification.objects.filter(kind="mql").values_list("lead_id", flat=True))

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leads.models import Lead
+from scoring.reference_scores import Differ
 from scoring.rescoring import BATCH, rescore_all, score_dirty
 from scoring.store import delete_orphans
 
@@ -29,8 +30,11 @@ class Command(BaseCommand):
     def _all(self, after: int) -> None:
         total = Lead.objects.filter(pk__gt=after).count()
         done = 0
-        for last in rescore_all(after):
-            done = min(done + BATCH, total)
-            self.stdout.write(f"{done:,} of {total:,} leads scored; go on with --after {last}")
+        try:
+            for last, count in rescore_all(after):
+                done += count
+                self.stdout.write(f"{done:,} of {total:,} leads scored; go on with --after {last}")
+        except Differ as problem:
+            raise CommandError(problem.message) from problem
         gone = delete_orphans()
         self.stdout.write(self.style.SUCCESS(f"{total:,} leads scored; scores of {gone:,} deleted leads removed."))
