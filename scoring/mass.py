@@ -165,7 +165,7 @@ class _Chunk:
         ids = columns.snapshot.leads.ids
         self.rows = np.minimum(np.searchsorted(ids, self.leads), max(len(ids) - 1, 0))
         known = ids[self.rows] == self.leads if len(ids) else np.zeros(len(found), bool)
-        self.left = ~known | (found["txid"] >= columns.snapshot.mark)
+        self.left = ~known | (found["txid"] >= columns.snapshot.mark.oldest)
         kept_back = Qualification.objects.filter(closed_at=None, taken_at=None, release_at=None)
         self.left |= np.isin(self.leads, list(kept_back.values_list("lead_id", flat=True))) & (found["rev"] != found["scored"])
         self.new: dict[int, Array] = {}
@@ -257,7 +257,7 @@ def _compare(chunk: _Chunk, count: int) -> None:
             said = (fit, engagement, None if tier < 0 else tier, flags, gates[gate] if gate >= 0 else None)
             one = found.get(lead_id)
             wanted = None if one is None else one.score
-            if wanted != (store.Score(*said) if in_scope[place] else None) and not _changed_since(lead_id, snapshot.mark):
+            if wanted != (store.Score(*said) if in_scope[place] else None) and not _changed_since(lead_id, snapshot.mark.oldest):
                 raise Differ(
                     f"The two ways of scoring differ on lead {lead_id}: {said} by columns, {wanted} by the reference.",
                     code="differ",

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from leads import clock
 from leads.choices import Stage
@@ -18,7 +18,8 @@ from scoring.compiler import Live, stored_spec
 from scoring.models import FLAG_MQL, LeadScore, LeadState, Qualification, ScoreChange
 from scoring.reference_scores import Differ, judged
 from scoring.rescoring import rescore_all, score_dirty, score_now
-from scoring.snapshot import building, reading
+from scoring.snapshot import building
+from scoring.snapshot.mark import Mark
 from scoring.store import Score
 from tests.builders import Builders
 from tests.scoring.conftest import clear_scores
@@ -49,8 +50,10 @@ def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture
 def one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test is one transaction, which would count as open, and all it does as not read yet."""
-    own = reading.oldest_open_transaction
-    monkeypatch.setattr(reading, "oldest_open_transaction", lambda: own() + 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT txid_current() + 1")
+        ended = cursor.fetchone()[0]
+    monkeypatch.setattr(Mark, "now", lambda: Mark(f"{ended}:{ended}:"))
     monkeypatch.setattr(mass, "refresh", building.rebuild)
 
 
