@@ -80,10 +80,9 @@ def newcomers(version: ModelVersion) -> Newcomers | None:
         return None
     spec = stored_spec(version.pk, version.spec_hash)
     try:
-        scores = evaluate(spec, snapshot.leads)
+        ids = {lead for one in snapshot.open for lead in one.leads[evaluate(spec, one).mql].tolist()}
     except NotInSnapshot:
         return None
-    ids = set(snapshot.leads.leads[scores.mql].tolist())
     active = version.model.active_version_id
     ids -= set(
         LeadScore.objects.filter(version_id=active)

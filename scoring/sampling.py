@@ -45,9 +45,12 @@ def draw(spec: Spec, snapshot: Snapshot, count: int, salt: int, without: Iterabl
 
 
 def _open(spec: Spec, snapshot: Snapshot, salt: int) -> list[Drawn]:
-    segment = snapshot.leads
-    totals, rows = _judged(evaluate(spec, segment), np.ones(len(segment), bool))
-    return [Drawn(int(lead), None) for lead in _in_turn(totals, segment.leads[rows].astype(np.int64), salt)]
+    totals, leads = [], []
+    for segment in snapshot.open:
+        sums, rows = _judged(evaluate(spec, segment), np.ones(len(segment), bool))
+        totals.append(sums)
+        leads.append(segment.leads[rows].astype(np.int64))
+    return [Drawn(int(lead), None) for lead in _in_turn(np.concatenate(totals), np.concatenate(leads), salt)]
 
 
 def _cases(spec: Spec, snapshot: Snapshot, salt: int) -> list[Drawn]:
