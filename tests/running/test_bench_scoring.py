@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from config.bench import scoring
+from scoring.column_cache import ColumnCache
 from scoring.preview import counting
 
 STEPS = {
@@ -61,3 +62,13 @@ def test_nonsense_is_named(given, said, monkeypatch):
     monkeypatch.setattr(scoring, "run", lambda *args, **more: pytest.fail("it ran"))
     with pytest.raises(CommandError, match=said):
         run("--leads", given)
+
+
+def test_a_preview_from_nothing_is_not_given_the_warm_cache(monkeypatch):
+    given = []
+    monkeypatch.setattr(scoring, "preview", lambda *args, cache, **more: given.append(cache))
+    warm, empty = ColumnCache(1000), ColumnCache(1000)
+    bench = scoring.Bench(1000, 42, None, None, warm, None, None)
+    bench.ask(None, empty)
+    bench.ask(None)
+    assert given == [empty, warm]
