@@ -226,11 +226,12 @@ def _bring_up_to_date(work: Work, decided: list[Decided], leads: set[int], cases
     """Change what differs, add what is new; returns the leads of all cases that did. A decided row changes only when facts were
     erased or when events came in later that had been known elsewhere before the decision.
     """
-    looked_at = np.array(sorted(cases.union(reading.cases_of(sorted(leads)))), np.int64)
+    looked_at, of_leads = np.array(sorted(cases), np.int64), np.array(sorted(leads), np.int64)
     touched: list[Array] = [np.empty(0, np.int64)]
     for place, one in enumerate(decided):
-        mine = one.segment.ids[places_of(one.segment.ids, looked_at)]
-        looked_at = looked_at[~np.isin(looked_at, mine)]
+        known = places_of(one.segment.ids, looked_at)
+        mine = one.segment.ids[np.union1d(known, np.flatnonzero(np.isin(one.segment.leads, of_leads)))]
+        looked_at = np.setdiff1d(looked_at, one.segment.ids[known])
         if len(mine):
             fresh = work.cases(mine)
             wrong = differing(one.segment, fresh)

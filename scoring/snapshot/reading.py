@@ -291,11 +291,6 @@ def _ids(changed: sql.SQL, table: str, mark: Mark) -> list[int]:
     return list(_ask(query, ())[0] or ())
 
 
-def cases_of(lead_ids: Sequence[int]) -> list[int]:
-    """All cases of these leads."""
-    return list(_ask(sql.SQL("SELECT array_agg(id) FROM leads_case WHERE lead_id = ANY(%s)").format(), [list(lead_ids)])[0] or ())
-
-
 def database() -> str:
     """Names this database: another one, also one restored from a dump, has another name."""
     name, oid = _ask(
