@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from leads.errors import Invalid
-from scoring.contradictions import most_points
+from scoring.contradictions import least_points, most_points
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
 from scoring.questions import Question, ask
 from scoring.reading import At
@@ -83,8 +83,8 @@ def draft_problems(version: ModelVersion, registry: Registry | None = None) -> l
     return problems_of(version_data(version), registry or load_registry())
 
 
-def reach_of(version: ModelVersion, registry: Registry | None = None) -> dict[Dimension, int] | None:
-    """The most fit and engagement a draft's criteria can give; None while there are none, or one cannot be read."""
+def reach_of(version: ModelVersion, registry: Registry | None = None) -> tuple[dict[Dimension, int], dict[Dimension, int]] | None:
+    """The least and the most fit and engagement a draft's criteria can give; None while there are none, or one cannot be read."""
     at = At("This", "")
     try:
         groups = {row.key: read_group(at, group_data(row)) for row in version.groups.all()}
@@ -95,7 +95,8 @@ def reach_of(version: ModelVersion, registry: Registry | None = None) -> dict[Di
         return None
     if not criteria:
         return None
-    return most_points(criteria, groups.values(), {one: Limits(**limits[one]) for one in DIMENSIONS})
+    bounds = {one: Limits(**limits[one]) for one in DIMENSIONS}
+    return least_points(criteria, groups.values(), bounds), most_points(criteria, groups.values(), bounds)
 
 
 @lru_cache(maxsize=32)

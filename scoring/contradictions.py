@@ -128,7 +128,8 @@ def refuse_unfit_line(spec: Spec, threshold: int) -> None:
     """
     decision, at = spec.decision, spec.decision.mql_from - 1
     limits: dict[Dimension, Limits] = {"fit": spec.fit, "engagement": spec.engagement}
-    most, least = sum(most_points(spec.criteria, spec.groups, limits).values()), _least_points(spec)
+    most = sum(most_points(spec.criteria, spec.groups, limits).values())
+    least = sum(least_points(spec.criteria, spec.groups, limits).values())
     if threshold <= least:
         problem = f"everybody would be handed over: no score is below {least}"
     elif threshold > most:
@@ -143,31 +144,42 @@ def refuse_unfit_line(spec: Spec, threshold: int) -> None:
     raise Invalid(words, code="unfit_line", field="threshold", value=threshold, expected=f"a score from {least + 1} to {most}")
 
 
-def _least_points(spec: Spec) -> int:
-    """The lowest sum there can be, were every criterion that costs met and none that pays."""
+def least_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits: dict[Dimension, Limits]) -> dict[Dimension, int]:
+    """The least fit and engagement that a lead could have at once, were every criterion that costs met and none that pays."""
     sums: dict[tuple[Dimension, str | None], int] = defaultdict(int)
-    for one in spec.criteria:
+    for one in criteria:
         if one.points < 0:
             times = (one.freq_max or _ANY_NUMBER) if one.award == "each" else 1
             sums[one.dimension, one.group] += one.points * times
-    floors = {group.key: group.floor for group in spec.groups}
+    floors = {group.key: group.floor for group in groups}
     found: dict[Dimension, int] = {"fit": 0, "engagement": 0}
     for (dimension, group), points in sums.items():
         floor = floors.get(group) if group else None
         found[dimension] += points if floor is None else max(points, floor)
-    bounds = ((found["fit"], spec.fit.floor), (found["engagement"], spec.engagement.floor))
-    return sum(points if floor is None else max(points, floor) for points, floor in bounds)
+    for dimension, limit in limits.items():
+        if limit.floor is not None:
+            found[dimension] = max(found[dimension], limit.floor)
+    return found
+
+
+def is_certain(decision: Decision, least: dict[Dimension, int]) -> bool:
+    """Whether every lead with that much fit and engagement, or more of either, would be an MQL."""
+    if decision.kind == "total":
+        return _band(least["fit"] + least["engagement"], decision.edges) >= decision.mql_from
+    rows = decision.grid[_band(least["fit"], decision.fit_edges) :]
+    first = _band(least["engagement"], decision.engagement_edges)
+    return all(tier >= decision.mql_from for row in rows for tier in row[first:])
+
+
+def _band(value: int, edges: tuple[int, ...]) -> int:
+    return sum(edge <= value for edge in edges)
 
 
 def is_reachable(decision: Decision, most: dict[Dimension, int]) -> bool:
     """Whether a lead with that much fit and engagement, or less of either, would be an MQL."""
-
-    def band(value: int, edges: tuple[int, ...]) -> int:
-        return sum(edge <= value for edge in edges)
-
     if decision.kind == "total":
-        return band(most["fit"] + most["engagement"], decision.edges) >= decision.mql_from
-    rows = decision.grid[: band(most["fit"], decision.fit_edges) + 1]
+        return _band(most["fit"] + most["engagement"], decision.edges) >= decision.mql_from
+    rows = decision.grid[: _band(most["fit"], decision.fit_edges) + 1]
     return any(
-        tier >= decision.mql_from for row in rows for tier in row[: band(most["engagement"], decision.engagement_edges) + 1]
+        tier >= decision.mql_from for row in rows for tier in row[: _band(most["engagement"], decision.engagement_edges) + 1]
     )

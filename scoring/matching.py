@@ -1,7 +1,7 @@
 """How many leads a criterion would match, and which values a field really has: for who writes one, in bounded time."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,20 +96,45 @@ def refuse_pointless(criterion: Criterion) -> None:
     )
 
 
+def refuse_bars_everybody(condition: Condition) -> None:
+    """Refuse a gate that every lead meets, once there are enough leads to say so."""
+    found = matches(as_criterion(condition))
+    if found.rows >= ENOUGH and found.hits == found.rows:
+        raise Invalid("Every lead meets it, so nobody would ever be handed over.", code="matches_everybody", field="when")
+
+
+def asked(content: Mapping[str, Any]) -> str:
+    """What a criterion, given as in a spec, asks: equal for two that differ in words, points and limits only."""
+    names = ("when", "event", "days", "freq_min", "award", "freq_max", "half_life")
+    return canonical({name: content.get(name) for name in names})
+
+
 def refuse_duplicate(version: ModelVersion, one: Criterion) -> None:
     """Refuse a criterion that asks exactly what another of the draft asks."""
-
-    def asked(content: dict[str, Any]) -> str:
-        names = ("when", "event", "days", "freq_min", "award", "freq_max", "half_life")
-        return canonical({name: content.get(name) for name in names})
-
     from scoring.compiler import criterion_data
 
-    for row in version.criteria.select_related("group"):
-        if row.key != one.key and asked(criterion_data(row)) == asked(one.as_json()):
-            raise Invalid(
-                f"“{row.label}” asks exactly the same already.", code="duplicate", field="label", expected="another question"
-            )
+    others = (criterion_data(row) for row in version.criteria.select_related("group") if row.key != one.key)
+    _refuse_asked(one.as_json(), {asked(content): content["label"] for content in others})
+
+
+def refuse_asked_twice(contents: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse criteria, given as in a spec, of which a later one asks exactly what an earlier one does."""
+    seen: dict[str, str] = {}
+    for content in contents:
+        _refuse_asked(content, seen)
+        seen[asked(content)] = content["label"]
+
+
+def _refuse_asked(content: Mapping[str, Any], by: Mapping[str, str]) -> None:
+    label = by.get(asked(content))
+    if label is not None:
+        raise Invalid(
+            f"“{label}” asks exactly the same already.",
+            code="duplicate",
+            field="label",
+            value=content["label"],
+            expected="another question",
+        )
 
 
 # --- Values offered -----------------------------------------------------------------------------------------------------

@@ -102,12 +102,15 @@ DECISION = {
 }
 
 
+# A demonstration of few leads may have none that meet a criterion, so that all are kept.
+
+
 def activate_first_model(people: dict[str, User]) -> ModelVersion:
     """The first agreement, in force from the first day; nobody of the past is handed over by it."""
     maya, jonas = people["maya"], people["jonas"]
     version = create_model("Harborline standard", actor=maya, start="empty")
     for data in FIRST:
-        add_criterion(version, data, actor=maya, rev=version.rev)
+        add_criterion(version, data, actor=maya, rev=version.rev, keep=True)
     add_gate(version, GATE, actor=jonas, rev=version.rev)
     set_decision(version, DECISION, actor=jonas, rev=version.rev)
     _agree(version, people, reason="Agreed in the kick-off of both teams.")
@@ -145,6 +148,7 @@ def replace_model(people: dict[str, User]) -> None:
         ),
         actor=jonas,
         rev=draft.rev,
+        keep=True,
     )
     _change(draft, "site", maya, points=1)
     reason = f"{_said_too_small(maya)}: size earns points from 50 people on, and very small firms lose points."
@@ -182,6 +186,7 @@ def open_next_draft(people: dict[str, User]) -> None:
         _test("soon", "Wants to decide this quarter", 12, horizon, why="Asked on the demo form."),
         actor=maya,
         rev=draft.rev,
+        keep=True,
     )
     talk_it_over(draft, people)
 
@@ -189,4 +194,4 @@ def open_next_draft(people: dict[str, User]) -> None:
 def _change(draft: ModelVersion, key: str, actor: User, **changes: Any) -> None:
     row = draft.criteria.select_related("group").get(key=key)
     row.version = draft
-    edit_criterion(row, {**criterion_data(row), **changes}, actor=actor, rev=draft.rev)
+    edit_criterion(row, {**criterion_data(row), **changes}, actor=actor, rev=draft.rev, keep=True)

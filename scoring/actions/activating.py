@@ -3,7 +3,7 @@
 The verbs here ask for it; `scoring.activation` prepares it as a job, whose last step puts it into force by `put_into_force`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,6 +24,7 @@ from scoring.vocabulary import stored_registry
 
 Status, Verb, Step = ModelVersion.Status, VersionEvent.Verb, Activation.Step
 ACTIVATE = "scoring.activate_version"
+FURTHEST = timedelta(days=90)
 KIND, TRIAL = "activation", "trial"
 
 
@@ -48,6 +49,14 @@ def activate_version(
     reason = checked_reason(reason, "Say why this version comes into force.")
     _check_wave(wave)
     at = at or clock.now()
+    if effective_at is not None and effective_at > at + FURTHEST:
+        raise Invalid(
+            f"A version is planned at most {FURTHEST.days} days ahead, as its effect is measured on the data of now.",
+            code="too_far",
+            field="at",
+            value=effective_at.isoformat(),
+            expected=f"a time until {timezone.localtime(at + FURTHEST):%-d %B %Y}",
+        )
     with transaction.atomic():
         model = lock_model(version)
         seen = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, rev=rev).first()

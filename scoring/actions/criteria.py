@@ -11,17 +11,26 @@ from scoring import spec
 from scoring.actions.drafting import Edit, editing
 from scoring.compiler import criterion_data, group_data
 from scoring.contradictions import refuse_contradictions
+from scoring.matching import asked, refuse_duplicate, refuse_pointless
 from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
 from scoring.spec_reader import read_criterion, read_group
 from scoring.vocabulary import load_registry
 
 
-def add_criterion(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Criterion:
-    """Add a criterion, given as in a spec, at the end. Raises Invalid, Conflict, NotAllowed."""
+def add_criterion(
+    version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int, keep: bool = False
+) -> Criterion:
+    """Add a criterion, given as in a spec, at the end. Raises Invalid, Conflict, NotAllowed.
+
+    With `keep` also one that matches nobody or everybody, which is refused otherwise.
+    """
     with editing(version, actor=actor, rev=rev, verb="add_criterion") as edit:
         one = _read(version, data)
         _refuse_double(version, one.key)
+        refuse_duplicate(version, one)
+        if not keep:
+            refuse_pointless(one)
         last = version.criteria.aggregate(last=Max("position"))["last"]
         row = Criterion(version=version, position=0 if last is None else last + 1, rev=edit.rev)
         _fill(row, one)
@@ -30,12 +39,20 @@ def add_criterion(version: ModelVersion, data: Mapping[str, Any], *, actor: User
     return row
 
 
-def edit_criterion(criterion: Criterion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Criterion:
-    """Replace the whole content of a criterion but its key; another content is no longer what was agreed."""
+def edit_criterion(
+    criterion: Criterion, data: Mapping[str, Any], *, actor: User | None, rev: int, keep: bool = False
+) -> Criterion:
+    """Replace the whole content of a criterion but its key; another content is no longer what was agreed.
+
+    `keep` as in `add_criterion`, where it asks something else than before.
+    """
     version = criterion.version
     with editing(version, actor=actor, rev=rev, verb="edit_criterion", part=criterion.key) as edit:
         row = reload_criterion(version, criterion.pk)
-        write_criterion(row, data, edit)
+        before = asked(criterion_data(row))
+        one = write_criterion(row, data, edit)
+        if not keep and asked(one.as_json()) != before:
+            refuse_pointless(one)
     return row
 
 
@@ -58,14 +75,17 @@ def regroup_criterion(criterion: Criterion, group: str, *, actor: User | None, r
     return row
 
 
-def write_criterion(row: Criterion, data: Mapping[str, Any], edit: Edit) -> None:
+def write_criterion(row: Criterion, data: Mapping[str, Any], edit: Edit) -> spec.Criterion:
     """Bring a stored criterion to `data` within an edit, which notes both contents."""
     edit.before = criterion_data(row)
     one = _read(row.version, {**data, "key": row.key})
+    if asked(one.as_json()) != asked(edit.before):
+        refuse_duplicate(row.version, one)
     _fill(row, one)
     row.rev = edit.rev
     row.save()
     edit.target, edit.after = one.key, one.as_json()
+    return one
 
 
 def move_criterion(criterion: Criterion, by: int, *, actor: User | None, rev: int) -> None:
@@ -158,6 +178,7 @@ def bring_back(version: ModelVersion, key: str, edit: Edit) -> Criterion:
     row.version = version
     _refuse_double(version, key)
     one = _read(version, criterion_data(row))
+    refuse_duplicate(version, one)
     _fill(row, one)
     row.removed, row.rev = False, edit.rev
     row.save()

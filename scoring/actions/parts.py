@@ -10,7 +10,8 @@ from leads.models import User
 from scoring import spec
 from scoring.actions.drafting import editing
 from scoring.compiler import gate_data, group_data, reach_of
-from scoring.contradictions import is_reachable, refuse_contradictions
+from scoring.contradictions import is_certain, is_reachable, refuse_contradictions
+from scoring.matching import refuse_bars_everybody
 from scoring.models import CriterionGroup, Gate, ModelVersion
 from scoring.reading import At
 from scoring.spec_reader import read_decision, read_gate, read_group, read_limits, read_scope
@@ -58,10 +59,12 @@ def remove_group(group: CriterionGroup, *, actor: User | None, rev: int) -> None
         row.delete()
 
 
-def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
-    """Add a gate, given as in a spec, after the others."""
+def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | None, rev: int, keep: bool = False) -> Gate:
+    """Add a gate, given as in a spec, after the others; one that bars everybody only with `keep`."""
     with editing(version, actor=actor, rev=rev, verb="add_gate") as edit:
         one = _gate(f"Gate “{data.get('label') or 'new'}”", data)
+        if not keep:
+            refuse_bars_everybody(one.when)
         if version.gates.filter(key=one.key).exists():
             raise Invalid(f"There is a gate with the key “{one.key}” already.", code="double", field="key", value=one.key)
         last = version.gates.aggregate(last=Max("position"))["last"]
@@ -76,12 +79,14 @@ def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | No
     return row
 
 
-def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: int) -> Gate:
-    """Replace a gate's label and condition; its key stays."""
+def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: int, keep: bool = False) -> Gate:
+    """Replace a gate's label and condition; its key stays. `keep` as in `add_gate`, where its condition is another."""
     version = gate.version
     with editing(version, actor=actor, rev=rev, verb="edit_gate", part=gate.key) as edit:
         row = _of(version.gates.filter(pk=gate.pk).first())
         one = _gate(f"Gate “{row.label}”", {**data, "key": row.key})
+        if not keep and one.when.as_json() != row.condition:
+            refuse_bars_everybody(one.when)
         edit.target, edit.before, edit.after = row.key, gate_data(row), one.as_json()
         write_gate(row, one.as_json())
     return row
@@ -105,7 +110,7 @@ def set_decision(version: ModelVersion, data: Mapping[str, Any], *, actor: User 
     """Say how scores become tiers, MQL and MQO: by a threshold on the sum or by a grid."""
     with editing(version, actor=actor, rev=rev, verb="set_decision", part="") as edit:
         one = read_decision(At("The decision", ""), dict(data), load_registry())
-        _refuse_unreachable(version, one)
+        _refuse_pointless(version, one)
         edit.before, edit.after = _now(version, "decision"), one.as_json()
         version.decision = one.as_json()
         version.save(update_fields=["decision"])
@@ -139,23 +144,33 @@ def _gate(words: str, data: Mapping[str, Any]) -> spec.Gate:
     return one
 
 
-def _refuse_unreachable(version: ModelVersion, decision: spec.Decision) -> None:
-    """A threshold above all points that can be earned is refused as soon as there are criteria to earn them by."""
-    most = reach_of(version)
-    if most is None or is_reachable(decision, most):
+def _refuse_pointless(version: ModelVersion, decision: spec.Decision) -> None:
+    """A line that nobody can reach, or that everybody passes, is refused as soon as there are criteria to earn points by."""
+    reach = reach_of(version)
+    if reach is None:
         return
-    points = most["fit"] + most["engagement"]
-    by = (
-        f"at most {points} points"
-        if decision.kind == "total"
-        else f"at most {most['fit']} fit and {most['engagement']} engagement"
-    )
-    At("The decision", "edges" if decision.kind == "total" else "grid").refuse(
-        f"no lead can become an MQL: {by} can be earned",
-        code="unreachable",
-        value=list(decision.edges) or None,
-        expected="a threshold within reach",
-    )
+    least, most = reach
+    at = At("The decision", "edges" if decision.kind == "total" else "grid")
+    if not is_reachable(decision, most):
+        at.refuse(
+            f"no lead can become an MQL: at most {_points(decision, most)} can be earned",
+            code="unreachable",
+            value=list(decision.edges) or None,
+            expected="a threshold within reach",
+        )
+    if is_certain(decision, least):
+        at.refuse(
+            f"every lead would be an MQL: no lead has less than {_points(decision, least)}",
+            code="certain",
+            value=list(decision.edges) or None,
+            expected="a threshold that not everybody passes",
+        )
+
+
+def _points(decision: spec.Decision, some: Mapping[spec.Dimension, int]) -> str:
+    if decision.kind == "total":
+        return f"{some['fit'] + some['engagement']} points"
+    return f"{some['fit']} fit and {some['engagement']} engagement"
 
 
 def _now(version: ModelVersion, column: str) -> Any:

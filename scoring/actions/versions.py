@@ -15,6 +15,7 @@ from leads.models import User
 from scoring.actions.criteria import criterion_row
 from scoring.actions.drafting import EDIT
 from scoring.exchange import read_document
+from scoring.matching import refuse_asked_twice
 from scoring.models import (
     CriterionComment,
     CriterionExample,
@@ -99,6 +100,7 @@ def import_draft(model: ScoringModel, content: bytes, *, actor: User | None, at:
     """
     demand(actor, EDIT, to="read in a version")
     spec = read_document(content)
+    refuse_asked_twice(one.as_json() for one in spec.criteria)
     with transaction.atomic():
         draft = create_draft(model, actor=actor, start="empty", at=at)
         write_content(draft, spec.as_json())

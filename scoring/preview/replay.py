@@ -38,10 +38,11 @@ class Replay:
     """The last `REPLAYED` whole weeks over all leads of a generation; asks one week at a time, so that a page can show how far it is."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        assert snapshot.leads.as_of_day is not None
-        self.first = week_of(snapshot.leads.as_of_day) - REPLAYED
+        today = snapshot.open[0].as_of_day
+        assert today is not None
+        self.first = week_of(today) - REPLAYED
         self._cache = ColumnCache(_CACHE_MB * 2**20)
-        self._parts = [_open(snapshot.leads)]
+        self._parts = [_open(one) for one in snapshot.open]
         self._parts += [part for some in snapshot.cases if (part := _decided(some, _monday(self.first), snapshot)) is not None]
         self._met: dict[tuple[str, int], list[Array]] = {}
 
@@ -95,7 +96,7 @@ def _open(segment: Segment) -> _Part:
 
 def _decided(some: Cases, since: int, snapshot: Snapshot) -> _Part | None:
     """Dated cases decided on or after the UTC day `since` as if they were still open, their events on their own days."""
-    segment, base = some.segment, snapshot.leads
+    segment, base = some.segment, snapshot.open[0]
     assert segment.flags is not None
     days = segment.days()
     rows = np.flatnonzero(((segment.flags & DATED) != 0) & (days >= since))

@@ -1,7 +1,6 @@
 """The pages on which a criterion, a gate, the scope or the decision of a draft is written."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from django.forms import Form
@@ -20,7 +19,7 @@ from scoring.compiler import criterion_data
 from scoring.condition_reader import read_condition
 from scoring.contradictions import refuse_contradictions
 from scoring.forms import CriterionForm, DecisionForm, GateForm, TallyForm, make_key
-from scoring.matching import ENOUGH, Offers, as_criterion, matches, refuse_duplicate, refuse_pointless
+from scoring.matching import Offers, as_criterion, matches
 from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
 from scoring.registry import Registry
@@ -158,10 +157,9 @@ def _trial(sheet: _Sheet, condition: dict[str, Any] | None) -> spec.Criterion | 
     return read_criterion(at, part | {"shape": "tally", "key": "trial", "group": None, "label": "Trial"}, sheet.registry, {})
 
 
-def refuse_doubtful(request: HttpRequest, one: spec.Criterion) -> None:
-    """Refuse what matches nobody or everybody, unless the person says to keep it all the same."""
-    if request.POST.get("keep") != "1":
-        refuse_pointless(one)
+def _keeps(request: HttpRequest) -> bool:
+    """Whether the person says to keep what matches nobody or everybody all the same."""
+    return request.POST.get("keep") == "1"
 
 
 def _redraws(request: HttpRequest) -> bool:
@@ -213,22 +211,15 @@ def _criterion_page(
         form = CriterionForm(groups, _typed_or(request, redraw), initial=shown)
     sheet = _Sheet(request, shown_rows, form, stored, rows=shape == Criterion.Shape.TEST)
     actor = reader(request)
-    doubtful: list[spec.Criterion] = []
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = form.part() | {"shape": shape} | ({"when": condition} if condition is not None else {})
         taken = version.criteria.values_list("key", flat=True)
         key = criterion.key if criterion else make_key(form.cleaned_data["label"], taken)
-        with suppress(Invalid):  # what cannot be read is refused by the verb, which names it best
-            one = read_criterion(At("This", ""), data | {"key": key, "group": None}, sheet.registry, {})
-            doubtful.append(one)
-        if doubtful:
-            refuse_duplicate(version, doubtful[-1])
-            refuse_doubtful(request, doubtful[-1])
         if criterion is None:
-            add_criterion(version, data | {"key": key}, actor=actor, rev=rev)
+            add_criterion(version, data | {"key": key}, actor=actor, rev=rev, keep=_keeps(request))
         else:
-            edit_criterion(criterion, data, actor=actor, rev=rev)
+            edit_criterion(criterion, data, actor=actor, rev=rev, keep=_keeps(request))
 
     heading = f"Edit “{criterion.label}”" if criterion else "Add a criterion"
     return _run(request, version, sheet, heading, save, form.blame)
@@ -244,20 +235,14 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
     form = GateForm(_typed_or(request, redraw), initial={"label": label})
     sheet = _Sheet(request, shown_by(load_registry()), form, gate.condition if gate else None, rows=True)
     actor = reader(request)
-    bars_all: list[bool] = []
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = {"label": form.cleaned_data["label"], "when": condition}
-        with suppress(Invalid):
-            whom = matches(as_criterion(read_condition(At("This", ""), condition, sheet.registry)))
-            bars_all.append(whom.rows >= ENOUGH and whom.hits == whom.rows)
-        if any(bars_all) and request.POST.get("keep") != "1":
-            raise Invalid("Every lead meets it, so nobody would ever be handed over.", code="matches_everybody", field="when")
         if gate is None:
             key = make_key(form.cleaned_data["label"], version.gates.values_list("key", flat=True))
-            add_gate(version, data | {"key": key}, actor=actor, rev=rev)
+            add_gate(version, data | {"key": key}, actor=actor, rev=rev, keep=_keeps(request))
         else:
-            edit_gate(gate, data, actor=actor, rev=rev)
+            edit_gate(gate, data, actor=actor, rev=rev, keep=_keeps(request))
 
     heading = f"Edit the gate “{gate.label}”" if gate else "Add a gate"
     return _run(request, version, sheet, heading, save, lambda refused: form.add_error("label", refused.message))

@@ -7,7 +7,14 @@ from django.db import IntegrityError, connection, transaction
 from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.models import LeadField
 from scoring.actions.activating import activate_version
-from scoring.actions.criteria import add_criterion, edit_criterion, move_criterion, remove_criterion, set_points
+from scoring.actions.criteria import (
+    add_criterion,
+    edit_criterion,
+    move_criterion,
+    remove_criterion,
+    restore_criterion,
+    set_points,
+)
 from scoring.actions.parts import (
     add_gate,
     add_group,
@@ -22,7 +29,8 @@ from scoring.actions.parts import (
 from scoring.actions.qualification import close_qualification, release_qualifications
 from scoring.actions.versions import create_draft, create_model, withdraw_draft
 from scoring.activation import activate_here
-from scoring.compiler import compile_version, draft_problems
+from scoring.compiler import compile_version, draft_problems, version_data
+from scoring.matching import ENOUGH, refuse_asked_twice
 from scoring.models import Activation, DraftEvent, ModelVersion, Qualification
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
@@ -135,6 +143,12 @@ def test_a_key_is_used_once(cast: Any, draft: ModelVersion) -> None:
         add_criterion(draft, SIZE, actor=cast.marketer, rev=2)
 
 
+KNOWN = {
+    key: a_test(key, 1, clause(f"lead.{name}", "known"))
+    for key, name in (("a", "country"), ("b", "language"), ("c", "department"))
+}
+
+
 @pytest.mark.parametrize(
     ("key", "by", "order"),
     [
@@ -146,7 +160,7 @@ def test_a_key_is_used_once(cast: Any, draft: ModelVersion) -> None:
     ],
 )
 def test_a_criterion_moves_among_its_own_dimension(cast: Any, draft: ModelVersion, key: str, by: int, order: list[str]) -> None:
-    for number, data in enumerate((a_test("a", 1), a_tally("x", 1), a_test("b", 1), a_test("c", 1))):
+    for number, data in enumerate((KNOWN["a"], a_tally("x", 1), KNOWN["b"], KNOWN["c"])):
         add_criterion(draft, data, actor=cast.marketer, rev=number + 1)
     move_criterion(draft.criteria.get(key=key), by, actor=cast.marketer, rev=5)
     assert [one for one in keys(draft) if one != "x"] == order
@@ -297,3 +311,56 @@ def test_a_qualification_is_closed_once_and_released_once(cast: Any, draft: Mode
     close_qualification(qualification, as_="answered")
     with pytest.raises(Conflict):
         close_qualification(Qualification.objects.get(), as_="joined")
+
+
+def test_what_asks_the_same_or_tells_nobody_apart_is_refused_by_every_verb(cast: Any, draft: ModelVersion, make: Any) -> None:
+    by = {"actor": cast.marketer}
+    size = add_criterion(draft, SIZE, **by, rev=1)
+    other = add_criterion(draft, a_test("other", 5, clause("lead.country", "known")), **by, rev=2)
+    for verb in (
+        lambda: add_criterion(draft, SIZE | {"key": "again", "points": 3}, **by, rev=3),
+        lambda: edit_criterion(other, SIZE | {"key": "other"}, **by, rev=3),
+    ):
+        with pytest.raises(Invalid) as refused:
+            verb()
+        assert (refused.value.code, draft.edits.count()) == ("duplicate", 2)
+    edit_criterion(size, SIZE | {"points": 20, "label": "Large"}, **by, rev=3)  # it asks what it asked
+    remove_criterion(other, **by, rev=4)
+    add_criterion(draft, a_test("new", 5, clause("lead.country", "known")), **by, rev=5)
+    with pytest.raises(Invalid, match="asks exactly the same"):
+        restore_criterion(draft, "other", **by, rev=6)
+    with pytest.raises(Invalid, match="asks exactly the same"):
+        refuse_asked_twice([*version_data(draft)["criteria"], SIZE | {"key": "again"}])
+
+    for _ in range(ENOUGH):
+        make.lead()
+    nobody, everybody = clause("lead.job_title", "words", values=["astronaut"]), clause("lead.created_at", "known")
+    for condition, code in ((nobody, "matches_nobody"), (everybody, "matches_everybody")):
+        with pytest.raises(Invalid) as refused:
+            add_criterion(draft, a_test("odd", 5, condition), **by, rev=6)
+        assert refused.value.code == code
+    gate = {"key": "all", "label": "All", "when": when(everybody)}
+    with pytest.raises(Invalid, match="nobody would ever be handed over"):
+        add_gate(draft, gate, **by, rev=6)
+    kept = add_criterion(draft, a_test("odd", 5, nobody), **by, rev=6, keep=True)
+    edit_criterion(kept, a_test("odd", 7, nobody), **by, rev=7)  # another number of points asks nothing new
+    add_gate(draft, gate, **by, rev=8, keep=True)
+
+
+def test_a_line_that_everybody_passes_or_nobody_reaches_is_no_decision(cast: Any, draft: ModelVersion) -> None:
+    add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
+    grid = {
+        "kind": "grid", "tiers": ["C", "B"], "fit_edges": [10], "engagement_edges": [5], "mql_from": "B",
+    }  # fmt: skip
+    for decision, code in (
+        (TOTAL | {"edges": [0, 10]}, "certain"),
+        (TOTAL | {"mql_from": "C"}, "certain"),
+        (TOTAL | {"edges": [16, 40]}, "unreachable"),
+        (grid | {"grid": [["B", "B"], ["B", "B"]]}, "certain"),
+        (grid | {"grid": [["C", "B"], ["C", "B"]]}, "unreachable"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            set_decision(draft, decision, actor=cast.marketer, rev=2)
+        assert (refused.value.code, draft.rev) == (code, 2)
+    set_decision(draft, grid | {"grid": [["C", "C"], ["B", "B"]]}, actor=cast.marketer, rev=2)
+    set_decision(draft, TOTAL | {"edges": [15, 40]}, actor=cast.marketer, rev=3)

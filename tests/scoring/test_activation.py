@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from leads import clock, jobs
 from leads.choices import Stage
-from leads.errors import AccordError, Conflict
+from leads.errors import AccordError, Conflict, Invalid
 from leads.models import Job, Lead, LeadField, LeadRevision
 from leads.notify import bell, notices
 from leads.revisions import touch_revisions
@@ -200,6 +200,8 @@ def test_an_objection_at_the_last_moment_keeps_the_version_before(cast: Any, mak
 def test_a_planned_version_waits_for_its_time_and_can_be_called_off(make: Any, hands: Any) -> None:
     make.lead(company=make.company(employees=300))
     version = a_version(SIZE)
+    with pytest.raises(Invalid, match="at most 90 days ahead"):
+        activate_version(version, actor=None, rev=1, reason="Go", effective_at=NOW + timedelta(days=91))
     later = NOW + timedelta(hours=3)
     asked = activate_version(version, actor=None, rev=1, reason="Go", effective_at=later)
     assert (asked.step, asked.job, begin_due(NOW)) == (Step.PLANNED, None, 0)

@@ -271,7 +271,7 @@ def test_a_late_save_answers_409_with_everything_typed_and_may_be_repeated(
 
 
 def test_points_order_and_removal_work_with_and_without_script(browser: Client, cast: Any, draft: ModelVersion) -> None:
-    add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
+    add_criterion(draft, a_test("title", 5, clause("lead.job_title", "known"), label="Title"), actor=cast.marketer, rev=2)
     assert browser.post(url("criterion-points", draft.pk, "size"), {"rev": 3, "points": "25"}).status_code == 302
     moved = browser.post(url("criterion-move", draft.pk, "size"), {"rev": 4, "to": "down"}, headers=HTMX)
     assert moved.status_code == 200
@@ -286,7 +286,7 @@ def test_points_order_and_removal_work_with_and_without_script(browser: Client, 
 
 def test_a_removed_criterion_is_put_back_in_its_place(browser: Client, cast: Any, draft: ModelVersion) -> None:
     add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
-    add_criterion(draft, a_test("country", 5, label="Country"), actor=cast.marketer, rev=3)
+    add_criterion(draft, a_test("country", 5, clause("lead.country", "known"), label="Country"), actor=cast.marketer, rev=3)
     before = Criterion.objects.get(key="title").content_hash
     removed = browser.post(url("criterion-remove", draft.pk, "title"), {"rev": 4}, headers=HTMX)
     undo = json.loads(removed["HX-Trigger"])["toast"]["undo"]
@@ -434,7 +434,7 @@ def test_a_late_activation_is_refused_and_shows_the_draft_as_it_is_now(cast: Any
 
 def test_names_are_shown_safely_whatever_they_contain(browser: Client, cast: Any, draft: ModelVersion) -> None:
     nasty = "<script>alert(1)</script>"
-    add_criterion(draft, SIZE | {"key": "x", "label": nasty, "why": nasty}, actor=cast.marketer, rev=2)
+    add_criterion(draft, a_test("x", 5, clause("lead.country", "known"), label=nasty, why=nasty), actor=cast.marketer, rev=2)
     add_gate(
         draft,
         {"key": "x", "label": nasty, "when": when(clause("lead.job_title", "in", values=[nasty]))},
@@ -484,7 +484,7 @@ def test_the_pages_take_a_fixed_number_of_queries(browser: Client, cast: Any, dr
         counts.append(len(queries))
         for more in range(5):
             key = f"more{number}{more}"
-            add_criterion(draft, SIZE | {"key": key}, actor=cast.marketer, rev=draft.rev)
+            add_criterion(draft, a_test(key, 5, clause("lead.job_title", "in", values=[key])), actor=cast.marketer, rev=draft.rev)
             add_gate(
                 draft,
                 {"key": key, "label": key, "when": when(clause("lead.country", "known"))},

@@ -163,6 +163,7 @@ def test_an_edit_takes_the_version_back_and_names_whose_signatures_are_void(cast
     draft = take_back(proposed, actor=cast.marketer)
     assert (proposed.status, draft.status, draft.no) == ("withdrawn", "draft", 2)
     copied = draft.criteria.get()
+    assert draft.reason == proposed.reason != ""
     assert (copied.points, copied.side_views.get().points, copied.comments.get().text) == (65, 10, "Why 65?")
     card = signing_card(draft, cast.marketer)
     assert [one.user for one in card.voided] == [cast.head_of_marketing]

@@ -13,6 +13,7 @@ from scoring.actions.signing import give_verdict, propose_version
 from scoring.actions.versions import create_draft, create_model
 from scoring.models import Activation, Evidence, ModelVersion, SignOff
 from tests.scoring.conftest import clear_scores
+from tests.scoring.samples import a_test, clause
 from tests.scoring.test_signing import SIZE, WHY, into_force, sign
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +57,7 @@ def test_a_draft_is_proposed_signed_by_both_heads_and_put_into_force(cast: Any, 
 
 
 def test_what_was_typed_is_still_there_after_a_refusal(cast: Any, client_of: Any, draft: ModelVersion) -> None:
-    add_criterion(draft, SIZE | {"key": "other", "label": "Other"}, actor=cast.manager, rev=2)
+    add_criterion(draft, a_test("other", 5, clause("lead.country", "known"), label="Other"), actor=cast.manager, rev=2)
     late = client_of(cast.marketer).post(url("version-propose", draft), {"rev": 2, "reason": "Because of the fair."})
     assert (late.status_code, "Because of the fair." in text(late)) == (409, True)
     assert "changed or proposed meanwhile" in text(late)

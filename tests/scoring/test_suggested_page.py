@@ -29,7 +29,7 @@ def draft(cast):
     large = a_test("large", 20, clause("company.employees", "between", low=500), label="Large company")
     known = a_test("known", 6, clause("lead.job_title", "known"), label="Title is known")
     for one in (vp, large, known):
-        add_criterion(draft, one, actor=cast.marketer, rev=draft.rev)
+        add_criterion(draft, one, actor=cast.marketer, rev=draft.rev, keep=True)
     return draft
 
 
@@ -145,7 +145,7 @@ def test_what_changed_since_says_so_and_offers_nothing(as_, draft, carried, cast
     person.ask()
     other = a_test("vp", 4, clause("lead.job_title", "words", values=["chief"]), label="Vice president")
     edit_criterion(draft.criteria.get(key="vp"), other, actor=cast.manager, rev=now(draft))
-    add_criterion(draft, a_test("late", 3, clause("lead.job_title", "unknown")), actor=cast.manager, rev=now(draft))
+    add_criterion(draft, a_test("late", 3, clause("lead.job_title", "unknown")), actor=cast.manager, rev=now(draft), keep=True)
     large = draft.criteria.get(key="large")
     large.version = draft
     remove_criterion(large, actor=cast.manager, rev=now(draft))
@@ -236,6 +236,7 @@ def test_it_takes_the_same_queries_for_few_criteria_and_for_many(as_, draft, car
             a_test(f"c{number}", 3, clause("company.employees", "between", low=number + 2)),
             actor=cast.marketer,
             rev=now(draft),
+            keep=True,
         )
     assert count() == few <= 25
 

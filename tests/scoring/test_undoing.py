@@ -61,8 +61,10 @@ def content(draft: ModelVersion) -> Any:
 
 
 VERBS: dict[str, Callable[[ModelVersion, Any], Any]] = {
-    "add": lambda draft, by: add_criterion(draft, a_test("new", 3), **by),
-    "edit": lambda draft, by: edit_criterion(draft.criteria.get(key="size"), a_test("x", 99, label="Else", cap=3), **by),
+    "add": lambda draft, by: add_criterion(draft, a_test("new", 3, clause("lead.language", "known")), **by),
+    "edit": lambda draft, by: edit_criterion(
+        draft.criteria.get(key="size"), a_test("x", 99, clause("lead.language", "known"), label="Else", cap=3), **by
+    ),
     "points": lambda draft, by: set_points(draft.criteria.get(key="title"), -8, **by),
     "regroup": lambda draft, by: regroup_criterion(draft.criteria.get(key="title"), "role", **by),
     "ungroup": lambda draft, by: regroup_criterion(draft.criteria.get(key="size"), "", **by),
