@@ -146,7 +146,7 @@ STORAGES = {
 }
 # The preview's columns, a cache made from the database: files for all processes of a host, computed columns in each.
 SCORING_SNAPSHOT_DIR = Path(env.str("SCORING_SNAPSHOT_DIR", default="") or VAR_DIR / "snapshot").resolve()
-SCORING_CACHE_MB = env.int("SCORING_CACHE_MB", default=96)
+SCORING_CACHE_MB = env.int("SCORING_CACHE_MB", default=72)
 MEDIA_ROOT = VAR_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
