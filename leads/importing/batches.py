@@ -15,7 +15,7 @@ from leads.importing.mapping import FileMapping, KnownField
 from leads.importing.reader import Row
 from leads.intake import batch
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
-from leads.models import Case, ImportRun, LeadField, User
+from leads.models import ImportRun, LeadField, User
 
 SIZE = MOST_AT_ONCE
 
@@ -35,12 +35,12 @@ class Counts:
     def received(self) -> int:
         return self.created + self.updated + self.attached + self.refused
 
-    def add(self, answers: Sequence[Taken], *, cases_before: int) -> None:
-        """Count answers; a case is new when its id is above what there was before the batch."""
+    def add(self, answers: Sequence[Taken]) -> None:
+        """Count answers; a case that several rows of a batch speak of is one."""
         for taken in answers:
             setattr(self, taken.status, getattr(self, taken.status) + 1)
         self.undated += sum(taken.undated for taken in answers)
-        self.cases += len({taken.case_id for taken in answers if taken.case_id and taken.case_id > cases_before})
+        self.cases += len({taken.case_id for taken in answers if taken.is_new_case})
 
 
 @dataclass(slots=True)
@@ -54,7 +54,6 @@ class Feeder:
     actor: User | None
     at: dt.datetime
     converter: Converter = field(init=False)
-    cases_before: int = field(init=False, default=0)
     converted: list[Converted] = field(init=False, default_factory=list)  # the batch taken last
     _campaigns: dict[str, int] = field(init=False, default_factory=dict)
 
@@ -66,7 +65,6 @@ class Feeder:
         """What became of each row, in order, in the transaction that is open. Refused rows are kept raw by the intake."""
         self.converted = converted = [self.converter(row) for row in rows]
         self._find_campaigns(converted)
-        self.cases_before = Case.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         match self.run.kind:
             case targets.LEADS | targets.COMPANIES:
                 items = [self._incoming(one) for one in converted]

@@ -91,7 +91,7 @@ class CheckWork(Work):
         for found, one in zip(keys, answers, strict=True):
             if one.status != "refused":
                 self._seen |= found
-        self._counts.add(answers, cases_before=self._feeder.cases_before)
+        self._counts.add(answers)
         ImportRefusal.objects.bulk_create(refusals_of(self.run, self._feeder, batch, answers))
         for one in answers:
             for problem in one.problems if one.status != "refused" else ():

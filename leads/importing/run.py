@@ -165,7 +165,7 @@ def feeder_of(run: ImportRun, mapping: FileMapping) -> Feeder:
 def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> Counts:
     """Add a batch's counts to the run and its refusals to the list, in the transaction that took it in; returns the counts."""
     counts = Counts()
-    counts.add(answers, cases_before=feeder.cases_before)
+    counts.add(answers)
     refused = refusals_of(run, feeder, batch, answers)
     if refused:
         ImportRefusal.objects.bulk_create(refused)
@@ -198,7 +198,7 @@ def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) ->
             refusal.problems = [_plain(problem) for problem in taken.problems]
         else:
             refusal.corrected_at = feeder.at
-            counts.add([taken], cases_before=feeder.cases_before)
+            counts.add([taken])
     ImportRefusal.objects.bulk_update(batch, ["problems", "corrected_at"])
     ImportRun.objects.filter(pk=run.pk).update(
         created=F("created") + counts.created,

@@ -126,6 +126,7 @@ def take_in_leads(
             submission_id,
             tuple(answer.problems),
             case_id=told[answer.lead_id].case_id if item.outcome and answer.lead_id is not None else None,
+            is_new_case=item.outcome is not None and answer.lead_id is not None and told[answer.lead_id].is_new_case,
             company_id=answer.person.row["company_id"] if answer.person else None,
             undated=item.outcome is not None and answer.lead_id is not None and told[answer.lead_id].undated,
         )

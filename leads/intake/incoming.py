@@ -97,6 +97,7 @@ class Taken:
     submission_id: int | None = None
     problems: tuple[Problem, ...] = ()
     case_id: int | None = None
+    is_new_case: bool = False  # the case was made by this batch
     company_id: int | None = None
     undated: bool = False  # its outcome came without a time: it counts as of the intake
 

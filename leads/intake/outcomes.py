@@ -130,7 +130,7 @@ def tell(
     }
     answers: dict[int, Told] = {}
     befores: dict[int, str | None] = {}
-    amended: dict[int, dict[str, list[str | None]]] = {}
+    amended: dict[int, dict[str, object]] = {}
     fresh: list[tuple[_Lead, IncomingOutcome, Reason | None]] = []
     written: list[Case] = []
     for pk, lead in leads.items():
@@ -156,15 +156,15 @@ def tell(
         undated = one.outcome.at is None
         answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True, undated=undated)
     _write_cases(written)
-    _record({pk: _changes(before, told[pk]) for pk, before in befores.items()} | amended, told, actor, at, act_id)
+    _record({pk: _changes(before, told[pk], answers[pk]) for pk, before in befores.items()} | amended, told, actor, at, act_id)
     _move(befores, told, leads, at, act_id)
     _let_take_part([leads[pk] for pk in befores], answers, actor)
     return answers
 
 
-def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons) -> dict[str, list[str | None]]:
+def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons) -> dict[str, object]:
     """Let a case of this outcome say what it is told otherwise; returns what that changed, blank says nothing."""
-    changes: dict[str, list[str | None]] = {}
+    changes: dict[str, object] = {}
     reason = reasons.of(outcome)
     amount = normalise.amount(outcome.amount) if outcome.amount is not None else None
     if amount is not None and amount != case.amount:
@@ -258,7 +258,7 @@ def _write_cases(cases: Sequence[Case]) -> None:
 
 
 def _record(
-    changes: Mapping[int, Mapping[str, list[str | None]]],
+    changes: Mapping[int, Mapping[str, object]],
     told: Mapping[int, IncomingOutcome],
     actor: User | None,
     at: datetime,
@@ -272,9 +272,14 @@ def _record(
     )
 
 
-def _changes(before: str | None, outcome: IncomingOutcome) -> dict[str, list[str | None]]:
-    amount: dict[str, list[str | None]] = {} if outcome.amount is None else {"amount": [None, str(outcome.amount)]}
-    return {"outcome": [before, outcome.outcome], **amount}
+def _changes(before: str | None, outcome: IncomingOutcome, told: Told) -> dict[str, object]:
+    """What the history says; the id of a case that was made lets an import that is undone find it again."""
+    changes: dict[str, object] = {"outcome": [before, outcome.outcome]}
+    if outcome.amount is not None:
+        changes["amount"] = [None, str(outcome.amount)]
+    if told.is_new_case:
+        changes["case"] = told.case_id
+    return changes
 
 
 def _move(

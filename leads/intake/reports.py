@@ -141,6 +141,7 @@ def tell_of_outcomes(items: Sequence[AboutLead], refusals: Sequence[list[Problem
             submission_id,
             tuple(found),
             case_id=told[lead_id].case_id if lead_id in told else None,
+            is_new_case=lead_id in told and told[lead_id].is_new_case,
             undated=lead_id in told and told[lead_id].undated and deciding[lead_id] == number,
         )
         for number, (status, lead_id, submission_id, found) in enumerate(

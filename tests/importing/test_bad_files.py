@@ -350,7 +350,8 @@ def test_two_imports_at_once_by_both_ways_double_nobody(make, client_of, setting
         while jobs.run_once():
             pass
 
-    content = (LEADS + lines(300)).encode()
+    rows = (LEADS + lines(300)).splitlines()
+    content = "\n".join(f"{row},{('won', 'lost')[at % 2] if at else 'Outcome'}" for at, row in enumerate(rows)).encode()
     run = Wizard(browser, work).start(content)
     command = Command(tmp_path, capsys)
     gate, faults = threading.Barrier(2), []
@@ -380,3 +381,4 @@ def test_two_imports_at_once_by_both_ways_double_nobody(make, client_of, setting
         assert one.received == one.created + one.updated + one.attached
     assert Lead.objects.count() == run.created + other.created == 300
     assert Submission.objects.count() == 600
+    assert Case.objects.count() == run.cases + other.cases == 300

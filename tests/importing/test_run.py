@@ -8,6 +8,7 @@ from leads.errors import Conflict, Invalid, NotAllowed
 from leads.importing import actions, batches, mapping
 from leads.importing.limits import FileRefused
 from leads.importing.refused import correct
+from leads.intake.incoming import AboutLead, IncomingOutcome, Who
 from leads.models import (
     Activity,
     Campaign,
@@ -155,6 +156,20 @@ def test_ids_of_another_system_find_their_leads_again(imported):
     run = imported("Record ID,Outcome\n17,won\n99,won\n", "outcomes")
     assert totals(run) == (2, 1, 0, 0, 1)
     assert Case.objects.get().lead.external_ids.get().system == "hubspot"
+
+
+def test_a_case_somebody_else_made_meanwhile_is_not_counted(imported, make, monkeypatch):
+    ivy = make.lead("ivy@fern.test")
+    real = batches.batch.take_in_outcomes
+
+    def overtaken(items, **how):
+        made = real([AboutLead(Who(lead_id=ivy.pk), outcome=IncomingOutcome("won"))], actor=None, channel="api")
+        assert made[0].is_new_case
+        return real(items, **how)
+
+    monkeypatch.setattr(batches.batch, "take_in_outcomes", overtaken)
+    run = imported("Email,Outcome\nivy@fern.test,won\n", "outcomes")
+    assert (totals(run), run.cases, Case.objects.count()) == ((1, 0, 0, 1, 0), 0, 1)
 
 
 def test_campaigns_of_a_column_are_made_once(imported, make):
