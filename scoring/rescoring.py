@@ -93,14 +93,15 @@ def rescore_all(after: int = 0) -> Iterator[tuple[int, int]]:
     """
     ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True))
     if len(ids) > waiting.MANY:
-        yield from _rescore_by_columns(ids)
+        yield from rescore_by_columns(ids)
         return
     while batch := rescore_some(after, BATCH):
         after = batch[-1]
         yield after, len(batch)
 
 
-def _rescore_by_columns(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+def rescore_by_columns(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Score these leads, in the order of ids, by columns, and by the reference where those do not know enough; like `rescore_all`."""
     from scoring import mass  # takes numpy with it, which no process should start with
 
     columns = mass.read_columns()

@@ -11,11 +11,12 @@ from django.db import connection
 from config.bench import scoring
 from scoring.column_cache import ColumnCache
 from scoring.preview import counting
+from tests.scoring.conftest import clear_scores
 
 STEPS = {
     "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "flips",
     "suggestions", "one_lead", "thousand_leads",
-    "snapshot_build", "snapshot_refresh_1pct", "web_memory_mb", "load",
+    "snapshot_build", "snapshot_refresh_1pct", "rescore_all", "rescore_1pct", "web_memory_mb", "load",
 }  # fmt: skip
 
 
@@ -34,7 +35,9 @@ def here(monkeypatch, transactional_db):
         yield str(connection.settings_dict["NAME"])
 
     monkeypatch.setattr(scoring, "scratch_database", this_one)
+    clear_scores()
     yield
+    clear_scores()
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_narrow")
 
