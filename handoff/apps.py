@@ -18,12 +18,13 @@ class HandoffConfig(AppConfig):
         grant(("administrator", "marketing_ops", "head_of_marketing"), ["handoff.view_rejectionreview"])
         grant(
             ("sales_manager", "head_of_sales"),
-            [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")] + ["handoff.delete_leave"],
+            [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")]
+            + ["handoff.delete_leave"],
         )
         from handoff import navigation, notices, panels
         from handoff.actions.working import close_by_outcome
         from handoff.forgetting import follow_merged, forget_erased
-        from handoff.in_use import leads_handed_over, left_by
+        from handoff.in_use import leads_handed_over, left_by, open_since
         from handoff.routing import weekly_capacity
         from leads import hooks
         from scoring.slots import slots as scoring_slots
@@ -36,4 +37,5 @@ class HandoffConfig(AppConfig):
         notices.register_kinds()
         navigation.connect()
         panels.connect()
+        hooks.open_since.append(open_since)
         hooks.outcome_recorded.append(close_by_outcome)

@@ -2,16 +2,19 @@
 who are switched off leave what they had in hand to somebody else."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Count, Q
 
 from handoff.models import Handoff
-from handoff.states import WITH_REP, HandoffState
+from handoff.states import OPEN, WITH_REP, HandoffState
 
 
 def leads_handed_over(lead_ids: Sequence[int]) -> dict[int, str]:
     """Which of these leads have a hand-off, and so why they stay."""
-    return dict.fromkeys(Handoff.objects.filter(lead_id__in=lead_ids).values_list("lead_id", flat=True), "they were handed to sales")
+    return dict.fromkeys(
+        Handoff.objects.filter(lead_id__in=lead_ids).values_list("lead_id", flat=True), "they were handed to sales"
+    )
 
 
 def left_by(user_ids: Sequence[int]) -> list[str]:
@@ -23,9 +26,18 @@ def left_by(user_ids: Sequence[int]) -> list[str]:
     if counts["offered"] == 1:
         told.append("1 hand-off waits for their answer; when its time is up, it goes on as its policy says.")
     elif counts["offered"]:
-        told.append(f"{counts['offered']} hand-offs wait for their answer; when their time is up, they go on as their policy says.")
+        told.append(
+            f"{counts['offered']} hand-offs wait for their answer; when their time is up, they go on as their policy says."
+        )
     if counts["worked"] == 1:
         told.append("1 hand-off that they accepted stays with them until it is reassigned; managers find it on Home.")
     elif counts["worked"]:
-        told.append(f"{counts['worked']} hand-offs that they accepted stay with them until reassigned; managers find them on Home.")
+        told.append(
+            f"{counts['worked']} hand-offs that they accepted stay with them until reassigned; managers find them on Home."
+        )
     return told
+
+
+def open_since(lead_ids: Sequence[int]) -> dict[int, datetime]:
+    """When the open hand-off of each of these leads was opened; leads without one are left out."""
+    return dict(Handoff.objects.filter(lead_id__in=lead_ids, state__in=OPEN).values_list("lead_id", "opened_at"))

@@ -6,6 +6,7 @@ Each list is filled in the upper apps' `ready()`.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from leads.models import Case, Lead, User
 
 facts_changed: list[Callable[[Sequence[int]], None]] = []
+# Asked, under the lock of these leads, before an outcome is recorded: since when something of theirs is open, by id.
+open_since: list[Callable[[Sequence[int]], dict[int, datetime]]] = []
 outcome_recorded: list[Callable[["Lead", "Case", "User | None"], None]] = []
 lead_merged: list[Callable[["Lead", "Lead", "User | None"], None]] = []
 lead_erased: list[Callable[["Lead", "User | None"], None]] = []

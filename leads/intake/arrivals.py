@@ -14,6 +14,7 @@ from leads.intake.incoming import Incoming, Problem, Taken
 from leads.intake.people import Person
 from leads.intake.reading import Reading, problem, shown
 from leads.intake.record import Context, write_events, write_submissions
+from leads.intake.words import Reasons
 from leads.lib.folding import fold
 from leads.models import Submission
 from leads.revisions import touch_revisions
@@ -106,9 +107,10 @@ def take_in_leads(
         answers[number] = _take_one(items[number], readings[number], people, companies, products, context)
     for person in people.all:
         person.settle(context.at)
-    for item, answer in zip(items, answers, strict=True):
-        if item.outcome is not None and answer.person is not None and answer.person.is_new:
-            answer.person.end_by(outcomes.stage_told(item.outcome))
+    words = _Words(items, answers)
+    for person, word in words.last.items():
+        if person.is_new:
+            person.end_by(outcomes.stage_told(word.outcome))
     submission_ids, changed_companies = _write_leads(people, companies, len(items), context.at)
     with_activity = _write_activities(items, answers, assets, context)
     touched = {person.row["id"] for person in people.all if person.is_new or person.changes} | with_activity
@@ -116,7 +118,7 @@ def take_in_leads(
         touched |= set(store.leads_of_companies(changed_companies))
     touch_revisions(sorted(touched))
     write_events(people.all, context.actor, context.at, context.act_id)
-    told = _tell(items, answers, context)
+    told = _tell(items, answers, words, context)
     write_submissions(submission_ids, items, [(a.status, a.lead_id, a.problems) for a in answers], "lead", context)
     nudge_facts_changed(sorted(touched))
     return [
@@ -216,20 +218,29 @@ def _write_activities(
     return {one.lead_id for one in did if one.item in written.new}
 
 
-def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], context: Context) -> dict[int, outcomes.Told]:
-    """Record the outcomes that came with leads; of several for one person the last counts."""
-    known = [
-        (answer.person.row["id"], item.outcome)
-        for item, answer in zip(items, answers, strict=True)
-        if answer.person is not None and item.outcome is not None
-    ]
-    reasons = outcomes.Reasons(outcome for _, outcome in known)
-    last = reasons.last_words(known)
+class _Words:
+    """The outcomes that came with leads; of several for one person the newest counts."""
+
+    def __init__(self, items: Sequence[Incoming], answers: Sequence[_Answer]) -> None:
+        known = [
+            (number, answer.person, item.outcome)
+            for number, (item, answer) in enumerate(zip(items, answers, strict=True))
+            if answer.person is not None and item.outcome is not None
+        ]
+        self.reasons = Reasons(outcome for _, _, outcome in known)
+        self.last = self.reasons.last_words((person, outcome) for _, person, outcome in known)
+        self.deciding = frozenset(known[word.number][0] for word in self.last.values())
+
+
+def _tell(items: Sequence[Incoming], answers: Sequence[_Answer], words: _Words, context: Context) -> dict[int, outcomes.Told]:
+    """Record the outcomes that came with leads."""
+    last = {person.row["id"]: word.outcome for person, word in words.last.items()}
     created = frozenset(answer.person.row["id"] for answer in answers if answer.person is not None and answer.person.is_new)
-    told = outcomes.tell(last, reasons, actor=context.actor, at=context.at, act_id=context.act_id, created=created)
-    for item, answer in zip(items, answers, strict=True):
+    told = outcomes.tell(last, words.reasons, actor=context.actor, at=context.at, act_id=context.act_id, created=created)
+    for number, (item, answer) in enumerate(zip(items, answers, strict=True)):
         if item.outcome is not None and answer.person is not None and (one := told.get(answer.person.row["id"])):
-            answer.problems.extend(reasons.unknown(item.outcome))
+            answer.problems.extend(words.reasons.unknown(item.outcome))
+            answer.problems.extend(one.notes if number in words.deciding else ())
             if one.changed and answer.status == Submission.Status.ATTACHED:
                 answer.status = Submission.Status.UPDATED.value
     return told

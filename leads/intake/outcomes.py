@@ -1,8 +1,8 @@
 """Outcomes that other systems tell: for many leads at once, each becomes a case or the end of the open one."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,65 +16,26 @@ from leads.copying import copy
 from leads.events import Happened, write_history
 from leads.facts import facts_of
 from leads.intake.incoming import IncomingOutcome, Problem
-from leads.intake.reading import problem
+from leads.intake.rounds import Rounds, known_better, of_an_earlier_round, told_as_it_happened
 from leads.intake.store import as_json
-from leads.lib.folding import fold
+from leads.intake.words import Reasons
 from leads.models import Activity, Case, Lead, LeadEvent, Reason, User
 from leads.stages import MOVE, STAGE_OF_OUTCOME
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an outcome did: `changed` is off when all of it was known already, `undated` on when it got the time of now."""
+    """What an outcome did: `changed` is off when all of it was known already, `undated` on when it got the time of now.
+
+    `notes` say what it did not do, as it is older than what is known.
+    """
 
     lead_id: int
     case_id: int
     is_new_case: bool
     changed: bool
     undated: bool = False
-
-
-class Reasons:
-    """The reasons that outcomes name, by code and label; no query when none is named."""
-
-    def __init__(self, outcomes: Iterable[IncomingOutcome]) -> None:
-        self._found: dict[str, Reason] = {}
-        self._labels: dict[int, str] = {}
-        if not any(outcome.reason for outcome in outcomes):
-            return
-        for reason in Reason.objects.order_by("-active", "position"):
-            self._labels[reason.pk] = reason.label
-            self._found.setdefault(fold(reason.code), reason)
-            self._found.setdefault(fold(reason.label), reason)
-
-    def of(self, outcome: IncomingOutcome) -> Reason | None:
-        """The reason an outcome names, None for none and for one nobody knows."""
-        return self._found.get(fold(outcome.reason)) if outcome.reason else None
-
-    def label(self, pk: int | None) -> str | None:
-        """What a reason is called, once any was named."""
-        return self._labels.get(pk) if pk is not None else None
-
-    def unknown(self, outcome: IncomingOutcome) -> tuple[Problem, ...]:
-        """The note that there is no such reason."""
-        if outcome.reason and self.of(outcome) is None:
-            return (problem("unknown_reason", "outcome_reason", outcome.reason, "a known reason"),)
-        return ()
-
-    def last_words(self, told: Iterable[tuple[int, IncomingOutcome]]) -> dict[int, IncomingOutcome]:
-        """Of several outcomes of one lead the last counts; what it leaves blank an earlier one may have said."""
-        last: dict[int, IncomingOutcome] = {}
-        for pk, outcome in told:
-            before = last.get(pk)
-            last[pk] = outcome if before is None else self._after(before, outcome)
-        return last
-
-    def _after(self, before: IncomingOutcome, outcome: IncomingOutcome) -> IncomingOutcome:
-        amount = outcome.amount if outcome.amount is not None else before.amount
-        if outcome.outcome != before.outcome:
-            return replace(outcome, amount=amount)
-        known = self.of(outcome) is not None or self.of(before) is None
-        return replace(outcome, amount=amount, at=outcome.at or before.at, reason=outcome.reason if known else before.reason)
+    notes: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,36 +76,59 @@ def tell(
     """Record these outcomes by lead id, in the caller's transaction; the same queries whatever their number.
 
     A lead's open case gets the outcome, otherwise an imported case with the facts of now is made. Won, lost and rejected move
-    the lead. The same outcome again only adds the amount, the reason and the time that it says otherwise. `created` are leads
-    that this batch made and put in the stage of their outcome: nothing above can know them yet.
+    the lead. The same outcome again only adds the amount, the reason and the time that it says otherwise. One that lies before
+    the lead's present round is kept as a past case and moves nothing; a newer end never gives way to an older one. `created`
+    are leads that this batch made and put in the stage of their outcome: nothing above can know them yet.
     """
     if not told:
         return {}
     leads = _lock(told, created)
-    latest = {
-        case.lead_id: case
-        for case in Case.objects.filter(lead_id__in=[pk for pk, lead in leads.items() if not lead.is_new])
-        .order_by("lead_id", "-decided_at", "-pk")
-        .distinct("lead_id")
-        .defer("facts", "score")
-    }
+    known = [pk for pk, lead in leads.items() if not lead.is_new]
+    cases = Case.objects.filter(lead_id__in=known).order_by("lead_id", "-decided_at", "-pk").defer("facts", "score")
+    latest = {case.lead_id: case for case in cases.distinct("lead_id")}
+    dated = [pk for pk in known if told[pk].at is not None]
+    with_sales = [pk for pk in dated if leads[pk].stage in WITH_SALES]
+    rounds = Rounds({pk: leads[pk].engagement_from for pk in dated}, with_sales, actor)
+    older = {pk for pk in dated if pk in latest and rounds.is_older(told[pk], latest[pk])}
+    kept = {pk for pk in older if is_current(latest[pk], leads[pk].stage) or told[pk].outcome == latest[pk].outcome}
+    past = {pk for pk in dated if pk in older - kept or rounds.is_past(pk, told[pk])}
+    kept -= past
+    corrected = told_as_it_happened(latest[pk] for pk in kept if told[pk].outcome == latest[pk].outcome)
+    repeated = {(case.lead_id, case.outcome, case.outcome_at): case for case in (cases.filter(lead_id__in=past) if past else ())}
     answers: dict[int, Told] = {}
     befores: dict[int, str | None] = {}
     amended: dict[int, dict[str, object]] = {}
     fresh: list[tuple[_Lead, IncomingOutcome, Reason | None]] = []
     written: list[Case] = []
+
+    def say_again(case: Case, *notes: Problem, only_blanks: bool = False) -> None:
+        pk = case.lead_id
+        if changes := _amend(case, told[pk], reasons, only_blanks=only_blanks):
+            amended[pk] = changes
+            written.append(case)
+        answers[pk] = Told(pk, case.pk, is_new_case=False, changed=bool(changes), notes=notes)
+
     for pk, lead in leads.items():
         outcome, case = told[pk], latest.get(pk)
         target = STAGE_OF_OUTCOME.get(Outcome(outcome.outcome))
+        reason = reasons.of(outcome)
+        if pk in past:
+            if again := repeated.get((pk, outcome.outcome, outcome.at)):
+                say_again(again)
+            else:
+                fresh.append((lead, outcome, reason))
+            continue
+        if case is not None and pk in kept and case.pk not in corrected:
+            if case.outcome == outcome.outcome:
+                say_again(case, known_better(outcome, case), only_blanks=True)
+            else:
+                answers[pk] = Told(pk, case.pk, is_new_case=False, changed=False, notes=(known_better(outcome, case),))
+            continue
         if case is not None and case.outcome == outcome.outcome and (target is None or lead.stage == target):
-            if changes := _amend(case, outcome, reasons):
-                amended[pk] = changes
-                written.append(case)
-            answers[pk] = Told(pk, case.pk, is_new_case=False, changed=bool(changes))
+            say_again(case)
             continue
         current = case if case is not None and is_current(case, lead.stage) else None
         befores[pk] = current.outcome if current else None
-        reason = reasons.of(outcome)
         if current is None:
             fresh.append((lead, outcome, reason))
             continue
@@ -153,27 +137,33 @@ def tell(
         written.append(current)
         answers[pk] = Told(pk, current.pk, is_new_case=False, changed=True, undated=outcome.at is None)
     for one in _make_cases(fresh, at):
-        undated = one.outcome.at is None
-        answers[one.lead.pk] = Told(one.lead.pk, one.case_id, is_new_case=True, changed=True, undated=undated)
+        pk, undated = one.lead.pk, one.outcome.at is None
+        notes = (of_an_earlier_round(one.outcome),) if pk in past else ()
+        answers[pk] = Told(pk, one.case_id, is_new_case=True, changed=True, undated=undated, notes=notes)
     _write_cases(written)
-    _record({pk: _changes(before, told[pk], answers[pk]) for pk, before in befores.items()} | amended, told, actor, at, act_id)
+    over = {lead.pk: _changes(None, outcome, answers[lead.pk]) | _when(outcome) for lead, outcome, _ in fresh if lead.pk in past}
+    ended = {pk: _changes(before, told[pk], answers[pk]) for pk, before in befores.items()}
+    _record(ended | over | amended, told, actor, at, act_id)
     _move(befores, told, leads, at, act_id)
     _let_take_part([leads[pk] for pk in befores], answers, actor)
     return answers
 
 
-def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons) -> dict[str, object]:
-    """Let a case of this outcome say what it is told otherwise; returns what that changed, blank says nothing."""
+def _amend(case: Case, outcome: IncomingOutcome, reasons: Reasons, *, only_blanks: bool = False) -> dict[str, object]:
+    """Let a case of this outcome say what it is told otherwise; returns what that changed, blank says nothing.
+
+    With `only_blanks` what the case says already stays.
+    """
     changes: dict[str, object] = {}
     reason = reasons.of(outcome)
     amount = normalise.amount(outcome.amount) if outcome.amount is not None else None
-    if amount is not None and amount != case.amount:
+    if amount is not None and amount != case.amount and not (only_blanks and case.amount is not None):
         changes["amount"] = [None if case.amount is None else str(case.amount), str(amount)]
         case.amount = amount
-    if reason is not None and reason.pk != case.reason_id:
+    if reason is not None and reason.pk != case.reason_id and not (only_blanks and case.reason_id):
         changes["reason"] = [reasons.label(case.reason_id), reason.label]
         case.reason = reason
-    if outcome.at is not None and outcome.at != case.outcome_at:
+    if outcome.at is not None and outcome.at != case.outcome_at and not only_blanks:
         changes["outcome_at"] = [_in_words(case.outcome_at), _in_words(outcome.at)]
         case.outcome_at = outcome.at
     return changes
@@ -270,6 +260,10 @@ def _record(
         at=at,
         act_id=act_id,
     )
+
+
+def _when(outcome: IncomingOutcome) -> dict[str, object]:
+    return {"outcome_at": [None, _in_words(outcome.at)]}
 
 
 def _changes(before: str | None, outcome: IncomingOutcome, told: Told) -> dict[str, object]:

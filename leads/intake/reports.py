@@ -9,6 +9,7 @@ from leads.intake.companies import Companies, Company, wanted
 from leads.intake.incoming import AboutLead, Incoming, IncomingOutcome, Problem, Taken, Who
 from leads.intake.reading import Reading, is_storable, shown
 from leads.intake.record import Context, write_submissions
+from leads.intake.words import Reasons
 from leads.lib.folding import email_key
 from leads.models import Submission
 from leads.revisions import touch_revisions
@@ -113,14 +114,16 @@ def tell_of_activities(
 def tell_of_outcomes(items: Sequence[AboutLead], refusals: Sequence[list[Problem]], context: Context) -> list[Taken]:
     lead_ids, problems = _find_all(items, refusals)
     known: list[tuple[int, IncomingOutcome]] = []
-    deciding: dict[int, int] = {}
+    numbers: list[int] = []
     for number, (item, lead_id) in enumerate(zip(items, lead_ids, strict=True)):
         if lead_id is not None and item.outcome is not None:
             known.append((lead_id, item.outcome))
-            deciding[lead_id] = number
-    reasons = outcomes.Reasons(outcome for _, outcome in known)
+            numbers.append(number)
+    reasons = Reasons(outcome for _, outcome in known)
     last = reasons.last_words(known)
-    told = outcomes.tell(last, reasons, actor=context.actor, at=context.at, act_id=context.act_id)
+    deciding = {lead_id: numbers[word.number] for lead_id, word in last.items()}
+    counting = {lead_id: word.outcome for lead_id, word in last.items()}
+    told = outcomes.tell(counting, reasons, actor=context.actor, at=context.at, act_id=context.act_id)
     statuses = []
     for number, lead_id in enumerate(lead_ids):
         one = told.get(lead_id) if lead_id is not None else None
@@ -128,6 +131,8 @@ def tell_of_outcomes(items: Sequence[AboutLead], refusals: Sequence[list[Problem
         outcome = items[number].outcome
         if one is not None and lead_id is not None and outcome is not None:
             problems[number].extend(reasons.unknown(outcome))
+            if deciding[lead_id] == number:
+                problems[number].extend(one.notes)
             if one.changed and deciding[lead_id] == number:
                 status = Submission.Status.CREATED if one.is_new_case else Submission.Status.UPDATED
         statuses.append(status.value)

@@ -88,7 +88,11 @@ class ActivityIn(EventIn):
 
 
 class OutcomeIn(_Wire):
-    """What became of a known lead."""
+    """What became of a known lead. The newest outcome counts; one older than that, or than what goes on with the lead now, moves nothing.
+
+    One from before the lead's present hand-off, or before it went back to marketing, is kept as a past case. Either way the note
+    `older_outcome` says so. Midnight speaks of the whole day.
+    """
 
     lead: WhoIn
     outcome: StrictStr = Field(description="won, lost, rejected, working, closed_unworked or unknown.", examples=["won"])

@@ -1,15 +1,17 @@
 """An outcome told again adds what it did not say before; blank says nothing, and what cannot be used is always told."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from leads import hooks, jobs
 from leads.choices import Stage
 from leads.importing import actions
-from leads.intake.batch import take_in_outcomes
-from leads.intake.incoming import AboutLead, IncomingOutcome, Who
+from leads.intake.batch import take_in, take_in_outcomes
+from leads.intake.incoming import AboutLead, Incoming, IncomingOutcome, Who
 from leads.models import Case, ImportRun, Lead, LeadEvent, Reason
 from tests.conftest import MONDAY
 from tests.importing.samples import text
@@ -85,6 +87,36 @@ def test_several_words_on_one_lead_in_a_batch_come_to_the_same_as_one_after_the_
     assert [codes(one) for one in taken] == [["unknown_reason"], []]
     case = Case.objects.get()
     assert (case.amount, case.reason.code) == (1200, "no_budget")
+
+
+OLD = IncomingOutcome("lost", at=MONDAY - 900 * DAY, reason="no_budget")
+NEW = IncomingOutcome("won", at=MONDAY - 5 * DAY, amount=Decimal(900))
+FIRST = IncomingOutcome("won", at=MONDAY - 400 * DAY, amount=Decimal(100), reason="too_small")
+
+
+@pytest.mark.parametrize("order", list(permutations((OLD, FIRST, NEW))))
+def test_the_newest_outcome_counts_in_whatever_order_they_are_told(ivy, make, order):
+    tell(*order)
+    zoe = make.lead("zoe@fern.test")
+    singly = [take_in_outcomes([AboutLead(Who(lead_id=zoe.pk), outcome=one)], actor=None, channel="api") for one in order]
+    values = {"lead.email": "ann@fern.test"}
+    take_in([Incoming(values=values, outcome=one) for one in order], actor=None, channel="api")
+    for lead in Lead.objects.all():
+        assert lead.stage == Stage.WON
+        case = Case.objects.get(lead=lead)
+        assert (case.outcome, case.outcome_at, case.amount, case.reason.code) == ("won", NEW.at, 900, "too_small")
+    for outcome, (taken,) in zip(order, singly, strict=True):
+        is_older = any(before.at > outcome.at for before in order[: order.index(outcome)])
+        assert codes(taken) == (["older_outcome"] if is_older else [])
+
+
+def test_a_day_without_an_hour_is_not_older_than_an_hour_of_it(ivy):
+    tell(IncomingOutcome("won", at=MONDAY))
+    midnight = datetime(2026, 6, 8, tzinfo=ZoneInfo("Europe/Berlin"))
+    (taken,) = tell(IncomingOutcome("lost", at=midnight), at=MONDAY + DAY)
+    assert (taken.status, taken.problems, Lead.objects.get().stage) == ("updated", (), Stage.LOST)
+    (taken,) = tell(IncomingOutcome("won", at=midnight - timedelta(hours=20)))
+    assert (taken.status, codes(taken), Lead.objects.get().stage) == ("attached", ["older_outcome"], Stage.LOST)
 
 
 def test_those_above_are_not_told_of_an_end_they_know(ivy):
