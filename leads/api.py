@@ -20,7 +20,7 @@ from leads.intake.answers import Answer, answer_once
 from leads.intake.batch import take_in, take_in_activities, take_in_outcomes
 from leads.intake.incoming import MOST_AT_ONCE, Taken
 from leads.intake.keys import Admitted, admit
-from leads.intake.reading import is_storable, shown
+from leads.intake.reading import is_storable, plain_system, shown
 from leads.lib.folding import email_key
 from leads.models import ApiKey, Lead
 
@@ -372,7 +372,7 @@ def find_lead(request: HttpRequest, email: str = "", system: str = "", external_
         raise NotFound("There is no such lead.", code="unknown_lead")
     if key:
         return _json(200, lead_json(_lead(email_key=key)))
-    return _json(200, lead_json(_lead(external_ids__system=system, external_ids__value=external_id)))
+    return _json(200, lead_json(_lead(external_ids__system=plain_system(system), external_ids__value=external_id.strip())))
 
 
 def _lead(**which: object) -> Lead:

@@ -68,7 +68,7 @@ def write(did: Sequence[Did], assets: dict[str, int], context: Context) -> Writt
                 one.lead_id,
                 activity.kind,
                 assets.get(activity.asset),
-                activity.campaign_id or one.campaign_id,
+                None if activity.campaign_unknown else activity.campaign_id or one.campaign_id,
                 activity.occurred_at,
                 at,
                 activity.occurred_at if is_trusted else at,

@@ -6,13 +6,24 @@ race starts again and finds them known.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from leads.errors import Invalid
 from leads.intake import activities, arrivals, reports
 from leads.intake.companies import wanted
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, Problem, Taken
-from leads.intake.reading import OwnReader, Reading, check_activity, check_label, check_outcome, problem, read, readers_of
+from leads.intake.reading import (
+    OwnReader,
+    Reading,
+    check_activity,
+    check_label,
+    check_outcome,
+    plain_ids,
+    problem,
+    read,
+    readers_of,
+)
 from leads.intake.record import Context, again_when_overtaken
 from leads.lib.folding import fold
 from leads.models import LeadField, Product, User
@@ -35,6 +46,7 @@ def take_in(
     """
     _check_size(items)
     context = Context(actor, channel, at, import_run_id, api_key_id)
+    items = [_with_plain_ids(item) for item in items]
     own = _own_readers(items)
     readings = [read(item, own, context.at) for item in items]
     assets = activities.assets_for(activity for item in items for activity in item.activities)
@@ -80,6 +92,7 @@ def take_in_activities(
     """Take in up to 1,000 activities of known leads: "created", or "attached" when the same event is stored already."""
     _check_size(items)
     context = Context(actor, channel, at, import_run_id, api_key_id)
+    items = [_about_plain_ids(item) for item in items]
     did = [item.activity for item in items if item.activity is not None]
     assets = activities.assets_for(did)
     refusals: list[list[Problem]] = []
@@ -109,6 +122,7 @@ def take_in_outcomes(
     """Take in up to 1,000 outcomes of known leads: "created" a case, "updated" an open one, or "attached" when known already."""
     _check_size(items)
     context = Context(actor, channel, at, import_run_id, api_key_id)
+    items = [_about_plain_ids(item) for item in items]
     refusals: list[list[Problem]] = []
     for item in items:
         refused = list(item.problems)
@@ -120,6 +134,20 @@ def take_in_outcomes(
         check_label(item.source, "source", 80, refused)
         refusals.append(refused)
     return again_when_overtaken(lambda: reports.tell_of_outcomes(items, refusals, context))
+
+
+def _with_plain_ids(item: Incoming) -> Incoming:
+    problems: list[Problem] = []
+    plain = plain_ids(item.external, problems)
+    return item if plain == item.external else replace(item, external=plain, problems=(*item.problems, *problems))
+
+
+def _about_plain_ids(item: AboutLead) -> AboutLead:
+    problems: list[Problem] = []
+    plain = plain_ids(item.who.external, problems)
+    if plain == item.who.external:
+        return item
+    return replace(item, who=replace(item.who, external=plain), problems=(*item.problems, *problems))
 
 
 def _check_size(items: Sequence[object]) -> None:

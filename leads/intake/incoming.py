@@ -28,12 +28,16 @@ class IncomingOutcome:
 
 @dataclass(frozen=True, slots=True)
 class IncomingActivity:
-    """Something a lead did. `asset` is a key of `Asset`; the same `source` and `source_id` sent twice are one activity."""
+    """Something a lead did. `asset` is a key of `Asset`; the same `source` and `source_id` sent twice are one activity.
+
+    Without a campaign it came by that of the item, unless it names one that nobody knows (`campaign_unknown`).
+    """
 
     kind: str
     occurred_at: datetime
     asset: str = ""
     campaign_id: int | None = None
+    campaign_unknown: bool = False
     source: str = ""
     source_id: str = ""
     properties: Mapping[str, object] = field(default_factory=dict)
@@ -41,7 +45,7 @@ class IncomingActivity:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The lead that something is about: by id, else e-mail, else another system's id."""
+    """The lead that something is about: by id, else e-mail, else another system's id. Keys of different leads are refused."""
 
     lead_id: int | None = None
     email: str = ""

@@ -355,6 +355,24 @@ def check_label(text: str, key: str, longest: int, refusals: list[Problem]) -> N
             refusals.append(problem("too_long", key, text, f"{longest} characters"))
 
 
+def plain_ids(external: Mapping[str, str], refusals: list[Problem]) -> Mapping[str, str]:
+    """Ids of other systems as they are compared: trimmed, the system in any case; two of one system are refused."""
+    plain: dict[str, str] = {}
+    for system, value in external.items():
+        key, told = plain_system(system), value.strip()
+        before = plain.get(key)
+        if before and told and before != told:
+            words = f"Two ids of “{shown(key)}” are given: “{shown(before)}” and “{shown(told)}”."
+            refusals.append(Problem("external_id_twice", f"external.{shown(system)}", shown(value), words))
+        plain[key] = before or told
+    return plain
+
+
+def plain_system(name: str) -> str:
+    """The name of another system as it is compared."""
+    return name.strip().casefold()
+
+
 def check_external(external: Mapping[str, str], refusals: list[Problem]) -> None:
     """Refuse ids of other systems that cannot be kept."""
     for system, value in external.items():

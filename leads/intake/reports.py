@@ -42,20 +42,21 @@ def tell_of_companies(items: Sequence[Incoming], readings: Sequence[Reading], co
     ]
 
 
-def _who(items: Sequence[AboutLead]) -> Callable[[Who], int | None]:
-    """Finds the lead that is meant: by id, else e-mail, else another system's id."""
+def _who(items: Sequence[AboutLead]) -> Callable[[Who], list[int]]:
+    """Finds the lead that is meant: by id, else e-mail, else another system's id; more than one when the keys disagree."""
     emails = sorted({email_key(item.who.email) for item in items if item.who.email and is_storable(item.who.email)})
     externals = sorted({pair for item in items for pair in item.who.external.items() if pair[1] and is_storable("".join(pair))})
     ids = sorted({item.who.lead_id for item in items if item.who.lead_id is not None and 0 < item.who.lead_id < 2**63})
     found = {(by, key, second): pk for by, key, second, pk in store.find_leads(emails, externals, []) if by != "phone"}
     there = {pk for by, _, _, pk in store.find_leads([], [], [], ids) if by == "id"} if ids else set()
 
-    def find(who: Who) -> int | None:
+    def find(who: Who) -> list[int]:
+        keys = [("email", email_key(who.email), "")] if who.email else []
+        keys += [("external", *pair) for pair in who.external.items()]
+        meant = [pk for key in keys if (pk := found.get(key))]
         if who.lead_id is not None:
-            return who.lead_id if who.lead_id in there else None
-        if who.email and (pk := found.get(("email", email_key(who.email), ""))):
-            return pk
-        return next((pk for pair in who.external.items() if (pk := found.get(("external", *pair)))), None)
+            meant = [who.lead_id, *meant] if who.lead_id in there else []
+        return list(dict.fromkeys(meant))
 
     return find
 
@@ -68,11 +69,14 @@ def _find_all(items: Sequence[AboutLead], refusals: Sequence[list[Problem]]) -> 
     ids: list[int | None] = []
     problems: list[list[Problem]] = []
     for item, refused in zip(items, refusals, strict=True):
-        lead_id = find(item.who)
-        if lead_id is None and not (refused and item.who == NOBODY):
-            given = item.who.lead_id or item.who.email or next(iter(item.who.external.values()), None)
-            refused = [*refused, Problem("unknown_lead", "lead", shown(given), "There is no such lead.")]
-        ids.append(None if refused else lead_id)
+        meant = find(item.who)
+        given = shown(item.who.lead_id or item.who.email or next(iter(item.who.external.values()), None))
+        if not meant and not (refused and item.who == NOBODY):
+            refused = [*refused, Problem("unknown_lead", "lead", given, "There is no such lead.")]
+        elif len(meant) > 1:
+            words = f"The keys given are of different leads: {', '.join(map(str, meant))}."
+            refused = [*refused, Problem("different_leads", "lead", given, words)]
+        ids.append(None if refused else meant[0])
         problems.append(list(refused))
     return ids, problems
 

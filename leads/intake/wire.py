@@ -10,13 +10,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, St
 
 from leads import normalise
 from leads.intake.incoming import AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
-from leads.intake.reading import problem, shown
+from leads.intake.reading import is_storable, problem, shown
 from leads.models import Campaign
 from leads.normalise import Misfit
 
 Text = StrictStr | None
 Number = StrictInt | StrictFloat | StrictStr | None
 YesNo = StrictBool | StrictStr | None
+IDS = "Ids of other systems by system, in any case; one of each. Blanks around both are left off."
 
 
 class _Wire(BaseModel):
@@ -42,7 +43,10 @@ class EventIn(_Wire):
     kind: StrictStr = Field(description="Small letters, digits and _.", examples=["demo_request"])
     occurred_at: AwareDatetime = Field(description="With a time zone, not in the future.", examples=["2026-06-08T09:00:00Z"])
     asset: StrictStr = Field("", description="Key of an asset.")
-    campaign: StrictStr = Field("", description="Name of a campaign.")
+    campaign: StrictStr = Field(
+        "",
+        description="Name of a campaign, in any case. With a lead: blank is that of the lead, an unknown one is noted and none kept.",
+    )
     source: StrictStr = ""
     source_id: StrictStr = Field("", description="The event's id in the other system.")
     properties: dict[str, Any] = Field(default_factory=dict)
@@ -64,21 +68,24 @@ class LeadIn(_Wire):
     consent: YesNo = Field(None, description="true, false, given, refused or unknown.")
     company: CompanyIn | None = None
     custom: dict[str, Any] = Field(default_factory=dict, description="Own fields by key.")
-    external_ids: dict[str, StrictStr] = Field(default_factory=dict, description="Ids of other systems by system.")
+    external_ids: dict[str, StrictStr] = Field(default_factory=dict, description=IDS)
     activities: list[EventIn] = Field(default_factory=list, max_length=100)
     source: StrictStr = Field("", description="Else that of the key.")
-    campaign: StrictStr = Field("", description="Name of a campaign.")
+    campaign: StrictStr = Field("", description="Name of a campaign, in any case; an unknown one is noted and left out.")
     occurred_at: AwareDatetime | None = Field(
         None, description="When this was said; else now. With a time zone, not in the future."
     )
 
 
 class WhoIn(_Wire):
-    """A lead that is known already, by exactly one of its keys."""
+    """A lead that is known already: by id, else by e-mail, else by another system's id.
+
+    Keys that belong to different leads refuse the item (`different_leads`).
+    """
 
     id: StrictInt | None = None
     email: StrictStr = ""
-    external_ids: dict[str, StrictStr] = Field(default_factory=dict)
+    external_ids: dict[str, StrictStr] = Field(default_factory=dict, description=IDS)
 
 
 class ActivityIn(EventIn):
@@ -164,20 +171,27 @@ def _place(steps: Sequence[int | str]) -> str:
 
 
 class Campaigns:
-    """Campaigns named in a request, found with one query."""
+    """Campaigns named in a request, in any case: found with one query, with a second only when one is spelt otherwise."""
 
     def __init__(self, names: set[str]) -> None:
-        storable = {name for name in names if name and "\x00" not in name and len(name) <= 120}
-        self._ids = dict(Campaign.objects.filter(name__in=storable).values_list("name", "pk")) if storable else {}
+        wanted = {name: " ".join(name.split()) for name in names if name.strip() and is_storable(name)}
+        exact = dict(Campaign.objects.filter(name__in=wanted.values()).values_list("name", "pk")) if wanted else {}
+        self._ids = {name: exact[plain] for name, plain in wanted.items() if plain in exact}
+        if len(self._ids) < len(wanted):
+            folded: dict[str, int] = {}
+            for known, pk in Campaign.objects.order_by("pk").values_list("name", "pk"):
+                folded.setdefault(known.casefold(), pk)
+            left = wanted.keys() - self._ids.keys()
+            self._ids |= {name: folded[key] for name in left if (key := wanted[name].casefold()) in folded}
 
-    def find(self, name: str) -> tuple[int | None, tuple[Problem, ...]]:
-        """The campaign's id, or the note that there is none of that name."""
-        if not name:
+    def find(self, name: str, place: str = "") -> tuple[int | None, tuple[Problem, ...]]:
+        """The campaign's id, or the note that there is none of that name; `place` is where in the item it was named."""
+        if not name.strip():
             return None, ()
         pk = self._ids.get(name)
         if pk is not None:
             return pk, ()
-        return None, (Problem("unknown_campaign", "campaign", shown(name), f"There is no campaign “{shown(name)}”."),)
+        return None, (Problem("unknown_campaign", f"{place}campaign", shown(name), f"There is no campaign “{shown(name)}”."),)
 
 
 _LEAD_KEYS = (
@@ -206,6 +220,8 @@ def lead_of(
         values |= {f"company.{key}": value for key, value in shape.company.model_dump(exclude_none=True).items()}
     values |= {f"custom.{key}": value for key, value in shape.custom.items()}
     campaign_id, notes = campaigns.find(shape.campaign)
+    for number, event in enumerate(shape.activities):
+        notes += campaigns.find(event.campaign, f"activities[{number}].")[1]
     return Incoming(
         values=values,
         external=shape.external_ids,
@@ -219,12 +235,13 @@ def lead_of(
 
 
 def _event_of(event: EventIn, campaigns: Campaigns, source: str) -> IncomingActivity:
-    campaign_id, _ = campaigns.find(event.campaign)
+    campaign_id, unknown = campaigns.find(event.campaign)
     return IncomingActivity(
         kind=event.kind,
         occurred_at=event.occurred_at,
         asset=event.asset,
         campaign_id=campaign_id,
+        campaign_unknown=bool(unknown),
         source=event.source or source,
         source_id=event.source_id,
         properties=event.properties,
