@@ -24,7 +24,7 @@ class HandoffConfig(AppConfig):
         from handoff import navigation, notices, panels
         from handoff.actions.working import close_by_outcome
         from handoff.forgetting import follow_merged, forget_erased
-        from handoff.in_use import leads_handed_over, left_by, open_since
+        from handoff.in_use import cases_that_ended, leads_handed_over, left_by, open_since
         from handoff.routing import weekly_capacity
         from leads import hooks
         from scoring.slots import slots as scoring_slots
@@ -33,6 +33,7 @@ class HandoffConfig(AppConfig):
         hooks.lead_merged.append(follow_merged)
         hooks.lead_erased.append(forget_erased)
         hooks.leads_in_use.append(leads_handed_over)
+        hooks.cases_in_use.append(cases_that_ended)
         hooks.left_by_people.append(left_by)
         notices.register_kinds()
         navigation.connect()

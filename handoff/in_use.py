@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from handoff.models import Handoff
+from handoff.models import Handoff, HandoffEvent
 from handoff.states import OPEN, WITH_REP, HandoffState
 
 
@@ -15,6 +15,13 @@ def leads_handed_over(lead_ids: Sequence[int]) -> dict[int, str]:
     return dict.fromkeys(
         Handoff.objects.filter(lead_id__in=lead_ids).values_list("lead_id", flat=True), "they were handed to sales"
     )
+
+
+def cases_that_ended(case_ids: Sequence[int]) -> dict[int, str]:
+    """Which of these cases ended a hand-off, and so why they stay."""
+    ends = HandoffEvent.objects.filter(handoff__lead__cases__in=case_ids, detail__from="outcome")
+    ended = set(case_ids).intersection(ends.values_list("detail__case", flat=True))
+    return dict.fromkeys(ended, "its hand-off ended with this outcome; case and stage stay")
 
 
 def left_by(user_ids: Sequence[int]) -> list[str]:

@@ -22,6 +22,8 @@ lead_merged: list[Callable[["Lead", "Lead", "User | None"], None]] = []
 lead_erased: list[Callable[["Lead", "User | None"], None]] = []
 # Asked before an import is undone: which of these leads somebody works with, and why they stay.
 leads_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
+# The same for cases an import made, by id: what ended with them cannot be taken back.
+cases_in_use: list[Callable[[Sequence[int]], dict[int, str]]] = []
 # The same for custom fields an import made, by key.
 fields_in_use: list[Callable[[Sequence[str]], dict[str, str]]] = []
 # The same for campaigns, by id.

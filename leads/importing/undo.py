@@ -8,23 +8,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, ProtectedError
 
 from leads import clock, hooks
-from leads.choices import CaseKind
 from leads.errors import AccordError
 from leads.importing import actions, targets
+from leads.importing.in_use import fields_used, touched_since
+from leads.importing.undo_cases import take_back_cases
 from leads.jobs import Work
-from leads.models import (
-    Activity,
-    Campaign,
-    Case,
-    Company,
-    ImportRun,
-    Lead,
-    LeadEvent,
-    LeadField,
-    LeadNote,
-    Reason,
-    Submission,
-)
+from leads.models import Activity, Campaign, Company, ImportRun, Lead, LeadField, Submission
 from leads.revisions import touch_revisions
 
 if TYPE_CHECKING:
@@ -54,9 +43,7 @@ class UndoWork(Work):
         if "company" in self.job.payload:
             return self._remove_next_companies()
         after = self.job.payload.get("after", 0)
-        batch = list(
-            created.filter(pk__gt=after).order_by("pk").only("lead_id", "line", "raw", "source", "status", "received_at")[:BATCH]
-        )
+        batch = list(created.filter(pk__gt=after).order_by("pk").only("lead_id", "status", "received_at")[:BATCH])
         if not batch:
             return self._then_companies()
         # Submissions go with their leads, so when this run wrote is kept with the job.
@@ -66,10 +53,10 @@ class UndoWork(Work):
         elif self.run.kind == targets.LEADS:
             # A person the file names twice is this run's own: the lead goes whole, or stays whole.
             own = self._made_here([one.lead_id for one in batch if one.lead_id])
-            self._remove_cases([one for one in batch if one.status != Status.CREATED and one.lead_id not in own])
+            self._take_back_cases([one for one in batch if one.status != Status.CREATED and one.lead_id not in own], after)
             self._remove_leads([one.lead_id for one in batch if one.status == Status.CREATED and one.lead_id])
         elif self.run.kind == targets.OUTCOMES:
-            self._remove_cases(batch)
+            self._take_back_cases(batch, after)
         moments = sorted(moment.isoformat() for moment in self._moments)
         self.job.payload = {**self.job.payload, "after": batch[-1].pk, "moments": moments}
         self.job.position += len(batch)
@@ -87,6 +74,13 @@ class UndoWork(Work):
         self._remove_campaigns()
         if self.run.kind == targets.LEADS:
             self._tell_of_known_leads()
+        if self.run.kind in (targets.LEADS, targets.COMPANIES):
+            self._tell_of_known_companies()
+        if missing := self.job.payload.get("missing"):
+            name = "1 activity" if missing == 1 else f"{missing:,} activities"
+            self._leave(
+                name, "no longer where the import put it" if missing == 1 else "no longer where the import put them", missing
+            )
         actions.move(self.job, (State.RUNNING,), State.UNDONE, undone_at=clock.now(), undo_result=self.job.result)
 
     def _made_here(self, lead_ids: Iterable[int]) -> set[int]:
@@ -105,6 +99,13 @@ class UndoWork(Work):
             if count:
                 name = "1 lead that was there before" if count == 1 else f"{count:,} leads that were there before"
                 self._leave(name, f"{words} by the import; what it said stays", count)
+
+    def _tell_of_known_companies(self) -> None:
+        """Companies that were there before and have what the run said as their last word."""
+        known = Company.objects.filter(updated_at__in=self._moments).exclude(created_at__in=self._moments)
+        if count := known.count():
+            name = "1 company that was there before" if count == 1 else f"{count:,} companies that were there before"
+            self._leave(name, "updated by the import; what it said stays", count)
 
     def stopped(self) -> None:
         actions.move(self.job, (State.RUNNING,), State.STOPPED)
@@ -133,70 +134,27 @@ class UndoWork(Work):
         self.job.result["removed"] += len(free)
         self._remove_companies(Company.objects.filter(pk__in=companies))
 
-    def _remove_cases(self, batch: Sequence[Submission]) -> None:
-        """Cases the run gave leads that were there before, found by what it wrote of them, and the stages that went with them."""
-        told = {(one.lead_id, one.received_at) for one in batch if one.lead_id}
-        events = LeadEvent.objects.filter(
-            lead__in={pk for pk, _ in told},
-            at__in={at for _, at in told},
-            kind__in=(LeadEvent.Kind.OUTCOME, LeadEvent.Kind.STAGE),
-        )
-        mine = [event for event in events.order_by("pk") if (event.lead_id, event.at) in told]
-        stages = {event.lead_id: event for event in mine if event.kind == LeadEvent.Kind.STAGE}
-        for event in mine:
-            if event.kind != LeadEvent.Kind.OUTCOME:
-                continue
-            if "outcome" not in event.changes:
-                self._leave(str(event.lead), "its case was there before and keeps what the import added")
-                continue
-            before, outcome = event.changes["outcome"]
-            newest = Case.objects.filter(lead=event.lead_id).order_by("-decided_at", "-pk").first()
-            name = str(event.lead)
-            if before is not None:
-                self._leave(name, f"its open case ended as {outcome}; that stays")
-            elif newest is None or newest.kind != CaseKind.IMPORTED or newest.outcome != outcome:
-                self._leave(name, "its case was changed since")
-            else:
-                newest.delete()
-                self._put_back_stage(event.lead, stages.get(event.lead_id))
-                self.job.result["removed"] += 1
-
-    def _put_back_stage(self, lead: Lead, moved: LeadEvent | None) -> None:
-        if moved is None:
-            return
-        old, new = moved.changes["lead.stage"]
-        at = clock.now()
-        if Lead.objects.filter(pk=lead.pk, stage=new, stage_since=moved.at).update(
-            stage=old, stage_since=at, stage_reason="Import undone"
-        ):
-            LeadEvent.objects.create(
-                lead=lead,
-                kind=LeadEvent.Kind.UNDONE,
-                actor=self.job.created_by,
-                at=at,
-                changes={"lead.stage": [new, old]},
-                reason="Import undone",
-            )
-            touch_revisions([lead.pk])
+    def _take_back_cases(self, batch: Sequence[Submission], after: int) -> None:
+        """Cases of leads that were there before, each lead with the first of its rows."""
+        ids = {one.lead_id for one in batch if one.lead_id}
+        earlier = Submission.objects.filter(import_run=self.run, lead__in=ids, pk__lte=after).exclude(status=Status.REFUSED)
+        ids -= set(earlier.values_list("lead_id", flat=True))
+        removed, left = take_back_cases(self.run, sorted(ids), actor=self.job.created_by)
+        self.job.result["removed"] += removed
+        for name, why in left:
+            self._leave(name, why)
 
     def _remove_activities(self, batch: Sequence[Submission]) -> None:
-        """Activities are known by the id they came with, or by file and line where they came without."""
-        named = next(
-            (
-                c["name"]
-                for c, g in zip(self.run.columns, self.run.mapping["goes"], strict=True)
-                if g["target"] == "activity.source_id"
-            ),
-            "",
+        """Activities are known by lead and moment: each row that is new wrote one as it came in."""
+        rows = {(one.lead_id, one.received_at) for one in batch}
+        written = Activity.objects.filter(
+            lead__in={lead_id for lead_id, _ in rows if lead_id}, recorded_at__in={at for _, at in rows}
         )
-        ids = [str(one.raw.get(named, "")).strip() or f"{self.run.file_hash[:20]}:{one.line}" for one in batch]
-        by_source: dict[str, list[str]] = {}
-        for one, source_id in zip(batch, ids, strict=True):
-            by_source.setdefault(one.source or "import", []).append(source_id)
-        for source, named_here in by_source.items():
-            mine = Activity.objects.filter(source=source, source_id__in=named_here, lead__in={one.lead_id for one in batch})
-            touch_revisions(list(mine.values_list("lead_id", flat=True)))
-            self.job.result["removed"] += mine.delete()[0]
+        mine = {pk: lead for pk, lead, at in written.values_list("pk", "lead_id", "recorded_at") if (lead, at) in rows}
+        touch_revisions(sorted(set(mine.values())))
+        removed, _ = Activity.objects.filter(pk__in=mine).delete()
+        self.job.result["removed"] += removed
+        self.job.payload["missing"] = self.job.payload.get("missing", 0) + len(batch) - removed
 
     def _remove_companies(self, candidates: "QuerySet[Company]") -> None:
         """Companies this run made, stamped with the moment of one of its batches, while nobody works there or owns them."""
@@ -264,43 +222,3 @@ class UndoWork(Work):
                 reason = "leads came by it"
             if reason:
                 self._leave(f"Campaign {campaign.name}", reason)
-
-
-def fields_used(keys: Sequence[str]) -> dict[str, str]:
-    """Which of these custom fields something speaks of, and what."""
-    why: dict[str, str] = {}
-    for ask in hooks.fields_in_use:
-        why = {**ask(keys), **why}
-    for key in keys:
-        name = f"custom.{key}"
-        if key not in why and Case.objects.filter(facts__has_key=name).exists():
-            why[key] = "past cases know it"
-        elif key not in why and Reason.objects.filter(field_keys__contains=[name]).exists():
-            why[key] = "a reason speaks of it"
-    return why
-
-
-def touched_since(run: ImportRun, ids: Sequence[int]) -> dict[int, str]:
-    """Which of these leads somebody or something else had to do with since the run brought them, and what."""
-    ended = run.finished_at or clock.now()
-    why: dict[int, str] = {}
-
-    def say(found: Iterable[int], reason: str) -> None:
-        for pk in found:
-            why.setdefault(pk, reason)
-
-    for ask in hooks.leads_in_use:
-        for pk, reason in ask(ids).items():
-            why.setdefault(pk, reason)
-    say(LeadNote.objects.filter(lead__in=ids).values_list("lead_id", flat=True), "a note was written")
-    others = Submission.objects.filter(lead__in=ids).exclude(import_run=run)
-    say(others.values_list("lead_id", flat=True), "they came in again another way")
-    say(Lead.objects.filter(pk__in=ids, owner__isnull=False).values_list("pk", flat=True), "they have an owner")
-    events = LeadEvent.objects.filter(lead__in=ids, actor__isnull=False).exclude(actor=run.created_by, at__lte=ended)
-    say(events.values_list("lead_id", flat=True), "somebody changed them")
-    say(
-        Activity.objects.filter(lead__in=ids, recorded_at__gt=ended).values_list("lead_id", flat=True), "they did something since"
-    )
-    decided = Case.objects.filter(lead__in=ids).exclude(kind=CaseKind.IMPORTED)
-    say(decided.values_list("lead_id", flat=True), "sales decided about them")
-    return why

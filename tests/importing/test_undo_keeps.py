@@ -6,9 +6,10 @@ import pytest
 
 from leads.actions.company import save_company
 from leads.importing import actions
-from leads.intake.batch import take_in
-from leads.intake.incoming import Incoming
-from leads.models import Activity, Campaign, Company, Lead
+from leads.importing.refused import correct
+from leads.intake.batch import take_in, take_in_outcomes
+from leads.intake.incoming import AboutLead, Incoming, IncomingOutcome, Who
+from leads.models import Activity, Campaign, Case, Company, ImportRefusal, Lead, LeadEvent
 from scoring.models import Criterion, ModelVersion, ScoringModel
 from tests.conftest import MONDAY
 
@@ -132,3 +133,78 @@ def test_refused_rows_can_still_be_read_after_the_undo(imported, undone, ops, cl
     html = client_of(ops).get(f"/leads/imports/{run.pk}/refused/").content.decode()
     assert "many" in html
     assert "Correct" not in html
+
+
+def test_cases_go_once_with_their_stage_and_stay_where_others_spoke_of_them_since(imported, undone, make):
+    for name in ("ann", "bob", "eve", "kim", "old"):
+        make.lead(f"{name}@one.test")
+    before = imported("Email,Outcome,Closed\nold@one.test,lost,2026-01-01\n", "outcomes")
+    assert before.cases == 1
+    rows = "ann@one.test,won,\nann@one.test,lost,\nbob@one.test,won,\neve@one.test,won,\nkim@one.test,won,\nold@one.test,lost,9\n"
+    run = imported("Email,Outcome,Amount\n" + rows, "outcomes")
+    assert (run.cases, run.refused) == (4, 0)
+
+    def told(email, outcome, amount=None):
+        about = AboutLead(Who(email=email), outcome=IncomingOutcome(outcome, amount=amount))
+        return take_in_outcomes([about], actor=None, channel="api")[0].status
+
+    assert [told("bob@one.test", "won", Decimal(5000)), told("eve@one.test", "won")] == ["updated", "attached"]
+    result = undone(run)
+    assert {case.lead.email: (case.outcome, case.amount) for case in Case.objects.select_related("lead")} == {
+        "bob@one.test": ("won", Decimal(5000)),
+        "eve@one.test": ("won", None),
+        "old@one.test": ("lost", Decimal(9)),
+    }
+    assert dict(Lead.objects.values_list("email", "stage")) == {
+        "ann@one.test": "prospect", "bob@one.test": "won", "eve@one.test": "won", "kim@one.test": "prospect", "old@one.test": "lost",
+    }  # fmt: skip
+    names = {lead.name: lead.email for lead in Lead.objects.all()}
+    assert (result["removed"], {names[one["name"]]: one["why"] for one in result["left"]}) == (
+        2,
+        {
+            "bob@one.test": "its case was changed since",
+            "eve@one.test": "its outcome was told again since",
+            "old@one.test": "its case was there before and keeps what the import added",
+        },
+    )
+
+
+def test_activities_go_whatever_their_ids_look_like_and_those_gone_are_told(imported, undone, make):
+    for name in ("ann", "bob", "eve"):
+        make.lead(f"{name}@one.test")
+    kept = make.activity(Lead.objects.get(email="ann@one.test"))
+    rows = "ann@one.test,chat,2026-01-05,n/a\nbob@one.test,chat,2026-01-05,'=k\neve@one.test,chat,2026-01-05,ok\n"
+    run = imported("Email,Activity type,Date,Event ID\n" + rows, "activities")
+    assert set(Activity.objects.exclude(pk=kept.pk).values_list("source_id", flat=True)) == {
+        f"{run.file_hash[:20]}:2", "=k", "ok",
+    }  # fmt: skip
+    Activity.objects.filter(source_id="ok").delete()
+    result = undone(run)
+    assert list(Activity.objects.all()) == [kept]
+    assert result == {
+        "removed": 2, "left_count": 1, "left": [{"name": "1 activity", "why": "no longer where the import put it"}],
+    }  # fmt: skip
+
+
+def test_rows_taken_in_late_are_whose_who_took_them_and_go_with_the_rest(imported, undone, ops, work, cast):
+    run = imported("Email,First name,Employees\na@n.test,A,12\n,B,13\n,C,14\n")
+    first, second = ImportRefusal.objects.order_by("line")
+    correct(first, {**first.content, "Email": "b@n.test"}, actor=cast.admin)
+    ImportRefusal.objects.filter(pk=second.pk).update(content={**second.content, "Email": "c@n.test"})
+    run.refresh_from_db()
+    actions.retry(run, actor=cast.admin)
+    work()
+    by = dict(LeadEvent.objects.filter(kind="created").values_list("lead__email", "actor__email"))
+    assert by == {"a@n.test": ops.email, "b@n.test": cast.admin.email, "c@n.test": cast.admin.email}
+    run.refresh_from_db()
+    assert (run.created, run.refused) == (3, 0)
+    result = undone(run)
+    assert (result["removed"], result["left"], Lead.objects.count()) == (3, [], 0)
+
+
+def test_companies_that_were_there_are_told_of(imported, undone, make):
+    make.company(name="Northwind", domain="northwind.test", industry="Trade")
+    result = undone(imported(COMPANIES, "companies"))
+    assert list(Company.objects.values_list("domain", "industry")) == [("northwind.test", "Logistics")]
+    left = {"name": "1 company that was there before", "why": "updated by the import; what it said stays"}
+    assert result == {"removed": 1, "left_count": 1, "left": [left]}
