@@ -174,7 +174,7 @@ def start(
         job = jobs.enqueue(RUN, actor=actor, payload={"run": run.pk}, total=run.check_result.get("rows"))
         if here:
             jobs.hold(job)
-        return _save(
+        _save(
             run,
             (State.CHECKED,) if checked else EDITABLE,
             State.RUNNING,
@@ -183,6 +183,8 @@ def start(
             started_at=clock.now(),
             error="",
         )
+        run.refusals.all().delete()  # those of the check: nothing is refused yet
+        return run
 
 
 def stop(run: ImportRun, *, actor: User | None) -> ImportRun:

@@ -30,7 +30,5 @@ def correct(refusal: ImportRefusal, content: Mapping[str, str], *, actor: User |
             raise Conflict("Somebody corrected this row just now.", code="row_corrected")
         held.content = dict(content)
         held.save(update_fields=("content",))
-        feeder = feeder_of(run, FileMapping.from_json(run.mapping))
-        feeder.actor = actor
-        try_again(run, feeder, [held])
+        try_again(run, feeder_of(run, FileMapping.from_json(run.mapping), actor), [held])
     return held

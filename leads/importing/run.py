@@ -17,7 +17,7 @@ from leads.importing.reader import Row, rows
 from leads.importing.survey import Survey
 from leads.intake.incoming import Problem, Taken
 from leads.jobs import Work
-from leads.models import ImportRefusal, ImportRun, Job, Submission
+from leads.models import ImportRefusal, ImportRun, Job, Submission, User
 from leads.slots import slots
 
 State = ImportRun.State
@@ -82,15 +82,13 @@ class RunWork(Work):
     def _begin(self) -> Feeder:
         fields = fields_for(self._mapping, self.run.check_result["choices"])
         self.job.total = self.run.check_result["rows"]
-        if not self.job.position:
-            ImportRefusal.objects.filter(run=self.run).delete()  # those of the check
         made = make_fields(self._mapping, fields)
         if made:
             self.run.options["fields_made"] = sorted({*self.run.options.get("fields_made", ()), *made})
             ImportRun.objects.filter(pk=self.run.pk).update(options=self.run.options)
         self._opened = actions.opened(self.run)
         self._rows = rows(self._opened.__enter__(), actions.layout_of(self.run), start=self.job.position)
-        self._feeder = feeder_of(self.run, self._mapping)
+        self._feeder = feeder_of(self.run, self._mapping, self.job.created_by)
         return self._feeder
 
     def gives_way(self) -> bool:
@@ -126,7 +124,7 @@ class RetryWork(Work):
 
     def begin(self) -> None:
         self.run = actions.running(self.job)
-        self._feeder = feeder_of(self.run, FileMapping.from_json(self.run.mapping))
+        self._feeder = feeder_of(self.run, FileMapping.from_json(self.run.mapping), self.job.created_by)
 
     def step(self) -> bool:
         waiting = ImportRefusal.objects.filter(run=self.run, corrected_at=None)
@@ -157,9 +155,12 @@ class RetryWork(Work):
         actions.go_on(self.job, (State.DONE,), State.RUNNING)
 
 
-def feeder_of(run: ImportRun, mapping: FileMapping) -> Feeder:
+def feeder_of(run: ImportRun, mapping: FileMapping, actor: User | None) -> Feeder:
+    """What takes rows of a run in on behalf of `actor`; their times are read as whoever uploaded the file wrote them."""
     fields = fields_for(mapping, run.check_result.get("choices", {}))
-    return Feeder(run, mapping, [column["name"] for column in run.columns], fields, run.created_by, clock.now())
+    feeder = Feeder(run, mapping, [column["name"] for column in run.columns], fields, run.created_by, clock.now())
+    feeder.actor = actor
+    return feeder
 
 
 def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> Counts:

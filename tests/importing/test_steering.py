@@ -7,7 +7,7 @@ from leads import jobs
 from leads.actions.machine import resume_job, stop_job
 from leads.errors import Conflict
 from leads.importing import actions, undo
-from leads.models import ImportRun, Job, Lead, LeadNote
+from leads.models import ImportRefusal, ImportRun, Job, Lead, LeadNote
 from tests.importing.samples import LEADS, lines, workbook
 
 
@@ -96,6 +96,20 @@ class TestRetrying:
 
 
 class TestTurns:
+    def test_what_the_check_refused_is_no_row_of_an_import_that_never_began(self, upload, ops, work):
+        run = upload("Email,First name\na@n.test,A\n,B\n")
+        actions.start_check(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (run.state, ImportRefusal.objects.filter(run=run).count()) == ("checked", 1)
+        actions.stop(actions.start(run, actor=ops, checked=True), actor=ops)
+        assert not ImportRefusal.objects.filter(run=run).exists()
+        run.refresh_from_db()
+        actions.resume(run, actor=ops)
+        work()
+        run.refresh_from_db()
+        assert (run.state, run.received, run.refused, ImportRefusal.objects.filter(run=run).count()) == ("done", 2, 1, 1)
+
     def test_two_long_checks_both_end(self, upload, ops, small, hurried):
         runs = [actions.start_check(upload(LEADS + lines(35, first=first)), actor=ops) for first in (0, 100)]
         for _ in runs:
