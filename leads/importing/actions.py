@@ -18,7 +18,7 @@ from django.db import transaction
 from leads import clock, jobs
 from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.importing import columns, mapping, reader
-from leads.importing.campaigns import campaign_named
+from leads.importing.campaigns import name_campaign
 from leads.importing.columns import Profile
 from leads.importing.mapping import FileMapping, KnownField
 from leads.importing.reader import Layout
@@ -120,7 +120,10 @@ def upload(
     _describe(run, layout, profiles)
     try:
         with transaction.atomic():
-            run.campaign = campaign_named(run, campaign) if isinstance(campaign, str) else campaign
+            if isinstance(campaign, str):
+                name_campaign(run, campaign)
+            else:
+                run.campaign = campaign
             run.file.save(Path(name).name[-100:] or "upload", File(file), save=False)
             run.save()
     except BaseException:
@@ -137,7 +140,7 @@ def reread(run: ImportRun, *, actor: User | None, **how: Any) -> ImportRun:
         layout = reader.inspect(file, **how)
         profiles = _profiles(file, layout)
     _describe(run, layout, profiles)
-    _save(run, EDITABLE, State.UPLOADED, dialect=run.dialect, columns=run.columns, mapping=run.mapping, check_result={})
+    _save(run, EDITABLE, State.UPLOADED, dialect=run.dialect, columns=run.columns, mapping=run.mapping, check_result={}, error="")
     return run
 
 
@@ -147,7 +150,7 @@ def set_mapping(run: ImportRun, chosen: FileMapping, *, actor: User | None) -> I
     stored = chosen.as_json()
     if stored == run.mapping and run.state == State.CHECKED:
         return run
-    return _save(run, EDITABLE, State.MAPPED, mapping=stored, check_result={})
+    return _save(run, EDITABLE, State.MAPPED, mapping=stored, check_result={}, error="")
 
 
 def start_check(run: ImportRun, *, actor: User | None, here: bool = False) -> ImportRun:
@@ -158,7 +161,7 @@ def start_check(run: ImportRun, *, actor: User | None, here: bool = False) -> Im
         job = jobs.enqueue(CHECK, actor=actor, payload={"run": run.pk})
         if here:
             jobs.hold(job)
-        return _save(run, EDITABLE, State.MAPPED, job=job, check_result={})
+        return _save(run, EDITABLE, State.MAPPED, job=job, check_result={}, error="")
 
 
 def start(

@@ -7,17 +7,21 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import connection
+
 from leads.choices import FieldType
+from leads.errors import Invalid
 from leads.importing import targets
-from leads.importing.campaigns import LONGEST, campaigns_named
+from leads.importing.campaigns import LONGEST, campaign_to_make, campaigns_named
 from leads.importing.convert import Converted, Converter
-from leads.importing.mapping import FileMapping, KnownField
+from leads.importing.mapping import FileMapping, KnownField, NewField
 from leads.importing.reader import Row
 from leads.intake import batch
 from leads.intake.incoming import MOST_AT_ONCE, AboutLead, Incoming, IncomingActivity, IncomingOutcome, Problem, Taken, Who
 from leads.models import ImportRun, LeadField, User
 
 SIZE = MOST_AT_ONCE
+FIELD_EXISTS = "field_exists"
 
 
 @dataclass(slots=True)
@@ -56,9 +60,11 @@ class Feeder:
     converter: Converter = field(init=False)
     converted: list[Converted] = field(init=False, default_factory=list)  # the batch taken last
     _campaigns: dict[str, int] = field(init=False, default_factory=dict)
+    _own_campaign: str = field(init=False)
 
     def __post_init__(self) -> None:
         zone = ZoneInfo(self.actor.time_zone) if self.actor else dt.UTC
+        self._own_campaign = campaign_to_make(self.run)
         self.converter = Converter(self.mapping, self.columns, self.fields, zone)
 
     def take(self, rows: Sequence[Row]) -> list[Taken]:
@@ -144,7 +150,10 @@ class Feeder:
 
     def _find_campaigns(self, converted: Sequence[Converted]) -> None:
         """Campaigns named in a column, made where there is none of that name yet."""
-        names = {one.campaign[:LONGEST] for one in converted if one.campaign} - self._campaigns.keys()
+        names = {one.campaign[:LONGEST] for one in converted if one.campaign}
+        if self._own_campaign:  # a check: the run itself has made it
+            names.add(self._own_campaign)
+        names -= self._campaigns.keys()
         if not names:
             return
         self._campaigns |= campaigns_named(self.run, names)
@@ -154,7 +163,8 @@ class Feeder:
         self._campaigns.clear()
 
     def _campaign_id(self, one: Converted) -> int | None:
-        return self._campaigns[one.campaign[:LONGEST]] if one.campaign else self.run.campaign_id
+        name = one.campaign[:LONGEST] or self._own_campaign
+        return self._campaigns[name] if name else self.run.campaign_id
 
 
 def _outcome(one: Converted) -> IncomingOutcome | None:
@@ -166,28 +176,51 @@ def _outcome(one: Converted) -> IncomingOutcome | None:
 def fields_for(mapping: FileMapping, choices: Mapping[str, Sequence[str] | None]) -> dict[str, KnownField]:
     """The custom fields a mapping speaks of by key: those there are, extended where asked, and those it makes.
 
-    `choices` are the values a survey found, by column; where it gave up counting, a new field is made a text.
+    `choices` are the values a survey found, by column; where it gave up, a new field is made a text. A field another import
+    made meanwhile is this one's as well, and its list is extended.
     """
     fields = {
         found.key: KnownField(found.key, found.label, found.type, tuple(found.choices)) for found in LeadField.objects.all()
     }
     for index, goes in enumerate(mapping.goes):
         found = choices.get(str(index), goes.new.choices if goes.new else ())
-        key = goes.target.removeprefix("custom.")
-        if goes.target == "new" and goes.new and goes.new.key not in fields:
-            type_ = goes.new.type if found is not None else FieldType.TEXT
-            fields[goes.new.key] = KnownField(goes.new.key, goes.new.label, type_, tuple(found or ()))
-        elif goes.extend and found and key in fields:
+        new = goes.new if goes.target == "new" else None
+        key = new.key if new else goes.target.removeprefix("custom.")
+        if new and key not in fields:
+            fields[key] = KnownField(key, new.label, _type_of(new, found), tuple(found or ()))
+        elif (goes.extend or new) and found and key in fields and fields[key].type in (FieldType.CHOICE, FieldType.MULTI):
             there = {choice.casefold() for choice in fields[key].choices}
             added = tuple(choice for choice in found if choice.casefold() not in there)
             fields[key] = replace(fields[key], choices=fields[key].choices + added)
     return fields
 
 
+def _type_of(new: NewField, found: Sequence[str] | None) -> str:
+    return new.type if found is not None else FieldType.TEXT.value
+
+
+def lock_new_fields(mapping: FileMapping, choices: Mapping[str, Sequence[str] | None]) -> None:
+    """One import at a time makes fields, until the transaction ends. Invalid where another made one of another type meanwhile."""
+    news = [(goes.new, choices.get(str(at), ())) for at, goes in enumerate(mapping.goes) if goes.target == "new" and goes.new]
+    if not news:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7202, 0)")
+    there = dict(LeadField.objects.filter(key__in=[new.key for new, _ in news]).values_list("key", "type"))
+    for new, found in news:
+        if there.get(new.key, wanted := _type_of(new, found)) != wanted:
+            is_type = FieldType(there[new.key]).label.lower()
+            raise Invalid(
+                f"Meanwhile there is a custom field {new.key} ({is_type}), and here it is to be made as "
+                f"{FieldType(wanted).label.lower()}. Send the column there or name the new one otherwise.",
+                code=FIELD_EXISTS, field=new.key, expected="another name",
+            )  # fmt: skip
+
+
 def make_fields(mapping: FileMapping, fields: Mapping[str, KnownField]) -> list[str]:
     """Create the custom fields a mapping makes and extend the lists it extends; the keys of those created."""
     wanted = [goes.new for goes in mapping.goes if goes.target == "new" and goes.new]
-    extended = [goes.target.removeprefix("custom.") for goes in mapping.goes if goes.extend]
+    extended = [goes.target.removeprefix("custom.") for goes in mapping.goes if goes.extend] + [new.key for new in wanted]
     for found in LeadField.objects.select_for_update(no_key=True).filter(key__in=extended).order_by("pk"):
         added = [choice for choice in fields[found.key].choices if choice not in found.choices]
         if added:
@@ -199,13 +232,13 @@ def make_fields(mapping: FileMapping, fields: Mapping[str, KnownField]) -> list[
         [
             LeadField(
                 key=new.key, label=new.label, type=fields[new.key].type,
-                choices=[choice[:120] for choice in fields[new.key].choices],
+                choices=list(fields[new.key].choices),
                 known=new.known, personal=new.personal, position=after + place,
             )
             for place, new in enumerate(wanted, start=1)
             if new.key not in there
         ],
-        ignore_conflicts=True,  # another import made it this very moment
+        ignore_conflicts=True,  # somebody made it in Setup this very moment
     )  # fmt: skip
     return [made_field.key for made_field in made]
 

@@ -9,12 +9,28 @@ from leads.models import Campaign, ImportRun
 LONGEST = 120
 
 
-def campaign_named(run: ImportRun, name: str) -> Campaign | None:
-    """The campaign of this name; None for a blank one. A new one is noted with the run, which has to be saved then."""
+def name_campaign(run: ImportRun, name: str) -> None:
+    """Let the leads of a run, which has to be saved then, come by the campaign of this name; blank for none.
+
+    Where there is none of that name yet, the run makes it when it begins: an upload that is only looked at leaves none.
+    """
     name = " ".join(name.split())[:LONGEST]
-    if not name:
-        return None
-    return Campaign.objects.filter(name__iexact=name).first() or _made(run, name)
+    if name:
+        run.campaign = Campaign.objects.filter(name__iexact=name).first()
+        if run.campaign is None:
+            run.options["campaign"] = name
+
+
+def campaign_to_make(run: ImportRun) -> str:
+    """The name of the campaign a run still has to make for its leads, "" for none."""
+    return "" if run.campaign_id is not None else run.options.get("campaign", "")
+
+
+def make_campaign(run: ImportRun) -> None:
+    """Make, or by now find, the campaign a run was given by name."""
+    if name := campaign_to_make(run):
+        run.campaign_id = campaigns_named(run, [name])[name]
+        ImportRun.objects.filter(pk=run.pk).update(campaign=run.campaign_id)
 
 
 def campaigns_named(run: ImportRun, names: Iterable[str]) -> dict[str, int]:

@@ -11,7 +11,8 @@ from django.db.models import F
 from leads import clock
 from leads.errors import AccordError
 from leads.importing import actions
-from leads.importing.batches import SIZE, Counts, Feeder, fields_for, make_fields, pieces
+from leads.importing.batches import FIELD_EXISTS, SIZE, Counts, Feeder, fields_for, lock_new_fields, make_fields, pieces
+from leads.importing.campaigns import make_campaign
 from leads.importing.mapping import FileMapping
 from leads.importing.reader import Row, rows
 from leads.importing.survey import Survey
@@ -80,12 +81,15 @@ class RunWork(Work):
         return True
 
     def _begin(self) -> Feeder:
-        fields = fields_for(self._mapping, self.run.check_result["choices"])
+        choices = self.run.check_result["choices"]
+        lock_new_fields(self._mapping, choices)
+        fields = fields_for(self._mapping, choices)
         self.job.total = self.run.check_result["rows"]
         made = make_fields(self._mapping, fields)
         if made:
             self.run.options["fields_made"] = sorted({*self.run.options.get("fields_made", ()), *made})
             ImportRun.objects.filter(pk=self.run.pk).update(options=self.run.options)
+        make_campaign(self.run)
         self._opened = actions.opened(self.run)
         self._rows = rows(self._opened.__enter__(), actions.layout_of(self.run), start=self.job.position)
         self._feeder = feeder_of(self.run, self._mapping, self.job.created_by)
@@ -102,7 +106,10 @@ class RunWork(Work):
         self._end(State.STOPPED)
 
     def failed(self, error: AccordError) -> None:
-        self._end(State.FAILED, error.message)
+        if error.code == FIELD_EXISTS:  # nothing was taken in yet, and a column has to be decided anew
+            actions.move(self.job, (State.RUNNING,), State.MAPPED, error=error.message, check_result={}, started_at=None)
+        else:
+            self._end(State.FAILED, error.message)
 
     def resumed(self) -> None:
         actions.go_on(self.job, (State.STOPPED, State.FAILED), State.RUNNING)

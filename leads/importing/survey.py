@@ -12,6 +12,7 @@ from leads.models import ImportRun, LeadField
 
 PIECE = 20_000
 MAX_CHOICES = 500
+LONGEST_CHOICE = 120
 
 
 class Survey:
@@ -24,11 +25,13 @@ class Survey:
             for index, goes in enumerate(mapping.goes)
             if goes.target == "new" and goes.new and goes.new.type in (FieldType.CHOICE, FieldType.MULTI)
         }
+        self._new = frozenset(self._lists)
         types = dict(LeadField.objects.values_list("key", "type"))
         for index, goes in enumerate(mapping.goes):
             if goes.extend and goes.target.startswith("custom."):
                 self._lists[index] = types.get(goes.target.removeprefix("custom.")) == FieldType.MULTI
         self._values: dict[int, dict[str, None]] = {index: {} for index in self._lists}
+        self._too_long: set[int] = set()
         self._opened = opened(run)
         self._rows: Iterator[Row] = rows(self._opened.__enter__(), layout_of(run))
         self.count = 0
@@ -45,16 +48,17 @@ class Survey:
                 if not cell or cell in seen or cell.casefold() in EMPTY or len(seen) > MAX_CHOICES:
                     continue
                 for part in split_multi(cell) if several else (cell,):
-                    seen.setdefault(part[:120])
+                    if len(part) <= LONGEST_CHOICE:
+                        seen.setdefault(part)
+                    else:
+                        self._too_long.add(index)
         return True
 
     @property
     def result(self) -> dict[str, Any]:
-        """`rows`, and `choices` by column; a list that grew too long for one is None: it becomes text."""
-        choices = {
-            str(index): sorted(seen, key=str.casefold) if len(seen) <= MAX_CHOICES else None
-            for index, seen in self._values.items()
-        }
+        """`rows`, and `choices` by column; None where a new list would be too long or have a value that is: it becomes text."""
+        none = {index for index, seen in self._values.items() if len(seen) > MAX_CHOICES} | (self._too_long & self._new)
+        choices = {str(index): None if index in none else sorted(seen, key=str.casefold) for index, seen in self._values.items()}
         return {"rows": self.count, "choices": choices}
 
     def close(self) -> None:

@@ -228,7 +228,10 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponseBase:
     run = _run(pk)
     if run.state in BEFORE_RUN:
         checking = run.state == State.CHECKED or (run.job is not None and run.job.state in ("queued", "running"))
-        return redirect("admin:import-check" if checking else "admin:import-columns", pk)
+        back = reverse("admin:import-check" if checking else "admin:import-columns", args=[pk])
+        if request.headers.get("HX-Request"):  # the whole page goes there, not its moving part alone
+            return HttpResponse(headers={"HX-Redirect": back})
+        return redirect(back)
     job = run.job
     context = {
         "run": run,

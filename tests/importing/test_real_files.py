@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from leads.choices import FieldType
 from leads.importing import actions
-from leads.models import Case, Company, ExternalId, ImportRefusal, ImportRun, Lead, LeadField
+from leads.models import Campaign, Case, Company, ExternalId, ImportRefusal, ImportRun, Lead, LeadField
 from tests.importing.samples import DATA, needs_data
 from tests.importing.test_wizard import form_of
 
@@ -173,10 +173,10 @@ def test_nine_thousand_leads_with_their_outcomes(wizard):
 
 def test_a_dry_run_of_the_command_stores_nothing(tmp_path, settings, db, capsys):
     settings.MEDIA_ROOT = tmp_path
-    call_command("import_leads", str(SAMPLES / "agency_messy.csv"), "--dry-run", "--json")
+    call_command("import_leads", str(SAMPLES / "agency_messy.csv"), "--campaign", "Spring fair", "--dry-run", "--json")
     totals = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert totals["received"] == 5 == totals["created"] + totals["updated"] + totals["attached"] + totals["refused"]
-    assert (ImportRun.objects.count(), Lead.objects.count()) == (0, 0)
+    assert (ImportRun.objects.count(), Lead.objects.count(), Campaign.objects.count()) == (0, 0, 0)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

@@ -181,6 +181,26 @@ def test_campaigns_of_a_column_are_made_once(imported, make):
     assert Campaign.objects.count() == 2
 
 
+def test_a_campaign_given_by_name_is_made_by_the_run_and_counted_by_the_check(upload, ops, work, make):
+    make.lead("ivy@fern.test", first_name="Ivy")
+    content = "Email,First name,Campaign\nivy@fern.test,Ivy,\nben@fern.test,Ben,Expo\n"
+    dropped = upload(content, campaign=" Spring  fair ")
+    actions.start_check(dropped, actor=ops)
+    work()
+    dropped.refresh_from_db()
+    assert [dropped.check_result[name] for name in ("created", "updated", "attached")] == [1, 1, 0]
+    actions.discard(dropped, actor=ops)
+    assert not Campaign.objects.exists()
+    run = actions.start(upload(content, campaign=" Spring  fair "), actor=ops)
+    work()
+    run.refresh_from_db()
+    assert (totals(run), run.campaign.name) == ((2, 1, 1, 0, 0), "Spring fair")
+    assert dict(Lead.objects.values_list("email", "first_campaign__name")) == {
+        "ivy@fern.test": "Spring fair", "ben@fern.test": "Expo",
+    }  # fmt: skip
+    assert sorted(run.options["campaigns_made"]) == sorted(Campaign.objects.values_list("pk", flat=True))
+
+
 class TestStopAndResume:
     @pytest.fixture
     def small(self, monkeypatch):
@@ -548,3 +568,42 @@ class TestVerbs:
         run = upload(LEADS + lines(1), name="../../etc/<script>alert(1)</script>.csv")
         assert run.file_name == "script>.csv"
         assert run.file.path.startswith(str(tmp_path))
+
+
+class TestNewFields:
+    def test_a_value_too_long_for_a_list_makes_the_field_a_text(self, upload, ops, work):
+        long, longer = "A" * 130 + "x", "A" * 130 + "y"
+        LeadField.objects.create(key="size", label="Size", type="choice", choices=["Big"])
+        rows = "".join(f"l{n}@n.io,{(long, longer)[n % 2]},{'Big' if n else long}\n" for n in range(12))
+        given = upload("Email,Horizon,Size\n" + rows)
+        chosen = mapping.FileMapping.from_json(given.mapping)
+        goes = list(chosen.goes)
+        goes[1] = mapping.propose_field(actions.profiles_of(given)[1], set(), "choice")
+        assert goes[1].new.type == "choice"
+        run = actions.start(actions.set_mapping(given, mapping.replace(chosen, goes=tuple(goes)), actor=ops), actor=ops)
+        work()
+        run.refresh_from_db()
+        assert totals(run) == (12, 11, 0, 0, 1)  # a list there is takes no value that it cannot hold
+        assert dict(LeadField.objects.values_list("key", "type")) == {"size": "choice", "horizon": "text"}
+        assert Lead.objects.filter(attributes__horizon=longer).count() == 6
+
+    def test_of_two_waiting_imports_the_second_shares_the_first_ones_field_or_comes_back(self, upload, ops, work, client_of):
+        def rows(words):
+            return "Email,Hat,Shoe\n" + "".join(f"{words}{n}@n.io,{(words, 'felt')[n % 2]},{n}\n" for n in range(10))
+
+        texts = "Email,Shoe\n" + "".join(f"t{n}@n.io,size {n} and more\n" for n in range(10))
+        first, second, third = upload(rows("straw")), upload(rows("wool")), upload(texts)
+        for run in (first, second, third):
+            actions.start(run, actor=ops)
+        work()
+        for run in (first, second, third):
+            run.refresh_from_db()
+        assert [totals(run) for run in (first, second)] == [(10, 10, 0, 0, 0)] * 2
+        assert (first.options["fields_made"], "fields_made" in second.options) == (["hat", "shoe"], False)
+        assert LeadField.objects.get(key="hat").choices == ["felt", "straw", "wool"]
+        assert (third.state, totals(third), Lead.objects.count()) == ("mapped", (0, 0, 0, 0, 0), 20)
+        assert third.error.startswith("Meanwhile there is a custom field shoe (number), and here it is to be made as text.")
+        detail, columns = (f"/leads/imports/{third.pk}/{page}" for page in ("", "columns/"))
+        browser = client_of(ops)
+        assert browser.get(detail, headers={"HX-Request": "true"})["HX-Redirect"] == columns
+        assert "Meanwhile there is a custom field shoe" in browser.get(detail, follow=True).content.decode()

@@ -56,7 +56,8 @@ def page(browser, name, run, **headers):
 
 def test_the_whole_way_from_file_to_leads(browser, upload, work):
     run = upload(new_campaign="Spring fair", source="Fair 2026")
-    assert run.campaign == Campaign.objects.get(name="Spring fair")
+    assert (run.campaign, Campaign.objects.count()) == (None, 0)
+    assert "Spring fair" in browser.get(reverse("admin:import-list")).content.decode()
     shown = page(browser, "columns", run)
     assert "Ivy" in shown
     assert "Where do the columns go?" in shown
@@ -77,7 +78,11 @@ def test_the_whole_way_from_file_to_leads(browser, upload, work):
     assert "Undo" in shown
     run.refresh_from_db()
     assert (run.state, run.received, run.created, run.refused, run.cases) == ("done", 3, 2, 1, 2)
-    assert run.options == {"score_after": True, "hand_over": False, "fields_made": ["city"], "campaigns_made": [run.campaign_id]}
+    assert run.campaign == Campaign.objects.get(name="Spring fair")
+    assert run.options == {
+        "campaign": "Spring fair", "score_after": True, "hand_over": False, "fields_made": ["city"],
+        "campaigns_made": [run.campaign_id],
+    }  # fmt: skip
     assert {lead.first_source for lead in Lead.objects.all()} == {"Fair 2026"}
     assert Case.objects.filter(outcome="won").count() == 1
     assert "leads.csv" in browser.get(reverse("admin:import-list")).content.decode()
