@@ -31,6 +31,12 @@ def page(*permissions: str) -> Callable[[View[P]], View[P]]:
     return decorate
 
 
+def asks_for_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page: not when it goes somewhere, nor when it restores a page of the history."""
+    headers = request.headers
+    return "HX-Request" in headers and "HX-Boosted" not in headers and "HX-History-Restore-Request" not in headers
+
+
 def render(
     request: HttpRequest,
     template: str,
@@ -40,14 +46,13 @@ def render(
     fragment: str | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page `template` in the portal's frame, or `fragment` alone when htmx asks for a part."""
-    inner = bool(fragment) and bool(request.headers.get("HX-Request")) and not request.headers.get("HX-Boosted")
+    """The page `template` in the portal's frame, or `fragment` alone, told that it `is_part`, when htmx asks for a part."""
+    inner = bool(fragment) and asks_for_part(request)
     frame = {} if inner else admin.site.each_context(request)
-    response = TemplateResponse(
-        request, fragment if inner and fragment else template, {**frame, "title": title, **(context or {})}, status=status
-    )
+    told = {**frame, "title": title, "is_part": inner, **(context or {})}
+    response = TemplateResponse(request, fragment if inner and fragment else template, told, status=status)
     if fragment:
-        patch_vary_headers(response, ["HX-Request"])
+        patch_vary_headers(response, ["HX-Request", "HX-Boosted", "HX-History-Restore-Request"])
     return response
 
 

@@ -50,7 +50,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "branches": branches(),
         "attempt_choices": ATTEMPT_CHOICES,
         "now": now,
-        "is_fragment": bool(request.headers.get("HX-Request")),
     }
     return render(request, "handoff/inbox.html", context, title="My inbox", fragment="handoff/_inbox.html")
 

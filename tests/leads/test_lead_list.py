@@ -62,6 +62,11 @@ def test_htmx_gets_the_table_with_fresh_chips_and_nothing_else(cast, client_of, 
     assert 'hx-swap-oob="true"' in page
     assert "<html" not in page
     assert "HX-Request" in response["Vary"]
+    restored = client_of(cast.marketer).get(
+        "/leads/?stage=prospect", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    )
+    assert "<html" in restored.content.decode()
+    assert restored.content.decode().count('id="filter-chips"') == 1
 
 
 @pytest.mark.parametrize(
