@@ -7,10 +7,14 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
+from leads import normalise
+from leads.actions.campaign import save_campaign
 from leads.actions.company import save_company
 from leads.admin.base import AccordModelAdmin, BoundedAdmin
+from leads.intake.reading import shown
 from leads.lib.folding import fold
 from leads.models import Asset, Campaign, Company, Lead, Product, User
+from leads.normalise import is_free_mail
 from leads.pages import reader
 from leads.roles import BY_KEY, SALES
 
@@ -56,6 +60,9 @@ class CampaignAdmin(AccordModelAdmin[Campaign]):
         """With the number of leads, which is counted for the campaigns of the page only."""
         theirs = Lead.objects.filter(first_campaign=OuterRef("pk")).order_by().values("first_campaign")
         return super().get_queryset(request).annotate(leads_in=Subquery(theirs.annotate(number=Count("pk")).values("number")))
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
+        save_campaign(obj, form.changed_data, actor=reader(request))
 
     @admin.display(description="leads")
     def lead_count(self, campaign: Any) -> int:
@@ -107,7 +114,14 @@ class CompanyForm(forms.ModelForm[Company]):
         )
 
     def clean_domain(self) -> str:
-        return str(self.cleaned_data["domain"]).strip().lower().removeprefix("www.")
+        """The bare domain, also of an address of the web; refused where anybody can have a mailbox: that names no company."""
+        given = str(self.cleaned_data["domain"]).strip()
+        found = normalise.domain(given)
+        if given and (not found or len(given.split()) > 1):
+            raise forms.ValidationError(f"“{shown(given)}” is not a domain, such as northwind.com.")
+        if is_free_mail(found):
+            raise forms.ValidationError(f"At {found} anybody can have a mailbox: it tells no company. Leave it empty.")
+        return found
 
     def clean_country(self) -> str:
         return str(self.cleaned_data["country"]).strip().upper()

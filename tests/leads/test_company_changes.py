@@ -2,11 +2,14 @@
 
 import pytest
 from django.db import connection
+from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from leads import hooks
 from leads.changes import changes_of
-from leads.models import LeadEvent, Team, TeamMember
+from leads.facts import facts_of
+from leads.models import Campaign, LeadEvent, LeadRevision, Team, TeamMember
 from tests.builders import LONG_AGO
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +33,49 @@ def change(client_of, cast):
         assert response.status_code == 302, response.context["adminform"].form.errors
 
     return post
+
+
+def test_a_domain_is_kept_bare_and_what_is_none_is_refused(client_of, cast, company, change):
+    url = reverse("admin:leads_company_change", args=[company.pk])
+    browser = client_of(cast.marketing_ops)
+    for given, words in (
+        ("foo bar", "“foo bar” is not a domain"),
+        ("northwind", "“northwind” is not a domain"),
+        ("gmail.com", "At gmail.com anybody can have a mailbox"),
+    ):
+        answer = browser.post(url, {"name": company.name, "domain": given})
+        assert answer.status_code == 200
+        assert words in answer.context["adminform"].form.errors["domain"][0]
+    change(company, domain="https://www.Northwind.com/about")
+    company.refresh_from_db()
+    assert (company.domain, company.folded["domain"]) == ("northwind.com", " northwind com ")
+    change(company, domain="")
+    company.refresh_from_db()
+    assert company.domain == ""
+
+
+def test_a_campaign_s_new_name_is_news_of_the_leads_that_came_by_it(client_of, cast, make):
+    campaign, other = (Campaign.objects.create(name=name) for name in ("Spring fair", "Autumn fair"))
+    theirs, others = make.lead(first_campaign=campaign), make.lead(first_campaign=other)
+    browser = client_of(cast.marketing_ops)
+    url = reverse("admin:leads_campaign_change", args=[campaign.pk])
+    heard = []
+    hooks.facts_changed.append(heard.append)
+    try:
+        for changes, revision in (({"cost": "500"}, 1), ({"cost": "500", "name": "Trade fair"}, 2)):
+            form = browser.get(url).context["adminform"].form
+            drawn = {name: "" if (value := form.initial.get(name)) is None else value for name in form.fields}
+            with TestCase.captureOnCommitCallbacks(execute=True):
+                answer = browser.post(url, {f"initial-{name}": value for name, value in drawn.items()} | drawn | changes)
+            assert answer.status_code == 302, answer.context["adminform"].form.errors
+            assert LeadRevision.objects.get(lead=theirs).rev == revision
+    finally:
+        hooks.facts_changed.remove(heard.append)
+    assert LeadRevision.objects.get(lead=others).rev == 1
+    assert heard == [(theirs.pk,)]
+    assert facts_of([theirs.pk])[theirs.pk]["lead.first_campaign"] == "Trade fair"
+    browser.post(reverse("admin:leads_campaign_add"), {"name": "New", "channel": "web", "cost": "0"})
+    assert Campaign.objects.filter(name="New").exists()
 
 
 def test_the_history_of_a_company_says_what_it_was_and_is(client_of, cast, company, change):
