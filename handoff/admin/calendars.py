@@ -144,6 +144,8 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
             return
         if not is_calendar_used(calendar):
             calendar.save(update_fields=["name", "zone", "weekly", "country", "subdivision"])
+            for formset in formsets:
+                self._make_room(formset)
             super().save_related(request, form, formsets, change)
             return
         stored = WorkCalendar.objects.get(pk=calendar.pk)
@@ -156,13 +158,15 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
         calendar.pk, calendar.version = revised.pk, revised.version
         tell_version(request, "Clocks run on", stored.version, revised.version)
 
+    def _make_room(self, formset: Any) -> None:
+        """Dates that change places are in each other's way while one is saved after the other."""
+        going = [form.instance.pk for form in formset.initial_forms if {"date", "DELETE"} & set(form.changed_data)]
+        CalendarDay.objects.filter(pk__in=going).delete()
+
     def _carry_over(self, formset: Any, revised: WorkCalendar) -> None:
-        for form in formset.initial_forms + formset.extra_forms:
-            if not form.has_changed():
-                continue
-            before = form.initial.get("date")
-            if before:
-                revised.days.filter(date=before).delete()
+        changed = [form for form in formset.initial_forms + formset.extra_forms if form.has_changed()]
+        revised.days.filter(date__in=[before for form in changed if (before := form.initial.get("date"))]).delete()
+        for form in changed:
             if not form.cleaned_data.get("DELETE"):
                 values = {name: form.cleaned_data[name] for name in ("intervals", "reason")}
                 revised.days.update_or_create(date=form.cleaned_data["date"], defaults=values)

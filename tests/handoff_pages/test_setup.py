@@ -132,6 +132,22 @@ def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work,
     assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_two_dates_of_a_calendar_change_places(work, cast, client_of, used):
+    calendar = WorkCalendar.objects.get()
+    if used:
+        work.offered()
+    for date, reason in (("2026-12-24", "Half a day"), ("2026-12-25", "Christmas")):
+        calendar.days.create(date=date, intervals=[], reason=reason)
+    url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
+    answer = change(client_of(cast.admin), url, **{"days-0-date": "2026-12-25", "days-1-date": "2026-12-24"})
+    assert answer.status_code == 302, errors_of(answer)
+    newest = WorkCalendar.objects.order_by("version").last()
+    assert newest.version == (2 if used else 1)
+    kept = [(f"{date}", reason) for date, reason in newest.days.order_by("date").values_list("date", "reason")]
+    assert kept == [("2026-12-24", "Christmas"), ("2026-12-25", "Half a day")]
+
+
 def test_a_calendar_that_never_opens_is_refused(defaults, cast, client_of):
     calendar = WorkCalendar.objects.get()
     answer = change(
