@@ -11,6 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from config import limits  # noqa: E402
 from handoff import supervisor  # noqa: E402
 
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
@@ -26,8 +27,7 @@ max_requests_jitter = 2_000
 control_socket_disable = True
 loglevel = "warning"  # the portal writes a line for each request itself
 
-# A statement or a lock that hangs ends by itself.
-os.environ.setdefault("PGOPTIONS", "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s")
+limits.keep_within(statement="30s", idle="60s")
 
 
 def post_worker_init(worker: Any) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import runpy
 import threading
 from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.backends.signals import connection_created
 from django_q.models import OrmQ
 
+from config import limits
 from config.management.commands import worker
 from leads import clock
 
@@ -99,8 +103,24 @@ def test_a_hanging_sender_is_replaced_and_three_end_the_worker(monkeypatch, stop
         parent.supervise()
 
 
-def test_every_part_has_its_own_limits(monkeypatch):
-    monkeypatch.setenv("PGOPTIONS", "")
-    monkeypatch.setattr(worker.connections, "close_all", lambda: None)
-    worker.limit_statements("10min", "0")
-    assert worker.os.environ["PGOPTIONS"].endswith("-c statement_timeout=10min -c idle_in_transaction_session_timeout=0")
+@pytest.mark.django_db(transaction=True)
+def test_limits_are_told_after_connecting_as_a_pooler_takes_none_at_login(monkeypatch):
+    monkeypatch.delenv("PGOPTIONS", raising=False)
+    monkeypatch.setattr(limits, "_LIMITS", {})
+
+    def told():
+        names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        with connection.cursor() as cursor:
+            assert not cursor.connection.info.options
+            return [cursor.execute(f"SHOW {name}").fetchone()[0] for name in names]
+
+    try:
+        worker.limit_statements("10min", "0")
+        assert told() == ["5s", "10min", "0"]
+        connection.close()
+        runpy.run_path("config/gunicorn.py")
+        assert told() == ["5s", "30s", "1min"]
+        assert "PGOPTIONS" not in os.environ
+    finally:
+        connection_created.disconnect(dispatch_uid="limits")
+        connection.close()

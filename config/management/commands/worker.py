@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import sys
 import threading
@@ -18,13 +17,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connections
 
+from config import limits
 from handoff import supervisor
 from leads.heartbeats import Pulse
 
 logger = logging.getLogger("accord.worker")
 
 CHILDREN = ("qcluster", "pipeline", "jobs", "snapshot")
-LIMITS = "-c lock_timeout=5s -c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}"
 SENDERS = 4
 SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
 PATIENCE = 70.0
@@ -85,7 +84,7 @@ def stop_on_signal() -> threading.Event:
 def limit_statements(statement: str, idle: str) -> None:
     """What hangs in the database ends by itself; connections made from now on carry these limits."""
     connections.close_all()
-    os.environ["PGOPTIONS"] = LIMITS.format(statement=statement, idle=idle)
+    limits.keep_within(statement=statement, idle=idle)
 
 
 def repeat(name: str, stop: threading.Event, step: Callable[[], int], *, pulse: Pulse, pause: float) -> None:
