@@ -2,7 +2,8 @@
 
 `content` has these keys, each always there:
     score      total, fit, engagement, tier, kind (mql or mqo), model, version, at
-    lines      [words, points, group (fit or engagement), sub, key, kind]: they sum to the total
+    lines      [words, points, group (fit or engagement), sub, key, kind, events]: they sum to the total; events are
+               the instants of the latest ones behind it, newest first
     came       at, source, campaign, channel, first (what they did first)
     downloads  [name, kind, at, stage, pain_points, talk_track, url], newest first, each asset once
     timeline   [at, label, about, kind], newest first, at most 100; `timeline_total` counts all
@@ -25,14 +26,18 @@ from typing import Any
 from django.db import transaction
 from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.utils import timezone
 
 from handoff.models import Handoff, Packet
 from handoff.states import OPEN, HandoffState
 from leads.choices import BuyingStage, Known
 from leads.models import Activity, Asset, Lead, LeadField
+from leads.templatetags.dates import day_words
 from scoring.models import Qualification
 
 TIMELINE = 100
+DAYS = 3  # so many days of events are told with a line
+DATED = 30  # of so many instants they are chosen
 SPEAKING = 10  # so many latest assets say where the buyer is
 STAGES = [BuyingStage.AWARENESS.value, BuyingStage.CONSIDERATION.value, BuyingStage.DECISION.value]
 WANTED = (
@@ -223,21 +228,30 @@ def _score(handoff: Handoff, qualification: Qualification | None) -> dict[str, A
 
 
 def _lines(qualification: Qualification | None, when: Mapping[int, datetime]) -> list[dict[str, Any]]:
-    """The lines as the qualification keeps them, with the days of the events behind each."""
+    """The lines as the qualification keeps them, with the instants of the latest events behind each."""
     if qualification is None:
         return []
     lines = []
     for line in qualification.lines:
-        days = sorted({when[pk].date() for pk in line.get("events", ()) if pk in when}, reverse=True)
-        dated = ", ".join(f"{day:%-d %b %Y}" for day in days[:3])
+        events = sorted({when[pk] for pk in line.get("events", ()) if pk in when}, reverse=True)
         lines.append(
             {
                 "words": line.get("words") or line.get("label") or line.get("key", ""), "points": line["points"],
-                "group": line.get("group") or line.get("dimension", ""), "sub": " · ".join(filter(None, (line.get("sub", ""), dated))),
-                "key": line.get("key", ""), "kind": line.get("kind", "criterion"),
+                "group": line.get("group") or line.get("dimension", ""), "sub": line.get("sub", ""),
+                "key": line.get("key", ""), "kind": line.get("kind", "criterion"), "events": [at.isoformat() for at in events[:DATED]],
             }
         )  # fmt: skip
     return lines
+
+
+def readable(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines kept in a packet, with the last days of the events behind each, as the days are where the reader is."""
+    told = []
+    for line in lines:
+        moments = [timezone.localtime(datetime.fromisoformat(at)) for at in line.get("events", ())]
+        days = list(dict.fromkeys(day_words(moment.date(), with_year=True) for moment in moments))[:DAYS]
+        told.append({**line, "sub": " · ".join(filter(None, (line.get("sub", ""), ", ".join(days))))})
+    return told
 
 
 def _came(lead: Lead, activities: Sequence[Activity]) -> dict[str, Any]:

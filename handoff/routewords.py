@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from handoff.models import Handoff
+from leads.templatetags.dates import minute_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,17 @@ def routed(handoff: Handoff) -> Routed:
     rest = int(stored.get("candidates_total", 0)) - len(candidates)
     if rest > 0:
         candidates.append(Considered(f"{rest} more", "could take it too"))
-    skipped = [Considered(str(one.get("name", "")), str(one.get("why", ""))) for one in stored.get("skipped", ())]
+    skipped = [Considered(str(one.get("name", "")), _why(one)) for one in stored.get("skipped", ())]
     rest = int(stored.get("skipped_total", 0)) - len(skipped)
     if rest > 0:
         skipped.append(Considered(f"{rest} more", "could not"))
     return Routed(_decided(stored), tuple(candidates), tuple(skipped))
+
+
+def _why(skipped: Mapping[str, Any]) -> str:
+    """Why somebody was passed over; an absence with the minute of its end where the reader is."""
+    until = f" until {minute_words(timezone.localtime(datetime.fromisoformat(skipped['until'])))}" if skipped.get("until") else ""
+    return f"{skipped.get('why', '')}{until}"
 
 
 def _decided(stored: Mapping[str, Any]) -> str:

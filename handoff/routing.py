@@ -47,11 +47,12 @@ UPDATE handoff_rep r SET last_offered_at = v.at FROM unnest(%s::bigint[], %s::ti
 
 @dataclass(slots=True)
 class Candidate:
-    """A rep as routing sees them: `why_not` is empty for who can take one more."""
+    """A rep as routing sees them: `why_not` is empty for who can take one more; `until` is when one who is away is back."""
 
     rep: Rep
     open: int
     why_not: str = ""
+    until: datetime | None = None
     pk: int = 0
     name: str = ""
 
@@ -118,18 +119,19 @@ def desk(now: datetime, *, lock: bool = False) -> Desk:
     )
     candidates = [Candidate(rep, open_now.get(rep.pk, 0)) for rep in reps]
     for one in candidates:
-        one.why_not = _why_not(one, away.get(one.pk))
+        one.until = away.get(one.pk)
+        one.why_not = _why_not(one)
     candidates.sort(key=lambda one: (one.rep.last_offered_at is not None, one.rep.last_offered_at or now, one.pk))
     return Desk(candidates)
 
 
-def _why_not(one: Candidate, away_until: datetime | None) -> str:
+def _why_not(one: Candidate) -> str:
     if not one.rep.user.is_active:
         return "inactive"
     if not one.rep.takes_leads:
         return f"switched off: {one.rep.off_reason}" if one.rep.off_reason else "switched off"
-    if away_until is not None:
-        return f"away: until {away_until:%-d %b}"
+    if one.until is not None:
+        return "away"
     return _full(one) if one.open >= one.rep.open_cap else ""
 
 
@@ -223,7 +225,11 @@ def _explain(
     now: datetime,
 ) -> dict[str, Any]:
     """Why this rep: who could take it, who was skipped and why, what decided. Long lists are cut, their length is kept."""
-    skipped = [{"id": other.pk, "name": other.name, "why": other.why_not} for other in reps.everyone if other.why_not]
+    skipped = [
+        {"id": other.pk, "name": other.name, "why": other.why_not, **({"until": other.until.isoformat()} if other.until else {})}
+        for other in reps.everyone
+        if other.why_not
+    ]
     skipped += [
         {"id": other.pk, "name": other.name, "why": "let it pass or rejected it before"}
         for other in reps.turns

@@ -19,6 +19,7 @@ from handoff.desk import Desk, Row, named_tier, shown, tier_name
 from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
 from handoff.history import history, promises
 from handoff.models import Handoff, RejectionReview
+from handoff.packet import readable
 from handoff.rejecting import branches
 from handoff.routewords import routed
 from handoff.since import since_offer
@@ -56,7 +57,9 @@ def drawn(
 ) -> HttpResponse:
     """The packet page; `filled` are forms that came back with errors, `problem` a sentence on top."""
     user, now = reader(request), clock.now()
-    handoff = shown().select_related("owner", "policy", "packet", "qualification", "lead__product_interest", "review__by").get(pk=pk)
+    handoff = (
+        shown().select_related("owner", "policy", "packet", "qualification", "lead__product_interest", "review__by").get(pk=pk)
+    )
     row = Row(handoff, faces_of([handoff], now)[handoff.pk], tier_name(handoff))
     content = _content(handoff)
     verbs = allowed_verbs(user, handoff)
@@ -169,7 +172,7 @@ def _content(handoff: Handoff) -> dict[str, Any]:
     content["timeline_kept"] = len(timeline)
     content["downloads"] = [_dated(entry) for entry in content.get("downloads", ())]
     content["earlier"] = [_dated(entry) for entry in content.get("earlier", ())]
-    content["lines"] = sorted(content.get("lines", ()), key=lambda line: -int(line.get("points", 0)))
+    content["lines"] = sorted(readable(content.get("lines", ())), key=lambda line: -int(line.get("points", 0)))
     content["came"] = _dated(content.get("came") or {})
     content["score"] = _dated(content.get("score") or {})
     content["questions_open"] = [one["label"] for one in content.get("questions", ()) if one.get("answer") is None]

@@ -18,6 +18,7 @@ from handoff.actions.reviewing import review_rejection
 from handoff.filters import RejectionFilter
 from handoff.forms import ReviewForm
 from handoff.models import Handoff, RejectionReview
+from handoff.packet import readable
 from handoff.rejections import answered, findings, known_sources, listed, reason_bars, rejections, unreviewed_count
 from handoff.states import REVIEW
 from handoff.views.asking import handoff_or_404, next_url, wants_row
@@ -66,7 +67,7 @@ def rejection_lines(request: HttpRequest, pk: int) -> HttpResponse:
     """The lines of the score a rejected lead was handed over with."""
     handoff = handoff_or_404(request, pk)
     stored = Handoff.objects.filter(pk=handoff.pk).values_list("packet__content__lines", flat=True).first()
-    context = {"handoff": handoff, "lines": stored or []}
+    context = {"handoff": handoff, "lines": readable(stored or [])}
     return render(request, "handoff/_rejection_lines.html", context, fragment="handoff/_rejection_lines.html")
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 
 from leads.choices import FieldType
@@ -47,6 +48,12 @@ class Counts:
         self.cases += len({taken.case_id for taken in answers if taken.is_new_case})
 
 
+def zone_of(run: ImportRun) -> ZoneInfo:
+    """Where the times of a file are that name no zone: where the command line said, else where the importing person is."""
+    theirs = run.created_by.time_zone if run.created_by else settings.BUSINESS_ZONE
+    return ZoneInfo(run.options.get("zone") or theirs)
+
+
 @dataclass(slots=True)
 class Feeder:
     """Turns rows of one run into what the intake takes, and hands them over."""
@@ -63,9 +70,8 @@ class Feeder:
     _own_campaign: str = field(init=False)
 
     def __post_init__(self) -> None:
-        zone = ZoneInfo(self.actor.time_zone) if self.actor else dt.UTC
         self._own_campaign = campaign_to_make(self.run)
-        self.converter = Converter(self.mapping, self.columns, self.fields, zone)
+        self.converter = Converter(self.mapping, self.columns, self.fields, zone_of(self.run))
 
     def take(self, rows: Sequence[Row]) -> list[Taken]:
         """What became of each row, in order, in the transaction that is open. Refused rows are kept raw by the intake."""

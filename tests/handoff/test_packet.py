@@ -1,7 +1,10 @@
 """The packet: complete, kept up to date while queued, frozen when offered."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from handoff import packet
 from handoff.models import Handoff, Packet
@@ -199,9 +202,28 @@ def test_a_long_history_is_read_only_as_far_as_it_is_shown(work, make):
     assert [(one["name"], one["at"]) for one in content["downloads"]] == [
         ("Cost paper", (MONDAY - HOUR).isoformat()), ("Old study", (MONDAY - 800 * HOUR).isoformat()),
     ]  # fmt: skip
-    assert content["lines"][0]["sub"] == f"{demo.occurred_at:%-d %b %Y}"
+    assert (content["lines"][0]["sub"], content["lines"][0]["events"]) == ("", [demo.occurred_at.isoformat()])
     assert content["material"] == []
     assert content["journey"] == {"stage": "consideration", "evidence": ["Cost paper"]}
     library = packet._Library([lead.pk, other.pk])
     assert len(library.activities[lead.pk]) <= 104
     assert len(library.activities[other.pk]) == 1
+
+
+def test_the_days_of_a_line_are_those_of_the_reader(work, make):
+    lead = make.lead()
+    late = datetime(2026, 6, 1, 22, 30, tzinfo=UTC)  # half past midnight in Berlin
+    events = [make.activity(lead, "demo_request", at) for at in (late, late - HOUR, late - 24 * HOUR)]
+    line = {
+        "kind": "criterion",
+        "key": "demo",
+        "label": "Demo",
+        "points": 50,
+        "sub": "twice",
+        "events": [one.pk for one in events],
+    }
+    kept = content_of(work.queued(lead=lead, lines=[line]))["lines"]
+    for zone, days in (("Europe/Berlin", "2 Jun 2026, 1 Jun 2026"), ("UTC", "1 Jun 2026, 31 May 2026")):
+        with timezone.override(zone):
+            assert [one["sub"] for one in packet.readable(kept)] == [f"twice · {days}"]
+    assert packet.readable([{"sub": "kept before, 1 Jun 2026"}]) == [{"sub": "kept before, 1 Jun 2026"}]

@@ -1,12 +1,14 @@
 """Who gets which lead: turns, caps, absence, the account owner, explanations, and waiting with a reason."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from handoff.actions import open_handoffs, reject_handoff, review_rejection
 from handoff.models import Handoff, Leave, Packet, Rep
+from handoff.routewords import routed
 from handoff.routing import offer, route_waiting
 from handoff.states import ClockKind, HandoffState
 from leads.actions.owner import hand_out
@@ -84,7 +86,7 @@ def test_caps_hold_and_the_rest_waits_with_the_reason(work, team):
             lambda user: Rep.objects.filter(pk=user.pk).update(takes_leads=False, off_reason="parental leave"),
             "switched off: parental leave",
         ),
-        (lambda user: Leave.objects.create(rep_id=user.pk, starts_at=MONDAY, ends_at=MONDAY + HOUR), "away: until 8 Jun"),
+        (lambda user: Leave.objects.create(rep_id=user.pk, starts_at=MONDAY, ends_at=MONDAY + HOUR), "away"),
         (lambda user: Rep.objects.filter(pk=user.pk).update(open_cap=0), "at the cap: 0 open"),
     ],
 )
@@ -93,8 +95,20 @@ def test_who_cannot_take_a_lead_is_skipped_and_it_says_why(work, team, change, w
     fill(work, 4)
     assert route_waiting() == 4
     assert "Otto Other" not in owners()
-    skipped = Handoff.objects.first().routing["skipped"]
-    assert skipped == [{"id": team[1].pk, "name": "Otto Other", "why": why}]
+    (skipped,) = Handoff.objects.first().routing["skipped"]
+    assert skipped == {"id": team[1].pk, "name": "Otto Other", "why": why} | (
+        {"until": skipped["until"]} if why == "away" else {}
+    )
+
+
+def test_an_absence_ends_at_the_reader_s_hour(work, team):
+    back = datetime(2026, 12, 1, 23, tzinfo=UTC)  # midnight in Berlin
+    Leave.objects.create(rep_id=team[1].pk, starts_at=MONDAY, ends_at=back)
+    fill(work, 1)
+    assert route_waiting() == 1
+    for zone, words in (("Europe/Berlin", "away until 2 Dec, 00:00"), ("America/New_York", "away until 1 Dec, 18:00")):
+        with timezone.override(zone):
+            assert [one.words for one in routed(Handoff.objects.get()).skipped] == [words]
 
 
 def test_leave_that_is_over_or_to_come_does_not_count(work, cast):

@@ -1,6 +1,7 @@
 """No time is invented in silence: activities without one are refused, outcomes without one are said to count as of now."""
 
 import json
+from datetime import UTC
 from html import unescape
 
 import pytest
@@ -41,7 +42,7 @@ def test_times_under_a_natural_name_are_kept_as_they_are(ivy, command):
     )
     totals = json.loads(out[-1])
     assert (totals["received"], totals["created"], totals["refused"]) == (2, 1, 1)
-    assert Activity.objects.get().occurred_at.isoformat() == "2020-01-05T10:00:00+00:00"
+    assert Activity.objects.get().occurred_at.isoformat() == "2020-01-05T09:00:00+00:00"
     assert "2220-01-05" in out[0]
     assert "time up to now" in out[0]
 
@@ -126,3 +127,14 @@ def test_the_command_says_which_columns_went_nowhere_and_which_names_were_double
     assert err == lines[:1]
     out, err = command("Email\na@n.io\n", "--json")
     assert err == []
+
+
+def test_times_without_a_zone_are_those_of_the_business_unless_another_is_said(ivy, command, settings):
+    settings.BUSINESS_ZONE = "Europe/Berlin"
+    content = "Email,Kind,When,Id\nivy@fern.test,chat,2026-07-01 10:00,{}\nivy@fern.test,chat,2026-07-01T10:00Z,{}z\n"
+    for number, zone, hour in ((1, (), "08:00"), (2, ("--zone", "America/New_York"), "14:00"), (3, ("--zone", "UTC"), "10:00")):
+        command(content.format(number, number), "--kind", "activities", "--map", "Id=activity.source_id", *zone)
+        told = dict(Activity.objects.filter(source_id__startswith=str(number)).values_list("source_id", "occurred_at"))
+        assert {key: f"{at.astimezone(UTC):%H:%M}" for key, at in told.items()} == {f"{number}": hour, f"{number}z": "10:00"}
+    with pytest.raises(CommandError, match="Moon is not a time zone"):
+        command(content, "--kind", "activities", "--zone", "Moon")

@@ -3,12 +3,14 @@
 import json
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from leads import jobs
@@ -16,6 +18,7 @@ from leads.errors import AccordError, Invalid
 from leads.importing import actions, encoding, mapping, targets
 from leads.importing.mapping import FileMapping, Goes
 from leads.models import ImportRefusal, ImportRun, Job
+from leads.models.user import check_time_zone
 
 
 class Command(BaseCommand):
@@ -44,6 +47,10 @@ class Command(BaseCommand):
         parser.add_argument("--id-column", default="", metavar="NAME", help="The column with the id of another system.")
         parser.add_argument("--id-system", default="", help="Which system the ids are of (a word such as hubspot).")
         parser.add_argument("--encoding", default="", help="When the guess is wrong.")
+        parser.add_argument(
+            "--zone", type=_zone, default=settings.BUSINESS_ZONE, metavar="ZONE",
+            help="Where times and days without a zone are, such as Europe/Berlin (the default is BUSINESS_ZONE).",
+        )  # fmt: skip
         parser.add_argument("--no-score", action="store_true", help="Leave the scoring to the worker.")
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen and store nothing.")
         parser.add_argument("--json", action="store_true", help="The last line is a JSON object with the totals.")
@@ -79,11 +86,14 @@ class Command(BaseCommand):
     def _upload(self, options: dict[str, Any]) -> ImportRun:
         try:
             with options["file"].open("rb") as file:
-                return actions.upload(
+                run = actions.upload(
                     file, name=options["file"].name, kind=options["kind"], actor=None, campaign=options["campaign"],
                     source=options["source"],
                     encoding=options["encoding"],
                 )  # fmt: skip
+            run.options["zone"] = options["zone"]
+            run.save(update_fields=["options"])
+            return run
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
 
@@ -125,6 +135,14 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self.stdout.write("Nothing was stored. The import would give:")
         self.stdout.write(", ".join(f"{count:,} {name}" for name, count in totals.items()) + f" in {seconds:.1f} s")
+
+
+def _zone(name: str) -> str:
+    try:
+        check_time_zone(name)
+    except ValidationError as error:
+        raise ArgumentTypeError(" ".join(error.messages)) from error
+    return name
 
 
 def columns_in_words(run: ImportRun) -> list[str]:
