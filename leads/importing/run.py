@@ -15,6 +15,7 @@ from leads.importing.batches import FIELD_EXISTS, SIZE, Counts, Feeder, fields_f
 from leads.importing.campaigns import make_campaign
 from leads.importing.mapping import FileMapping
 from leads.importing.reader import Row, rows
+from leads.importing.settled import settle
 from leads.importing.survey import Survey
 from leads.intake.incoming import Problem, Taken
 from leads.jobs import Work
@@ -177,6 +178,9 @@ def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence
     refused = refusals_of(run, feeder, batch, answers)
     if refused:
         ImportRefusal.objects.bulk_create(refused)
+    if run.corrects_id is not None:
+        taken = (row for row, answer in zip(batch, answers, strict=True) if answer.status != "refused")
+        settle(run, map(feeder.converter.raw, taken), feeder.at)
     ImportRun.objects.filter(pk=run.pk).update(
         received=F("received") + counts.received,
         created=F("created") + counts.created,
@@ -208,6 +212,7 @@ def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) ->
             refusal.corrected_at = feeder.at
             counts.add([taken])
     ImportRefusal.objects.bulk_update(batch, ["problems", "corrected_at"])
+    settle(run, (refusal.content for refusal in batch if refusal.corrected_at is not None), feeder.at)
     ImportRun.objects.filter(pk=run.pk).update(
         created=F("created") + counts.created,
         updated=F("updated") + counts.updated,

@@ -11,6 +11,7 @@ from leads import clock, hooks
 from leads.errors import AccordError
 from leads.importing import actions, targets
 from leads.importing.in_use import fields_used, touched_since
+from leads.importing.settled import unsettle
 from leads.importing.undo_cases import take_back_cases
 from leads.jobs import Work
 from leads.models import Activity, Campaign, Company, ImportRun, Lead, LeadField, Submission
@@ -72,6 +73,7 @@ class UndoWork(Work):
     def done(self) -> None:
         self._remove_fields()
         self._remove_campaigns()
+        unsettle(self.run, self._moments)
         if self.run.kind == targets.LEADS:
             self._tell_of_known_leads()
         if self.run.kind in (targets.LEADS, targets.COMPANIES):

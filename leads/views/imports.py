@@ -347,7 +347,8 @@ def import_refused_correct(request: HttpRequest, pk: int, line: int) -> HttpResp
 def import_refused_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The refused rows as they stand in the file, each with its line and the reasons; can be corrected and imported again."""
     run = _run(pk)
-    names = [column["name"] for column in run.columns]
+    own = (actions.LINE_COLUMN, actions.WHY_COLUMN)  # of a file that was such a download itself
+    names = [column["name"] for column in run.columns if column["name"] not in own]
 
     def lines() -> Iterator[str]:
         writer = csv.writer(Echo())

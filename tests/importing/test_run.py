@@ -564,6 +564,36 @@ class TestVerbs:
         run = upload("Line in file,Why refused,Email,Weird name\n3,because,b@n.test,Rome\n", corrects=first)
         assert [goes["target"] for goes in run.mapping["goes"]] == ["ignore", "ignore", "lead.email", "custom.weird_name"]
 
+    def test_a_corrected_file_settles_what_it_took_in_and_its_undo_lets_it_wait_again(self, imported, ops, work, client_of):
+        browser = client_of(ops)
+
+        def download(run):
+            answer = browser.get(f"/leads/imports/{run.pk}/refused.csv")
+            return b"".join(answer.streaming_content).decode("utf-8-sig")
+
+        def waiting(*runs):
+            return [list(run.refusals.filter(corrected_at=None).values_list("line", flat=True)) for run in runs]
+
+        first = imported("Email,First name\na@n.io,A\n,B\n,C\n,D\n")
+        assert waiting(first) == [[3, 4, 5]]
+        second = imported(download(first).replace(",B", "b@n.io,B"), corrects=first)
+        assert (totals(second), waiting(first, second)) == ((3, 1, 0, 0, 2), [[4, 5], [3, 4]])
+        third = imported(download(second).replace(",C", "c@n.io,C"), corrects=second)
+        assert (totals(third), waiting(first, second, third)) == ((2, 1, 0, 0, 1), [[5], [4], [3]])
+        last = third.refusals.get()
+        correct(last, {**last.content, "Email": "d@n.io"}, actor=ops)
+        assert waiting(first, second, third) == [[], [], []]
+        first.refresh_from_db()
+        assert totals(first) == (4, 1, 0, 0, 3)
+        shown = browser.get(f"/leads/imports/{first.pk}/").content.decode()
+        assert "1 new; 1 of the refused rows came in with it" in shown
+        assert "Look and correct" not in shown
+        third.refresh_from_db()
+        assert third.options["settled"] == 2
+        actions.undo(third, actor=ops)
+        work()
+        assert (waiting(first, second), Lead.objects.count()) == ([[4, 5], [3, 4]], 2)
+
     def test_uploaded_files_keep_hostile_names_for_show_only(self, upload, tmp_path):
         run = upload(LEADS + lines(1), name="../../etc/<script>alert(1)</script>.csv")
         assert run.file_name == "script>.csv"
