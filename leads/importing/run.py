@@ -164,11 +164,9 @@ class RetryWork(Work):
 
 
 def feeder_of(run: ImportRun, mapping: FileMapping, actor: User | None) -> Feeder:
-    """What takes rows of a run in on behalf of `actor`; their times are read as whoever uploaded the file wrote them."""
+    """What takes rows of a run in on behalf of `actor`."""
     fields = fields_for(mapping, run.check_result.get("choices", {}))
-    feeder = Feeder(run, mapping, [column["name"] for column in run.columns], fields, run.created_by, clock.now())
-    feeder.actor = actor
-    return feeder
+    return Feeder(run, mapping, [column["name"] for column in run.columns], fields, actor, clock.now())
 
 
 def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence[Taken]) -> Counts:
