@@ -157,11 +157,15 @@ class LeadRevision(models.Model):
 
 
 class Deletion(models.Model):
-    """A lead or case that is no more, noted by the database itself: whoever keeps something derived finds no other trace."""
+    """A lead or case that is no more, noted by the database itself: whoever keeps something derived finds no other trace.
+
+    Or, as `LATE`, a case whose history is another one: an activity from before its decision came in afterwards, or is no more.
+    """
 
     class Kind(models.TextChoices):
         LEAD = "lead"
         CASE = "case"
+        LATE = "late"
 
     kind = models.CharField(max_length=4, choices=Kind)
     row_id = models.BigIntegerField()
@@ -169,7 +173,7 @@ class Deletion(models.Model):
 
     class Meta:
         indexes = (
-            # Catching up: what was deleted in or after a transaction.
+            # Catching up: what was noted in or after a transaction.
             models.Index(fields=("txid",), name="deletion_txid"),
         )
 

@@ -136,15 +136,16 @@ def _built(work: Work) -> Snapshot:
 
 
 def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: int | None = None) -> Snapshot:
-    mark = held.mark
+    mark, settled = held.marks
     changed_leads = set(reading.changed_leads(mark)) | _due(held.open, work.moment)
-    changed_cases = set(reading.changed_cases(mark))
+    changed_cases = {*reading.changed_cases(mark), *reading.cases_of(sorted(changed_leads), settled)}
     if erased is not None:
         changed_leads.add(erased)
+        changed_cases.update(reading.cases_of([erased], Mark.nothing()))
     sealed = {entry["key"]: entry.get("sealed", False) for entry in held.manifest["segments"]}
     decided = [Decided(one.segment, sealed[one.segment.key], one.outcome, one.reason, one.counted) for one in held.cases]
     before = _contents(decided)
-    touched = _bring_up_to_date(work, decided, changed_leads, changed_cases)
+    touched = _bring_up_to_date(work, decided, changed_cases)
     update_counted(decided, touched)
     today = day_of(work.moment)
     anew = all_leads or today - held.open[0].base_day >= REREAD_AFTER
@@ -158,7 +159,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
         _forget_values(work, [*(one.segment for one in decided), *leads])
         return work.publish(decided, leads)
     if same:
-        files.note_looked(work.folder, held.number, work.mark.text)
+        files.note_looked(work.folder, held.number, work.mark.text, work.settled().text)
         return held
     return work.publish(decided, leads, [held])
 
@@ -222,26 +223,23 @@ def _news(held: Sequence[Segment], changed: Array, again: Segment) -> tuple[Arra
     return np.union1d(left, fresh.ids), fresh
 
 
-def _bring_up_to_date(work: Work, decided: list[Decided], leads: set[int], cases: set[int]) -> Array:
+def _bring_up_to_date(work: Work, decided: list[Decided], cases: set[int]) -> Array:
     """Change what differs, add what is new; returns the leads of all cases that did. A decided row changes only when facts were
     erased or when events came in later that had been known elsewhere before the decision.
     """
-    looked_at, of_leads = np.array(sorted(cases), np.int64), np.array(sorted(leads), np.int64)
+    looked_at = np.array(sorted(cases), np.int64)
     touched: list[Array] = [np.empty(0, np.int64)]
     for place, one in enumerate(decided):
-        known = places_of(one.segment.ids, looked_at)
-        mine = one.segment.ids[np.union1d(known, np.flatnonzero(np.isin(one.segment.leads, of_leads)))]
-        looked_at = np.setdiff1d(looked_at, one.segment.ids[known])
+        mine = one.segment.ids[np.unique(places_of(one.segment.ids, looked_at))]
+        looked_at = np.setdiff1d(looked_at, mine)
         if len(mine):
             fresh = work.cases(mine)
             wrong = differing(one.segment, fresh)
             gone = np.setdiff1d(mine, fresh.ids)
             if len(wrong) or len(gone):
-                touched.append(one.segment.leads[np.isin(one.segment.ids, gone)])
                 decided[place] = carried_over(one, merge(token_hex(8), one.segment, gone, fresh))
-            changed = mine[np.isin(mine, list(cases))]
-            update_outcomes(decided[place], changed)
-            touched.append(decided[place].segment.leads[np.isin(decided[place].segment.ids, changed)])
+            update_outcomes(decided[place], fresh.ids)
+            touched.append(one.segment.leads[places_of(one.segment.ids, mine)])
     touched.append(_add_cases(work, decided, looked_at))
     return np.unique(np.concatenate(touched))
 

@@ -1,7 +1,7 @@
 """The snapshot's files: written aside, forced to disk, named by a manifest with their checksums, and never changed.
 
 CURRENT                      generation number and checksum of its manifest, replaced by rename
-LOOKED                       generation number and the mark up to which nothing more was found
+LOOKED                       generation number and the marks `mark` and `settled` up to which nothing more was found
 gen/<number>/manifest.json   what a generation is made of
 gen/<number>/<key>.bin       what may still change in a decided segment, when it did
 gen/<number>/<key>.stale.bin rows of open leads that another segment speaks of since
@@ -26,7 +26,7 @@ import numpy as np
 from scoring.snapshot.dictionaries import Dictionary, Value, from_plain, plain
 from scoring.snapshot.segment import Array
 
-FORMAT = 4
+FORMAT = 5
 ALIGNED = 64
 CURRENT = "CURRENT"
 LOOKED = "LOOKED"
@@ -141,20 +141,20 @@ def current(folder: Path) -> tuple[int, str] | None:
         raise Damaged(f"{CURRENT} cannot be read") from error
 
 
-def note_looked(folder: Path, number: int, mark: str) -> None:
+def note_looked(folder: Path, number: int, mark: str, settled: str) -> None:
     """Note that all that was committed by this mark is in this generation as it is. Lost, it is looked at again."""
     aside = folder / f"{LOOKED}.new"
-    aside.write_text(f"{number} {mark}\n")
+    aside.write_text(f"{number} {mark} {settled}\n")
     aside.replace(folder / LOOKED)
 
 
-def looked(folder: Path, number: int) -> str:
-    """The mark noted for this generation; none when it is empty."""
+def looked(folder: Path, number: int) -> tuple[str, str] | None:
+    """The marks noted for this generation."""
     try:
-        of, mark = (folder / LOOKED).read_text().split()
+        of, mark, settled = (folder / LOOKED).read_text().split()
     except (OSError, ValueError):
-        return ""
-    return mark if of == str(number) else ""
+        return None
+    return (mark, settled) if of == str(number) else None
 
 
 def read_manifest(folder: Path, number: int, digest: str) -> dict[str, Any]:

@@ -16,6 +16,11 @@ class Mark(NamedTuple):
     text: str
 
     @classmethod
+    def nothing(cls) -> Self:
+        """No transaction is behind this."""
+        return cls("1:1:")
+
+    @classmethod
     def now(cls) -> Self:
         """To be taken before reading. What the caller's own transaction wrote is not behind it, as it may go on writing."""
         with connection.cursor() as cursor:
@@ -30,6 +35,16 @@ class Mark(NamedTuple):
             return self
         numbers = sorted({txid, *map(int, filter(None, still_open.split(",")))})
         return type(self)(f"{min(txid, int(oldest))}:{following}:{','.join(map(str, numbers))}")
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether no transaction was open: who ends later began later, and saw all that is behind this."""
+        return self.oldest == self.following
+
+    @property
+    def following(self) -> int:
+        """The first transaction that had not begun."""
+        return int(self.text.split(":")[1])
 
     @property
     def oldest(self) -> int:

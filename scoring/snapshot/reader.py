@@ -82,7 +82,15 @@ class Snapshot:
     @property
     def mark(self) -> Mark:
         """All that had been committed then is in."""
-        return Mark(files.looked(self.folder, self.number) or self.manifest["mark"])
+        return self.marks[0]
+
+    @property
+    def marks(self) -> tuple[Mark, Mark]:
+        """`mark`, and the one up to which cases are settled: who changes their history later notes it at the case, as every
+        transaction that was open at `mark` began after that case was there to be seen.
+        """
+        mark, settled = files.looked(self.folder, self.number) or (self.manifest["mark"], self.manifest["settled"])
+        return Mark(mark), Mark(settled)
 
     @property
     def case_count(self) -> int:

@@ -276,18 +276,24 @@ def open_lead_ids() -> Array:
 
 def changed_leads(mark: Mark) -> list[int]:
     """Leads whose facts, stage or events were changed by a transaction that is not behind the mark, or that it deleted."""
-    return _ids(sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE {}"), "lead", mark)
+    return _ids(sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE {}"), ("lead",), mark)
 
 
 def changed_cases(mark: Mark) -> list[int]:
-    """Cases written or deleted by a transaction that is not behind the mark."""
-    return _ids(sql.SQL("SELECT id FROM leads_case WHERE {}"), "case", mark)
+    """Cases written or deleted by a transaction that is not behind the mark, or whose history it changed."""
+    return _ids(sql.SQL("SELECT id FROM leads_case WHERE {}"), ("case", "late"), mark)
 
 
-def _ids(changed: sql.SQL, table: str, mark: Mark) -> list[int]:
+def cases_of(lead_ids: Sequence[int], since: Mark) -> list[int]:
+    """Cases of these leads that were written by a transaction that is not behind the mark."""
+    query = sql.SQL("SELECT array_agg(id) FROM leads_case WHERE {} AND lead_id = ANY(%s)").format(since.is_passed)
+    return list(_ask(query, [list(lead_ids)])[0] or ())
+
+
+def _ids(changed: sql.SQL, noted: Sequence[str], mark: Mark) -> list[int]:
     query = sql.SQL(
-        "SELECT array_agg(id) FROM ({} UNION SELECT row_id FROM leads_deletion WHERE {} AND kind = {}) AS found (id)"
-    ).format(changed.format(mark.is_passed), mark.is_passed, sql.Literal(table))
+        "SELECT array_agg(id) FROM ({} UNION SELECT row_id FROM leads_deletion WHERE {} AND kind = ANY({})) AS found (id)"
+    ).format(changed.format(mark.is_passed), mark.is_passed, sql.Literal(list(noted)))
     return list(_ask(query, ())[0] or ())
 
 

@@ -65,6 +65,15 @@ class Work:
         self.entries = {entry["key"]: entry for entry in held.manifest["segments"]}
         self._prepare()
 
+    def settled(self) -> Mark:
+        """Up to where cases are settled once this run is done; see `Snapshot.marks`."""
+        if self.mark.is_calm:
+            return self.mark
+        if self.held is None:
+            return Mark.nothing()
+        before, settled = self.held.marks
+        return before if before.following <= self.mark.oldest else settled
+
     def _pieces(self, ids: Array, ranged: bool) -> Iterable[Sequence[int] | range]:
         if ranged:
             return reading.ranges(ids)
@@ -138,6 +147,7 @@ class Work:
             "built_at": clock.now().isoformat(),
             "database": self.database,
             "mark": self.mark.text,
+            "settled": self.settled().text,
             "fields": {key: str(kind) for key, kind in self.fields.items()},
             "segments": segments,
             "dictionaries": parts,

@@ -17,7 +17,7 @@ from config.bench.scratch import database_url
 from leads import clock
 from leads.actions.outcome import freeze_case
 from leads.choices import CaseKind, Outcome
-from leads.models import Lead
+from leads.models import Activity, Case, Lead
 from leads.revisions import touch_revisions
 from scoring.column_cache import ColumnCache
 from scoring.evaluate_numpy import evaluate
@@ -25,6 +25,7 @@ from scoring.preview.drafts import waiting
 from scoring.snapshot import building, files, reading
 from scoring.snapshot.reader import open_snapshot
 from tests.scoring.samples import REGISTRY, a_tally, spec
+from tests.scoring.test_snapshot import rows_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHITEPAPER = spec(a_tally("t", 5, days=90), registry=REGISTRY)
@@ -98,6 +99,60 @@ def test_what_commits_while_the_builder_reads_comes_with_the_next_refresh(make, 
     second = building.refresh()
     assert second.dictionaries["lead.job_title"].find(" changed meanwhile ") is not None
     assert building.refresh().number == second.number
+
+
+def in_words(snapshot):
+    """Every case's facts, events and outcome, by id."""
+    return {
+        row: (found, outcome)
+        for one in snapshot.cases
+        for (row, found), outcome in zip(rows_of(one.segment).items(), one.outcome.tolist(), strict=True)
+    }
+
+
+def test_the_history_of_a_case_is_read_again_only_when_it_changed(make, monkeypatch):
+    """Late and lost activities and erased facts are noted by the database, whoever writes them and in what way."""
+    now = clock.now()
+    late, lost, erased, early, other = (make.lead(job_title="Head of IT") for _ in range(5))
+    cases = {}
+    for lead in (late, lost, erased, early, other):
+        make.activity(lead, "whitepaper", now - timedelta(days=9))
+        cases[lead] = freeze_case(lead, kind=CaseKind.DECISION, outcome=Outcome.LOST, decided_at=now - timedelta(days=1))
+    building.refresh()
+    make.activity(late, "webinar_attended", now - timedelta(days=2), known_at=now - timedelta(days=2))
+    Activity.objects.filter(lead=lost).delete()
+    Case.objects.filter(pk=cases[erased].pk).update(facts={})
+    make.activity(early, "webinar_attended", now - timedelta(days=2), known_at=now)  # not known when it was decided
+    touch_revisions([lead.pk for lead in cases])
+    asked = []
+    right = reading.ask_cases
+    monkeypatch.setattr(reading, "ask_cases", lambda ids, *more: asked.extend(ids) or right(ids, *more))
+    refreshed = in_words(building.refresh())
+    assert sorted(asked) == sorted(cases[lead].pk for lead in (late, lost, erased))
+    assert refreshed == in_words(building.rebuild())
+    assert [len(refreshed[case.pk][0][1]) for case in cases.values()] == [2, 0, 1, 1, 1]
+
+
+def test_an_activity_that_knew_of_no_case_yet_reaches_the_case(make):
+    """Its transaction was open when the case was decided, and for several refreshes after."""
+    lead, now = make.lead(), clock.now()
+    may_commit = threading.Event()
+
+    def write():
+        make.activity(lead, "whitepaper", now - timedelta(days=3), known_at=now - timedelta(days=3))
+
+    writer = in_another_transaction(write, until=may_commit)
+    freeze_case(lead, kind=CaseKind.DECISION, outcome=Outcome.WON, decided_at=now)
+    for _ in range(3):
+        seen = building.refresh()
+        make.lead()
+    may_commit.set()
+    writer.join()
+    touch_revisions([lead.pk])
+    assert [len(found[1]) for found, _ in in_words(seen).values()] == [0]
+    seen = building.refresh()
+    assert [len(found[1]) for found, _ in in_words(seen).values()] == [1]
+    assert in_words(seen) == in_words(building.rebuild())
 
 
 _BUILD_SLOWLY = """
