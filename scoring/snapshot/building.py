@@ -16,7 +16,7 @@ import numpy as np
 from leads.choices import FieldType, Known
 from scoring.operators import day_of
 from scoring.registry import Registry
-from scoring.snapshot import files, reading
+from scoring.snapshot import files, packing, reading, reading_leads
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.mark import Mark
@@ -82,7 +82,7 @@ def _run(
     """Build, by `make` where there is a generation to go on from."""
     global _last
     folder = folder or snapshot_folder()
-    with files.builders_lock(folder, wait=wait), reading.roomy():
+    with files.builders_lock(folder, wait=wait), packing.roomy():
         # forgotten until all went well: dictionaries grow on the way
         last, _last = _last, None
         held = _usable_one(folder, last) if make is not None else None
@@ -125,7 +125,7 @@ def _usable(held: Snapshot, work: "Work") -> bool:
 
 
 def _built(work: Work) -> Snapshot:
-    case_ids, lead_ids = reading.case_ids(), reading.open_lead_ids()
+    case_ids, lead_ids = reading.case_ids(), reading_leads.open_lead_ids()
     work.total = len(case_ids) + len(lead_ids)
     decided = []
     for first in range(0, len(case_ids), SEALED):
@@ -151,7 +151,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
     anew = all_leads or today - held.open[0].base_day >= REREAD_AFTER
     leads: Sequence[Segment]
     if anew:
-        leads = [work.leads(reading.open_lead_ids(), ranged=True)]
+        leads = [work.leads(reading_leads.open_lead_ids(), ranged=True)]
     else:
         leads = _leads(work, held.open, np.array(sorted(changed_leads), np.int64), whole_anew=erased is not None)
     same = leads is held.open and _contents(decided) == before and held.open[0].as_of_day == today

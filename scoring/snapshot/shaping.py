@@ -25,6 +25,7 @@ _TYPES: Mapping[FieldType, Any] = {FieldType.NUMBER: np.float64, FieldType.BOOLE
 SENT = np.dtype(
     [("id", ">i8"), ("kind", ">i2"), ("occurred", ">i8"), ("known", ">i8"), ("asset", ">i4"), ("campaign", ">i4")]
 )  # fmt: skip
+BEGINNING = -(2**63)  # what stands for minus infinity there
 SINCE_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000
 
 
@@ -104,11 +105,15 @@ def coders(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows read, in any order; see `Segment` for the columns. `decided` and `flags` are None for open leads."""
+    """Rows read, in any order; see `Segment` for the columns. `decided` and `flags` are None for open leads.
+
+    Events from before `since` (microseconds since 2000, as an event is sent) are of an earlier engagement.
+    """
 
     ids: Array
     leads: Array
     columns: Mapping[str, Array]
+    since: Array
     decided: Array | None = None
     flags: Array | None = None
 
@@ -128,6 +133,7 @@ def joined(parts: Sequence[Rows]) -> Rows:
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.leads for part in parts]),
         columns,
+        np.concatenate([part.since for part in parts]),
         together([part.decided for part in parts]),
         together([part.flags for part in parts]),
     )
@@ -151,7 +157,7 @@ def make_segment(
     base = 0 if as_of is None else (day_of(as_of) if base_day is None else base_day)
     ids = rows.ids[order]
     decided = None if rows.decided is None else rows.decided[order]
-    events, awaited = _events(ids, sent, decided, as_of, base, len(dictionaries[KINDS]))
+    events, awaited = _events(ids, rows.since[order], sent, decided, as_of, base, len(dictionaries[KINDS]))
     return Segment(
         key,
         as_of,
@@ -190,9 +196,11 @@ def _places(ids: Array, wanted: Array) -> tuple[Array, Array]:
 
 
 def _events(
-    ids: Array, sent: Array, decided: Array | None, as_of: datetime | None, base: int, kinds: int
+    ids: Array, since: Array, sent: Array, decided: Array | None, as_of: datetime | None, base: int, kinds: int
 ) -> tuple[Events, Array | None]:
     row, there = _places(ids, sent["id"].astype(np.int64))
+    if len(ids) and since.max() > BEGINNING:
+        there &= sent["occurred"] >= since[row]
     occurred, known = (sent[name].astype(np.int64) + SINCE_2000 for name in ("occurred", "known"))
     counts_from = np.maximum(occurred, known)
     if decided is not None:

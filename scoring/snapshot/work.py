@@ -12,7 +12,7 @@ import numpy as np
 
 from leads import clock
 from leads.choices import ACTIVITY_KINDS, FieldType
-from scoring.snapshot import files, reading
+from scoring.snapshot import files, packing, reading, reading_leads
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Writer
 from scoring.snapshot.mark import Mark
@@ -45,6 +45,7 @@ class Work:
         self.entries: dict[str, dict[str, Any]] = {}  # of segments that are in files
         self.parts: dict[str, list[dict[str, Any]]] = {}  # of dictionaries
         self.held: Snapshot | None = None
+        self._companies: reading_leads.Companies | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -79,20 +80,31 @@ class Work:
             return reading.ranges(ids)
         return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, len(ids), reading.AT_ONCE)]
 
-    def _asked(self, pieces: Iterable[Sequence[int] | range], of_cases: bool) -> Iterator[tuple[reading.Answer, Array]]:
-        """Rows and events of the pieces as they are sent. The server works on the next piece while the last one is read."""
-        on = reading.session()
+    def _asked(
+        self, pieces: Iterable[Sequence[int] | range], of_cases: bool
+    ) -> Iterator[tuple[packing.Answer, packing.Answer | None, Array]]:
+        """Rows, their companies and events of the pieces as they are sent. The server works on the next piece while the last one
+        is read; all companies are asked for once for all ranges of leads.
+        """
+        on = packing.session()
+        all_companies = False
 
-        def ask(piece: Sequence[int] | range) -> tuple[reading.Answer, Array]:
-            answer = (
-                reading.ask_cases(piece, self._frozen, on) if of_cases else reading.ask_leads(piece, self._core, self._own, on)
-            )
-            if not of_cases and not isinstance(piece, range):
-                piece = reading.answered_leads(answer)
-            return answer, reading.read_events(piece, self.kinds, on, of_cases=of_cases)
+        def ask(piece: Sequence[int] | range) -> tuple[packing.Answer, packing.Answer | None, Array]:
+            nonlocal all_companies
+            if of_cases:
+                answer, companies = reading.ask_cases(piece, self._frozen, on), None
+                return answer, companies, reading.read_events(piece, self.kinds, on, of_cases=True)
+            answer, companies = reading_leads.ask_leads(piece, self._core, self._own, on), None
+            if not isinstance(piece, range):
+                piece = sorted(reading_leads.answered_leads(answer))
+                known = np.unique(reading_leads.answered_companies(answer))
+                companies = reading_leads.ask_companies(known.tolist(), self._core, on)
+            elif not all_companies:
+                companies, all_companies = reading_leads.ask_companies(None, self._core, on), True
+            return answer, companies, reading.read_events(piece, self.kinds, on, of_cases=False)
 
         with ThreadPoolExecutor(1, "snapshot") as ahead:
-            coming: Future[tuple[reading.Answer, Array]] | None = None
+            coming: Future[tuple[packing.Answer, packing.Answer | None, Array]] | None = None
             for piece in pieces:
                 found, coming = coming, ahead.submit(ask, piece)
                 if found is not None:
@@ -103,10 +115,11 @@ class Work:
     def _segment(self, ids: Array, ranged: bool, of_cases: bool, base_day: int | None) -> Segment:
         rows: list[Rows] = []
         events = [np.empty(0, SENT)]
-        for answer, sent in self._asked(self._pieces(ids, ranged) if len(ids) else [[]], of_cases):
-            rows.append(
-                reading.read_cases(answer, self._frozen) if of_cases else reading.read_leads(answer, self._core, self._own)
-            )
+        for answer, companies, sent in self._asked(self._pieces(ids, ranged) if len(ids) else [[]], of_cases):
+            if of_cases:
+                rows.append(reading.read_cases(answer, self._frozen))
+            else:
+                rows.append(self._read_leads(answer, companies))
             events.append(sent)
             self.done += len(rows[-1])
             if self.progress is not None and self.total:
@@ -120,6 +133,12 @@ class Work:
             as_of=None if of_cases else self.moment,
             base_day=base_day,
         )
+
+    def _read_leads(self, answer: packing.Answer, companies: packing.Answer | None) -> Rows:
+        if companies is not None:
+            self._companies = reading_leads.read_companies(companies, self._core)
+        assert self._companies is not None
+        return reading_leads.read_leads(answer, self._core, self._own, self._companies)
 
     def cases(self, ids: Array, *, ranged: bool = False) -> Segment:
         """These cases; `ranged`: all between the first and the last."""

@@ -14,7 +14,7 @@ from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.registry import Registry
 from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Segment
-from scoring.snapshot.shaping import SENT, SINCE_2000, Rows, coders, make_segment, microseconds
+from scoring.snapshot.shaping import BEGINNING, SENT, SINCE_2000, Rows, coders, make_segment, microseconds
 from scoring.spec import Spec
 
 
@@ -54,12 +54,13 @@ def segment_of(
         )
         for place, one in enumerate(rows)
         for event in (one.events if one.has_activity else ())
-        if one.engagement_from is None or event.occurred_at >= one.engagement_from
     ]
+    begun = [BEGINNING if one.engagement_from is None else microseconds(one.engagement_from) - SINCE_2000 for one in rows]
     made = Rows(
         ids,
         ids,
         columns,
+        np.array(begun, np.int64),
         None if decided is None else np.array([microseconds(at) for at in decided], np.int64),
         None if decided is None else np.array([DATED | (HAS_ACTIVITY if one.has_activity else 0) for one in rows], np.uint8),
     )

@@ -22,7 +22,7 @@ from leads.revisions import touch_revisions
 from scoring.column_cache import ColumnCache
 from scoring.evaluate_numpy import evaluate
 from scoring.preview.drafts import waiting
-from scoring.snapshot import building, files, reading
+from scoring.snapshot import building, files, reading, reading_leads
 from scoring.snapshot.reader import open_snapshot
 from tests.scoring.samples import REGISTRY, a_tally, spec
 from tests.scoring.test_snapshot import rows_of
@@ -84,7 +84,7 @@ def test_a_transaction_open_across_refreshes_is_picked_up_when_it_commits(make):
 
 def test_what_commits_while_the_builder_reads_comes_with_the_next_refresh(make, monkeypatch):
     lead = make.lead()
-    right = reading.read_leads
+    right = reading_leads.read_leads
 
     def read_and_let_another_write(*arguments):
         rows = right(*arguments)
@@ -92,9 +92,9 @@ def test_what_commits_while_the_builder_reads_comes_with_the_next_refresh(make, 
         touch_revisions([lead.pk])
         return rows
 
-    monkeypatch.setattr(reading, "read_leads", read_and_let_another_write)
+    monkeypatch.setattr(reading_leads, "read_leads", read_and_let_another_write)
     first = building.refresh()
-    monkeypatch.setattr(reading, "read_leads", right)
+    monkeypatch.setattr(reading_leads, "read_leads", right)
     assert first.dictionaries["lead.job_title"].find(" changed meanwhile ") is None
     second = building.refresh()
     assert second.dictionaries["lead.job_title"].find(" changed meanwhile ") is not None
