@@ -57,7 +57,7 @@ class ScoringModelAdmin(AccordModelAdmin[ScoringModel]):
     list_display = ("name", "in_force", "product", "segment", "market", "next_review_on", "position")
     list_select_related = ("active_version__model", "product")
     search_fields = ("name", "key")
-    readonly_fields = ("key", "active_version")
+    readonly_fields = ("key", "active_version", "next_review_on")
     autocomplete_fields = ("marketing_owner", "sales_owner")
     fieldsets = (
         ("What it judges", {"fields": ("name", "key", "product", "segment", "market", "active_version")}),

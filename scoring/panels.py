@@ -17,7 +17,7 @@ from leads import clock
 from leads.filters import choice_filter
 from leads.slots import LeadColumn, LeadPanel, NavItem, slots
 from leads.templatetags.work import tier_badge
-from scoring import api_shapes
+from scoring import api_shapes, reviews
 from scoring.compiler import Live, live_versions
 from scoring.evaluate_python import Facts, Result, evaluate, evaluator
 from scoring.facts import load_facts, longest_window
@@ -263,5 +263,6 @@ def connect() -> None:
     slots.import_forecasts.append(import_forecast)
     slots.import_cards.append((10, "scoring/_import_kept_back.html", import_card))
     slots.home_cards.append((3, "scoring/_home_signing.html", home_card))
+    slots.home_cards.append((4, "scoring/_home_review.html", reviews.home_card))
     slots.score_now.append(score_now)
     slots.qualified = has_qualified

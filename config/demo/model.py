@@ -1,14 +1,19 @@
 """What Harborline's two sides agreed: a first model, a better one some weeks later, and the next draft."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from config.demo.talk import talk_it_over
 from handoff.rejections import rejections
+from leads import clock
 from leads.choices import Outcome
 from leads.models import Case, User
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.parts import add_gate, set_decision
+from scoring.actions.reviewing import set_next_review
 from scoring.actions.signing import give_verdict, propose_version
 from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
@@ -189,6 +194,15 @@ def open_next_draft(people: dict[str, User]) -> None:
         keep=True,
     )
     talk_it_over(draft, people)
+
+
+def plan_review(people: dict[str, User]) -> None:
+    """Both heads look at the criteria again in some days, on a working day."""
+    model = ScoringModel.objects.get()
+    on = timezone.localdate(clock.now()) + timedelta(days=5)
+    while on.weekday() > 4:
+        on += timedelta(days=1)
+    set_next_review(model, on, actor=people["hanna"], seen=model.next_review_on)
 
 
 def _change(draft: ModelVersion, key: str, actor: User, **changes: Any) -> None:

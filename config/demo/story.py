@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce
 
 from config.demo import cast, catalogue
 from config.demo.crowd import Crowd, Prospect
-from config.demo.model import activate_first_model, open_next_draft, replace_model
+from config.demo.model import activate_first_model, open_next_draft, plan_review, replace_model
 from handoff import sweep
 from handoff.actions.answering import accept_handoff, reject_handoff
 from handoff.actions.assigning import reassign
@@ -110,6 +110,7 @@ class Story:
         with clock.frozen(self.now):
             self._settle_messages()
             open_next_draft(self.people)
+            plan_review(self.people)
 
     # The history of the old system
 

@@ -13,6 +13,7 @@ from leads.actions.authority import demand
 from leads.errors import Conflict, Invalid, NotAllowed
 from leads.jobs import enqueue, resume
 from leads.models import Job, User
+from scoring.actions.reviewing import usual_review
 from scoring.actions.signing import ON_ITS_WAY, checked_reason, freeze, lock_model, note_event, stop_activations
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
@@ -222,7 +223,8 @@ def put_into_force(pk: int, *, generation: int) -> Activation:
     if before is not None:
         ModelVersion.objects.filter(pk=before.pk).update(status=Status.RETIRED)
     ModelVersion.objects.filter(pk=version.pk).update(status=Status.ACTIVE, activated_at=at, kept_since=None, trial_since=None)
-    ScoringModel.objects.filter(pk=version.model_id).update(active_version=version)
+    review = usual_review(version.model, before, at)
+    ScoringModel.objects.filter(pk=version.model_id).update(active_version=version, next_review_on=review)
     Activation.objects.filter(version__model_id=version.model_id, step=Step.SETTLING).update(step=Step.SETTLED)
     activation.at, activation.step, activation.from_version, activation.generation = at, Step.SETTLING, before, generation
     old = before.pk if before else None

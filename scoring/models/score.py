@@ -135,6 +135,8 @@ class Qualification(models.Model):
                 condition=models.Q(closed_at__isnull=True, taken_at__isnull=True),
                 name="qualification_waiting",
             ),
+            # What came of a version week by week, on its page.
+            models.Index(fields=("version", "at"), condition=models.Q(kind="mql"), name="qualification_since"),
         )
 
     def __str__(self) -> str:

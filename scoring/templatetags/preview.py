@@ -17,6 +17,7 @@ register = template.Library()
 WIDTH, ABOVE, BELOW = 640, 150, 44  # cases stand above the axis, open leads hang below it, each to its own scale
 STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
 MOST_BINS = 40
+FAR = 2.5  # times the highest bar
 SHOWN_OUTCOMES = {str(outcome): outcome.label for outcome in Outcome} | {"open": "Open now"}
 
 
@@ -192,3 +193,30 @@ def weeks_of(leads: int, weekly: int) -> str:
     if weeks < 1:
         return "less than a week"
     return "1 week" if round(weeks) == 1 else f"{figure(round(weeks))} weeks"
+
+
+@register.inclusion_tag("scoring/_since_weeks.html")
+def since_bars(since: Any) -> dict[str, Any]:
+    """MQLs of each week since a version came into force, with what was signed and the reps' capacity as lines."""
+    rows = since.week_rows
+    signed, capacity = since.signed.per_week if since.signed else None, since.capacity
+    most = max([*(count for _, _, count, _ in rows), signed or 0]) or 1
+    is_far = capacity is not None and capacity > FAR * most  # drawn to scale it would flatten all that matters
+    most = max(most, capacity or 0) if not is_far else most
+    width, height = WIDTH / len(rows), 120
+
+    def up(value: float) -> float:
+        return round((height - 8) * value / most, 1)
+
+    bars = [
+        {
+            "x": round(place * width + 1, 1), "width": round(width - 2, 1), "y": round(height - up(count), 1), "height": up(count),
+            "no": no, "first": first, "count": count, "is_whole": is_whole,
+        }
+        for place, (no, first, count, is_whole) in enumerate(rows)
+    ]  # fmt: skip
+    lines = {
+        "signed_at": None if signed is None else round(height - up(signed), 1),
+        "line": None if capacity is None or is_far else round(height - up(capacity), 1),
+    }
+    return {"bars": bars, "signed": signed, "capacity": capacity, "width": WIDTH, "height": height, **lines}

@@ -16,6 +16,8 @@ from scoring.actions.versions import create_draft, create_model
 from scoring.describe import describe
 from scoring.models import ModelVersion, ScoringModel
 from scoring.notices import IN_FORCE
+from scoring.reviews import review_parts
+from scoring.since import Since, since
 from scoring.starters import starters
 
 SEE, EDIT = "scoring.see_criteria", "scoring.edit_draft"
@@ -28,8 +30,12 @@ def _versions(model: ScoringModel) -> list[ModelVersion]:
 @page(SEE)
 def criteria(request: HttpRequest) -> HttpResponse:
     """The version in force of one model (the first, or the one the address names), and all its versions."""
+    return criteria_page(request, request.GET.get("model"))
+
+
+def criteria_page(request: HttpRequest, chosen: str | None, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of the model with the key `chosen`, of the first one for None."""
     models = list(ScoringModel.objects.select_related("active_version__model"))
-    chosen = request.GET.get("model")
     model = next((one for one in models if one.key == chosen), models[0] if models and not chosen else None)
     if chosen and model is None:
         raise NotFound(f"There is no scoring model “{chosen}”.")
@@ -47,8 +53,11 @@ def criteria(request: HttpRequest) -> HttpResponse:
             "described": describe(active) if active else None,
             "starters": starters().values(),
             "may_edit": request.user.has_perm(EDIT),
-        },
+            **(review_parts(request, model) if model else {}),
+        }
+        | more,
         title="Criteria",
+        status=status,
     )
 
 
@@ -63,8 +72,11 @@ def criteria_version(request: HttpRequest, pk: int) -> HttpResponse:
 
 def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 200, **more: Any) -> HttpResponse:
     """The page of a version that is no draft, or a draft's for who may not edit it."""
+    came = since(version)
     context = {
         "version": version,
+        "since": came,
+        "reason_bars": _reason_bars(came) if came else [],
         "described": describe(version),
         "activation": version.activations.select_related("by", "from_version").first(),
         "others": version.model.versions.exclude(pk=version.pk).exists(),
@@ -76,6 +88,15 @@ def version_page(request: HttpRequest, version: ModelVersion, *, status: int = 2
     }
     title = f"{version.model.name} {version.label}"
     return render(request, "scoring/criteria_version.html", context | more, title=title, status=status)
+
+
+def _reason_bars(came: Since) -> list[dict[str, Any]]:
+    """Why leads were rejected in the longest time, with the version before where there was one."""
+    place = came.columns.index(came.latest) if came.latest else 0
+    rows = [
+        {"label": row.label, "value": row.counts[place], "before": row.counts[0] if came.before else None} for row in came.reasons
+    ]
+    return [row for row in rows if row["value"] or row["before"]]
 
 
 @page(EDIT)

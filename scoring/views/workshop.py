@@ -19,6 +19,7 @@ from scoring.describe import describe
 from scoring.forms import BoundsForm, GroupForm
 from scoring.models import DraftEvent, ModelResearch, ModelVersion, Presence
 from scoring.presence import digest, lead_meeting, leader_of, seen_at, stop_leading
+from scoring.reviews import review_parts
 from scoring.talk_panel import talk_panel
 from scoring.workshop import Workshop, changes_since, log_of, workshop
 
@@ -83,6 +84,8 @@ def draft_page(
         "has_research": ModelResearch.objects.filter(model=version.model).exclude(personas="", journey="", channels="").exists(),
         "presents": "present" in request.GET,
         "error": error,
+        **review_parts(request, version.model),
+        "draft_pk": version.pk,
     }
     title = f"Draft {version.label} of {version.model.name}"
     return render(request, "scoring/draft.html", context | more, title=title, fragment=f"scoring/_{part}.html", status=status)

@@ -132,6 +132,9 @@ ROWS: dict[str, Row] = {
     "admin:blind-round": Row(EDITORS, of=draft, got=0, post={}),
     "admin:criteria-edits": Row(of=draft),
     "admin:edit-undo": Row(EDITORS, of=lambda world: [world.draft.pk, world.draft.rev], got=0, post={}),
+    "admin:review-set": Row(
+        f"{HEADS} admin", of=lambda world: [world.draft.model.key], got=0, post={"on": "2100-01-01"}, did=422
+    ),
     "admin:model-research": Row(of=lambda world: [world.draft.model.key], post={"personas": "Operations heads"}, posts=EDITORS),
     "admin:question-add": Row(
         SIDES, of=lambda world: [world.draft.model.key], got=0, post={"topic": "Budget", "text": "Is there one?"}
@@ -157,6 +160,7 @@ ROWS: dict[str, Row] = {
     "admin:samples-draw": Row(EDITORS, of=draft, got=0, post={}),
     "admin:sample-judge": Row(of=lambda world: [world.draft.pk, 999], got=0, post={"word": "good"}, did=404),
     "admin:version-try": Row(of=draft, post={"pasted": "Job title: VP Sales"}, did=200),
+    "admin:version-since": Row(of=draft, got=404),
     "admin:version-compare": Row(of=draft, got=302),
     "admin:version-propose": Row(EDITORS, of=draft, got=0, post={}, did=422),
     "admin:version-verdict": Row(SIGNERS, of=draft, got=0, post={"verdict": "agree"}, did=409),
