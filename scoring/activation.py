@@ -20,13 +20,13 @@ from scoring import partitions, store
 from scoring.actions.activating import activate_version, put_into_force
 from scoring.actions.signing import ON_ITS_WAY, lock_model
 from scoring.compiler import Live, stored_spec
-from scoring.entering import entering, forget_entrants, stale, write_down
+from scoring.entering import spread, unseen
 from scoring.holds import perhaps_held
 from scoring.locks import SCORER, VERSIONS, lock
 from scoring.models import Activation, ModelVersion
 from scoring.questions import ask
 from scoring.reference_scores import judged, score_again
-from scoring.rescoring import rescore_some
+from scoring.rescoring import rescore_some, score_now
 from scoring.waiting import changed_since, oldest_open_transaction
 
 Status, Step = ModelVersion.Status, Activation.Step
@@ -97,7 +97,6 @@ class _Filling(Work):
         from scoring.snapshot.building import refresh
 
         ModelVersion.objects.filter(pk=self.version.pk).update(kept_since=None)
-        forget_entrants(self.version.pk)
         table = partitions.begin(self.version.pk)
         snapshot, filled = refresh(), 0
         try:
@@ -208,21 +207,31 @@ def _keep_scoring_out() -> None:
 
 
 class ActivationWork(_Filling):
-    """Fills, writes down who enters, and puts the version into force in one transaction of a few statements.
+    """Fills and puts the version into force in one transaction of a few statements; then who enters is looked at, the best first.
 
-    What changed since is looked at in that transaction when it is little; when it is much, the phases before come again.
+    What changed since is looked at in that transaction when it is little; when it is much, the phases before come again. All
+    that follows is done as well by whoever looks at those leads for another reason.
     """
 
-    phases = (*_Filling.phases, ("enter", "Writing down who newly qualifies"), ("swap", "Putting it into force"))
+    phases = (
+        ("before", "Handing over who qualified before"),
+        *_Filling.phases,
+        ("swap", "Putting it into force"),
+        ("hand_over", "Handing over who newly qualifies"),
+    )
 
-    def _enter(self) -> bool:
-        """What the qualifications will say, a thousand leads a step; by the reference, as nothing else knows the lines."""
-        ids = entering(self.version.pk, self._in_force(), self.job.payload.get("cursor", 0), BATCH)
-        if outdated := stale(self.version.pk, self._in_force(), BATCH, ids):
-            write_down(self.live, outdated)
-        if ids:
-            self._note(cursor=ids[-1])
-        return len(ids) < BATCH
+    def begin(self) -> None:
+        super().begin()
+        self._unseen: list[int] | None = None
+
+    def _check(self) -> None:
+        if self.phases[int(self.job.payload.get("phase", 0))][0] != "hand_over":
+            super()._check()
+
+    def _before(self) -> bool:
+        """Who entered with the version in force is told from the one it replaced, so they come before it is replaced itself."""
+        rows = Activation.objects.filter(step=Step.SETTLING, version__model_id=self.version.model_id)
+        return all(self._looked_at(activation) for activation in rows)
 
     def _swap(self) -> bool:
         lock_model(self.version)
@@ -231,18 +240,23 @@ class ActivationWork(_Filling):
         while self._changed(BATCH) == BATCH:
             if self._may_wait():
                 return self._again("catch_up")
-        while outdated := stale(self.version.pk, self._in_force(), BATCH):
-            write_down(self.live, outdated)
-            if len(outdated) < BATCH:
-                break
-            if self._may_wait():
-                return self._again("enter")
         put_into_force(self.job.payload["activation"], generation=self.job.payload["generation"])
         return True
 
-    def _in_force(self) -> int | None:
-        rows = ModelVersion.objects.filter(model_id=self.version.model_id, status=Status.ACTIVE)
-        return rows.values_list("pk", flat=True).first()
+    def _hand_over(self) -> bool:
+        return self._looked_at(Activation.objects.get(pk=self.job.payload["activation"]))
+
+    def _looked_at(self, activation: Activation) -> bool:
+        """Look at a thousand of those who entered; answers whether all are done."""
+        if self._unseen is None:
+            self._unseen = unseen(activation)
+        some, self._unseen = self._unseen[:BATCH], self._unseen[BATCH:]
+        score_now(some)
+        if self._unseen:
+            return False
+        self._unseen = None
+        spread(activation)
+        return True
 
     def _may_wait(self) -> bool:
         """Not for ever: where writers never pause, the moment takes as long as it takes."""
@@ -269,7 +283,6 @@ class ActivationWork(_Filling):
     def _close(self, step: int) -> None:
         Activation.objects.filter(pk=self.job.payload["activation"], step=Step.PREPARING).update(step=step)
         ModelVersion.objects.filter(pk=self.job.payload["version"], trial_since=None).update(kept_since=None)
-        forget_entrants(self.job.payload["version"])
 
 
 class TrialWork(_Filling):

@@ -186,10 +186,15 @@ class _Chunk:
         first = np.zeros(len(rows), bool)
         if pending is not None:
             first = (self.leads > pending.cursor) & (_moments(self.found["created"]) <= _moment(pending.activation.at))
-            first &= _moments(self.found["at"]) <= _moment(pending.activation.at)
+            first &= (_moments(self.found["at"]) <= _moment(pending.activation.at)) | (self.found["scored"] == store.NEVER)
         meeting = self.leads[in_scope & ((new["flags"] & FLAG_MQL) != 0) & ~self.left]
         held = np.isin(self.leads, list(perhaps_held(meeting.tolist())))
-        entering = (new["flags"] & ~np.where(stored, old["flags"], 0) & (FLAG_MQL | FLAG_MQO)) != 0
+        before = np.where(stored, old["flags"], 0)
+        if first.any():
+            assert pending is not None
+            replaced = self._stored(pending.replaces[0], []) if pending.replaces else np.zeros(len(rows), _SCORE)
+            before &= np.where(first, replaced["flags"], before)
+        entering = (new["flags"] & ~before & (FLAG_MQL | FLAG_MQO)) != 0
         self.left |= held | (~in_scope & (stored | first))
         if not live.silent:
             self.left |= in_scope & entering

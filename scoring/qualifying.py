@@ -33,6 +33,7 @@ class Entry:
     engagement: int
     tier: int | None
     lines: list[dict[str, Any]]
+    is_kept: bool = False  # not released yet
 
 
 def kinds_of(flags: int) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ def record_entries(entries: Sequence[Entry], at: datetime) -> list[Qualification
                     engagement=entry.engagement,
                     tier=entry.tier,
                     lines=entry.lines,
-                    release_at=None if entry.cause == Cause.IMPORT else at,
+                    release_at=None if entry.is_kept or entry.cause == Cause.IMPORT else at,
                 )
             )
     return Qualification.objects.bulk_create(made)

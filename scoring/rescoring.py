@@ -20,7 +20,7 @@ from scoring.evaluate_python import Facts, Result, evaluator
 from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
 from scoring.locks import SCORER, VERSIONS, sharing, try_lock
-from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO
+from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Activation
 from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, promote_released, record_entries, release_renewed
 from scoring.questions import ask, ask_all, the_time
 from scoring.store import Change, Score, State
@@ -181,19 +181,27 @@ class _Batch:
     written: dict[tuple[int, int], Score] = field(default_factory=dict)
     gone: set[tuple[int, int]] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
-    entered: list[tuple[Live, int, Result, int, str]] = field(default_factory=list)
+    entered: list[tuple[Live, int, Result, int, str, bool]] = field(default_factory=list)
     renewed: set[int] = field(default_factory=set)
     due: dict[int, date] = field(default_factory=dict)
-    _imported: set[int] | None = None
+    _imported: dict[datetime | None, set[int]] = field(default_factory=dict)
 
     @property
-    def imported(self) -> set[int]:
-        """Which of them an import not meant for sales touched since they were last scored: asked for when something moves."""
-        if self._imported is None:
-            self._imported = brought_by_import(
-                {lead_id: None if state.rev == store.NEVER else state.scored_at for lead_id, state in self.states.items()}
-            )
-        return self._imported
+    def looked_at(self) -> datetime:
+        """When, for the states: always after every version that came into force, also by a clock that stands still."""
+        return max([self.at, *(pending.activation.at + timedelta(microseconds=1) for pending in self.pending.values())])
+
+    def imported(self, begun: datetime | None = None) -> set[int]:
+        """Which of them an import not meant for sales touched since they were last scored, or since `begun` if that is earlier:
+        asked for when something moves.
+        """
+        if begun not in self._imported:
+            since = {
+                lead_id: None if state.rev == store.NEVER else min(state.scored_at, begun or self.at, self.at)
+                for lead_id, state in self.states.items()
+            }
+            self._imported[begun] = brought_by_import(since)
+        return self._imported[begun]
 
     def note_due(self, lead_id: int, day: date | None) -> None:
         if day is not None and (lead_id not in self.due or day < self.due[lead_id]):
@@ -216,7 +224,8 @@ def score_batch(lead_ids: Sequence[int]) -> bool:
     store.write_changes(batch.changes, batch.at)
     made = record_entries(_entries(batch), batch.at)
     released = release_renewed(sorted(batch.renewed), batch.at)
-    store.write_states({lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}, batch.at)
+    states = {lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}
+    store.write_states(states, batch.looked_at)
     return bool(made or released)
 
 
@@ -269,11 +278,14 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
         batch.changes.append(Change(lead_id, live.version_id, before, score, cause))
     if not score.flags & FLAG_MQL:
         return
-    # who entered with the version itself got a qualification when it came into force
-    entered = score.flags & ~(stored.flags if stored else 0) & (FLAG_MQL | FLAG_MQO)
+    held = stored.flags if stored else 0
+    entered = score.flags & ~(held & before.flags if before else 0 if first_look else held) & (FLAG_MQL | FLAG_MQO)
     did_something = _has_news(batch, lead_id, since)
     if entered:
-        batch.entered.append((live, lead_id, result, entered, cause if moved and not first_look else _cause(batch, lead_id)))
+        with_version = first_look and not entered & ~held
+        reason = _cause_with_version(batch, live, lead_id) if with_version else _cause(batch, lead_id)
+        is_kept = reason == Cause.ACTIVATION and batch.pending[live.model_id].activation.wave != Activation.Wave.NOW
+        batch.entered.append((live, lead_id, result, entered, reason, is_kept))
     elif did_something and batch.states[lead_id].rev != store.NEVER:
         batch.renewed.add(lead_id)
 
@@ -282,7 +294,8 @@ def _before(batch: _Batch, live: Live, lead_id: int, created_at: datetime) -> tu
     """What a lead had before this look, since when news are new, and whether it is the first look under a new version."""
     pending, scored_at = batch.pending.get(live.model_id), batch.states[lead_id].scored_at
     stored = batch.old.get((live.version_id, lead_id))
-    if pending is None or not pending.covers(lead_id, created_at) or scored_at > pending.activation.at:
+    seen = scored_at > pending.activation.at if pending and batch.states[lead_id].rev != store.NEVER else False
+    if pending is None or seen or not pending.covers(lead_id, created_at):
         return stored, scored_at, False
     replaced = next((batch.old[one, lead_id] for one in pending.replaces if (one, lead_id) in batch.old), None)
     return replaced, pending.activation.at, True
@@ -301,13 +314,14 @@ def score_of(result: Result, hold: str) -> Score:
 
 
 def _has_news(batch: _Batch, lead_id: int, since: datetime) -> bool:
+    since = min(since, batch.at)  # a clock may have been set back
     return any(event.known_at >= since for event in batch.facts[lead_id].events)
 
 
 def _cause(batch: _Batch, lead_id: int) -> str:
     """What moved the score of a lead."""
     state = batch.states[lead_id]
-    if lead_id in batch.imported:
+    if lead_id in batch.imported():
         return Cause.IMPORT
     if state.rev == batch.revisions.get(lead_id, 0):
         return Cause.TIME
@@ -316,10 +330,20 @@ def _cause(batch: _Batch, lead_id: int) -> str:
     return Cause.EVENT if _has_news(batch, lead_id, state.scored_at) else Cause.FACTS
 
 
+def _cause_with_version(batch: _Batch, live: Live, lead_id: int) -> str:
+    """What brought a lead that meets a version since that came into force."""
+    begun = batch.pending[live.model_id].begun
+    if lead_id in batch.imported(begun):
+        return Cause.IMPORT
+    return Cause.EVENT if _has_news(batch, lead_id, begun) else Cause.ACTIVATION
+
+
 def _entries(batch: _Batch) -> list[Entry]:
+    """The best first, as that is the order in which sales gets them."""
     if not batch.entered:
         return []
     wording = load_wording()
+    batch.entered.sort(key=lambda one: (-1 if one[2].tier is None else -one[2].tier, -one[2].fit - one[2].engagement, one[1]))
     return [
         Entry(
             lead_id=lead_id,
@@ -331,6 +355,7 @@ def _entries(batch: _Batch) -> list[Entry]:
             engagement=result.engagement,
             tier=result.tier,
             lines=wording.lines(result.lines),
+            is_kept=is_kept,
         )
-        for live, lead_id, result, flags, cause in batch.entered
+        for live, lead_id, result, flags, cause, is_kept in batch.entered
     ]

@@ -126,10 +126,9 @@ def delete_scores(keys: Iterable[tuple[int, int]]) -> None:
 
 
 def delete_leads(lead_ids: Sequence[int]) -> None:
-    """Forget the scores and states of leads that are gone or merged, and what is written down of them."""
+    """Forget the scores and states of leads that are gone or merged."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM scoring_leadscore WHERE lead_id = ANY(%s)", [list(lead_ids)])
-        cursor.execute("DELETE FROM scoring_entrant WHERE lead_id = ANY(%s)", [list(lead_ids)])
         cursor.execute("DELETE FROM scoring_leadstate WHERE lead_id = ANY(%s)", [list(lead_ids)])
 
 

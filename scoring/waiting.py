@@ -11,10 +11,11 @@ from typing import Any
 from django.db import connection
 from psycopg import sql
 
-from leads.models import Lead
+from scoring.entering import spread
 from scoring.models import Activation, Mark
 from scoring.operators import day_of
 from scoring.questions import Question, ask
+from scoring.store import NEVER
 
 CHANGED = "scoring.changed"
 DUE = "scoring.due"  # its number is a day: up to which UTC day all due leads were scored
@@ -37,8 +38,13 @@ _ALL = """
 SELECT r.lead_id FROM leads_leadrevision r LEFT JOIN scoring_leadstate s ON s.lead_id = r.lead_id
 WHERE r.txid >= %(mark)s AND (s.lead_id IS NULL OR s.rev < r.rev)
 UNION SELECT lead_id FROM scoring_leadstate WHERE %(is_looked_for)s AND due_on <= date '1970-01-01' + %(today)s
-UNION SELECT id FROM leads_lead WHERE id > %(cursor)s
+UNION SELECT l.id FROM leads_lead l LEFT JOIN scoring_leadstate s ON s.lead_id = l.id
+WHERE l.id > %(cursor)s AND (s.lead_id IS NULL OR s.rev = %(never)s OR s.scored_at <= %(since)s)
 ORDER BY 1
+"""
+_BACKLOG = """
+SELECT l.id FROM leads_lead l LEFT JOIN scoring_leadstate s ON s.lead_id = l.id
+WHERE l.id > %s AND (s.lead_id IS NULL OR s.rev = %s OR s.scored_at <= %s) ORDER BY l.id LIMIT %s
 """
 _PENDING = sql.SQL("""
 SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
@@ -133,6 +139,8 @@ def many_waiting(now: datetime) -> "tuple[list[int], Pending | None]":
                 "today": day_of(now),
                 "is_looked_for": _mark(DUE) < day_of(now),
                 "cursor": pending.cursor if pending else None,
+                "since": pending.activation.at if pending else None,
+                "never": NEVER,
             },
         )
         ids = [row[0] for row in cursor.fetchall()]
@@ -155,6 +163,11 @@ class Pending:
     def cursor(self) -> int:
         return int(self.activation.counts.get("cursor", 0))
 
+    @property
+    def begun(self) -> datetime:
+        """When its preparation began: who did something since enters by that and not by the version."""
+        return datetime.fromisoformat(self.activation.counts["begun"])
+
     def covers(self, lead_id: int, created_at: datetime) -> bool:
         """Whether the lead was there when the version came into force and was not reached yet."""
         return lead_id > self.cursor and created_at <= self.activation.at
@@ -169,6 +182,7 @@ class Pending:
         self.activation.save(update_fields=["counts"])
 
     def finish(self) -> None:
+        spread(self.activation)
         self.activation.step = Step.SETTLED
         self.activation.save(update_fields=["step"])
 
@@ -191,4 +205,6 @@ def pending_activations() -> list[Pending]:
 
 def backlog(pending: Pending, limit: int) -> list[int]:
     """The next leads, by id, that were not looked at since the version came into force."""
-    return list(Lead.objects.filter(pk__gt=pending.cursor).order_by("pk").values_list("pk", flat=True)[: max(limit, 0)])
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKLOG, [pending.cursor, NEVER, pending.activation.at, max(limit, 0)])
+        return [row[0] for row in cursor.fetchall()]

@@ -6,6 +6,7 @@ The verbs here ask for it; `scoring.activation` prepares it as a job, whose last
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from leads import clock
@@ -17,11 +18,12 @@ from scoring.actions.reviewing import usual_review
 from scoring.actions.signing import ON_ITS_WAY, checked_reason, freeze, lock_model, note_event, stop_activations
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
-from scoring.entering import counted, qualify_entrants
+from scoring.entering import counted
 from scoring.models import Activation, ModelVersion, ScoringModel, VersionEvent
 from scoring.notices import tell_in_force
 from scoring.signoff import Role, needed, role_on, sides_of, standing
 from scoring.vocabulary import stored_registry
+from scoring.waiting import oldest_open_transaction
 
 Status, Verb, Step = ModelVersion.Status, VersionEvent.Verb, Activation.Step
 ACTIVATE = "scoring.activate_version"
@@ -182,7 +184,7 @@ def _begin(activation: Activation) -> None:
     payload = {"version": activation.version_id, "activation": activation.pk}
     activation.job = enqueue(KIND, actor=activation.by, payload=payload)
     activation.step = Step.PREPARING
-    activation.counts |= {"begun": clock.now().isoformat()}
+    activation.counts |= {"begun": clock.now().isoformat(), "mark": oldest_open_transaction()}
     activation.save(update_fields=["job", "step", "counts"])
 
 
@@ -209,10 +211,11 @@ def _demand_signatures(model: ScoringModel, version: ModelVersion) -> None:
 def put_into_force(pk: int, *, generation: int) -> Activation:
     """Change what is in force, in the caller's transaction, which holds the locks of the model and of scoring.
 
-    The version's scores are there and up to date, and who enters is written down. Raises Conflict when it was called
-    off, or an objection came in since.
+    The version's scores are there and up to date. Raises Conflict when it was called off, or an objection came in since.
     """
-    at = clock.now()
+    # After all that was looked at under the versions before, also by a clock that was set back or stands still.
+    last = Activation.objects.filter(step__in=(Step.SETTLING, Step.SETTLED)).aggregate(last=Max("at"))["last"]
+    at = max(clock.now(), last + timedelta(microseconds=2)) if last else clock.now()
     activation = Activation.objects.select_for_update(of=("self",)).select_related("version__model", "by").get(pk=pk)
     version = activation.version
     if activation.step != Step.PREPARING or version.status != Status.PROPOSED:
@@ -228,8 +231,7 @@ def put_into_force(pk: int, *, generation: int) -> Activation:
     Activation.objects.filter(version__model_id=version.model_id, step=Step.SETTLING).update(step=Step.SETTLED)
     activation.at, activation.step, activation.from_version, activation.generation = at, Step.SETTLING, before, generation
     old = before.pk if before else None
-    entered = qualify_entrants(activation, version, old, at)
-    activation.counts |= {"replaces": [old] if old else [], "cursor": 0, "entered": entered} | counted(version.pk, old)
+    activation.counts |= {"replaces": [old] if old else [], "cursor": 0} | counted(activation)
     activation.save()
     note_event(version, Verb.ACTIVATED, activation.by, at, activation.reason)
     tell_in_force(activation)

@@ -9,7 +9,7 @@ from scoring.models.model import (
     ScoringModel,
 )
 from scoring.models.sample import SampleLead, SampleVerdict
-from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, Entrant, LeadScore, LeadState, Mark, Qualification, ScoreChange
+from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO, LeadScore, LeadState, Mark, Qualification, ScoreChange
 from scoring.models.signing import Activation, Evidence, PreviewReport, SignOff, VersionEvent
 from scoring.models.talk import CriterionComment, CriterionExample, CriterionView, Presence, Question, TalkEvent
 
@@ -25,7 +25,6 @@ __all__ = [
     "CriterionView",
     "Dimension",
     "DraftEvent",
-    "Entrant",
     "Evidence",
     "Gate",
     "LeadScore",

@@ -147,27 +147,6 @@ class Qualification(models.Model):
         return self.fit + self.engagement
 
 
-class Entrant(models.Model):
-    """A lead that enters with a version on its way into force: what its qualification will hold, and what that was read from."""
-
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, db_index=False, related_name="+")
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_constraint=False, related_name="+")
-    rev = models.BigIntegerField(help_text="The revision of the lead's facts.")
-    due_on = models.DateField(null=True, help_text="From this day on time alone may change it.")
-    news_at = models.DateTimeField(null=True, help_text="When its latest activity became known.")
-    fit = models.IntegerField()
-    engagement = models.IntegerField()
-    tier = models.SmallIntegerField(null=True)
-    flags = models.SmallIntegerField()
-    lines = models.JSONField()
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("version", "lead"), name="entrant_once"),)
-
-    def __str__(self) -> str:
-        return f"{self.lead_id} by version {self.version_id}"
-
-
 class Mark(models.Model):
     """Up to which transaction a consumer has caught up."""
 
