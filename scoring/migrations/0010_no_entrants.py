@@ -2,6 +2,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoring", "0008_samples")]
+    dependencies = [("scoring", "0009_since_and_review")]
 
     operations = [migrations.DeleteModel("Entrant")]
