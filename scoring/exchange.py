@@ -9,7 +9,9 @@ from leads.errors import Invalid
 from leads.export import BOM, Echo, safe_text
 from leads.models import Asset, Campaign
 from scoring.compiler import compile_version
+from scoring.contradictions import refuse_contradictions
 from scoring.models import ModelVersion
+from scoring.reading import At
 from scoring.spec import EventClause, EventFilter, Spec
 from scoring.spec_reader import read_spec
 from scoring.vocabulary import load_registry, load_wording
@@ -52,7 +54,18 @@ def read_document(content: bytes) -> Spec:
         )
     spec = read_spec(data["spec"], load_registry())
     _demand_known(spec)
+    _refuse_nonsense(spec)
     return spec
+
+
+def _refuse_nonsense(spec: Spec) -> None:
+    """What no form would take is not read in either: conditions that nobody or everybody meets, whatever the leads."""
+    refuse_contradictions(At("The scope", "scope"), spec.scope)
+    conditions = [(f"The criterion “{one.label}”", one.when) for one in spec.criteria]
+    conditions += [(f"The gate “{one.label}”", one.when) for one in spec.gates]
+    for words, when in conditions:
+        if when is not None:
+            refuse_contradictions(At(words, "when"), when)
 
 
 def _demand_known(spec: Spec) -> None:

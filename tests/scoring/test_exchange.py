@@ -39,6 +39,12 @@ def draft(cast: Any) -> ModelVersion:
     return version
 
 
+def contradictory(data: dict[str, Any]) -> dict[str, Any]:
+    """The export with a size that is at least 100 and at most 50."""
+    data["spec"]["criteria"][0]["when"]["all"].append({"field": "company.employees", "op": "between", "high": 50})
+    return data
+
+
 def exported(version: ModelVersion) -> bytes:
     return json.dumps(version_document(version), default=str).encode()
 
@@ -69,6 +75,7 @@ def test_what_was_exported_comes_in_unchanged(cast: Any, draft: ModelVersion) ->
         (lambda data: json.dumps(data).replace("company.employees", "custom.budget").encode(), "custom.budget"),
         (lambda data: json.dumps(data).replace('"demo_request"]', '"demo_request"], "campaigns": [4711]').encode(), "4711"),
         (lambda data: json.dumps(data).replace('"points": 15', '"points": 15000').encode(), "15000"),
+        (lambda data: json.dumps(contradictory(data)).encode(), "no value can meet this"),
     ],
 )
 def test_what_does_not_fit_here_is_named_and_nothing_is_made(cast: Any, draft: ModelVersion, change: Any, said: str) -> None:
