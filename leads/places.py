@@ -2,8 +2,8 @@
 
 import re
 from functools import lru_cache
-
-from phonenumbers.geodata.locale import LOCALE_DATA
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 from leads.titles import plain
 
@@ -77,11 +77,27 @@ _ALSO = {
 }
 
 
-def _country_names() -> dict[str, str]:
+def _spellings() -> dict[str, dict[str, str]]:
+    """Each country's names by language, from that one file of the telephone numbers' geography.
+
+    To import it in the usual way takes the towns of all numbers along: 100 MB in every process.
+    """
+    package = find_spec("phonenumbers")
+    assert package is not None
+    assert package.origin is not None
+    name = "phonenumbers.geodata.locale"
+    spec = spec_from_file_location(name, Path(package.origin).parent / "geodata" / "locale.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: dict[str, dict[str, str]] = module.LOCALE_DATA
+    return {code: names for code, names in found.items() if len(code) == 2 and code.isalpha()}
+
+
+def _country_names(countries: dict[str, dict[str, str]]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for code, spellings in LOCALE_DATA.items():
-        if len(code) != 2 or not code.isalpha():
-            continue
+    for code, spellings in countries.items():
         for name in spellings.values():
             if not name.startswith("*"):
                 names.setdefault(plain(name).strip(), code)
@@ -91,8 +107,12 @@ def _country_names() -> dict[str, str]:
     return names
 
 
-_CODES = frozenset(code for code in LOCALE_DATA if len(code) == 2 and code.isalpha())
-_NAMES = _country_names()
+def _known_countries() -> tuple[frozenset[str], dict[str, str]]:
+    countries = _spellings()
+    return frozenset(countries), _country_names(countries)
+
+
+_CODES, _NAMES = _known_countries()
 
 
 @lru_cache(maxsize=5_000)
