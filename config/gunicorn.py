@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from config import limits  # noqa: E402
+from config.memory import return_large_blocks  # noqa: E402
 from handoff import supervisor  # noqa: E402
 
 bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
@@ -28,6 +29,7 @@ control_socket_disable = True
 loglevel = "warning"  # the portal writes a line for each request itself
 
 limits.keep_within(statement="30s", idle="60s")
+return_large_blocks()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -286,7 +286,10 @@ def _touch(ids: list[int]) -> None:
 
 
 _READ = """
-import sys, django; django.setup()
+import sys, django
+from config.memory import return_large_blocks
+return_large_blocks()  # as the web server does
+django.setup()
 from pathlib import Path
 from scoring.preview.asking import preview
 from scoring.snapshot.reader import open_snapshot

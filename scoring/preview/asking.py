@@ -46,7 +46,7 @@ def preview(
         (f"generation {snapshot.folder} {snapshot.number}", snapshot.open[0].as_of_day, _figures_key(after, tag, told)),
         lambda: Small(figures_of(draft, after, told)),
     )
-    return Preview(
+    found = Preview(
         question=Question(goal, points, cases, capacity),
         basis=_basis(snapshot, population.leads),
         first_week=population.first_week,
@@ -56,6 +56,8 @@ def preview(
         flips=flips_of(draft, live, after, before.judged, told) if live is not None and before is not None else None,
         criteria=figures.value,
     )
+    snapshot.let_go()
+    return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,16 @@ def map_arrays(folder: Path, entry: Mapping[str, Any]) -> dict[str, Array]:
         key: np.frombuffer(mapped, np.dtype(kind), count, offset) if count else np.empty(0, np.dtype(kind))
         for key, (kind, count, offset) in entry["arrays"].items()
     }
+
+
+def let_go(array: Array) -> None:
+    """Have what was read of this array's file leave the process's memory; the system keeps it, and it is there when asked again.
+
+    Nothing for an array that is in no file.
+    """
+    mapped = getattr(array.base, "obj", None)
+    if isinstance(mapped, mmap):
+        mapped.madvise(MADV_DONTNEED)
 
 
 def read_dictionary(

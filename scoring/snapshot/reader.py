@@ -68,6 +68,11 @@ class Snapshot:
         """How many leads are open."""
         return sum(one.valid_count for one in self.open)
 
+    def let_go(self) -> None:
+        """Have the pages of the segments' files leave this process's memory: columns made of them are kept, they need not be."""
+        for segment in (*self.open, *(one.segment for one in self.cases)):
+            files.let_go(segment.ids)
+
     @property
     def as_of(self) -> datetime:
         """The moment whose facts the open leads show."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -26,7 +27,7 @@ from scoring.snapshot import building, files, reading
 from scoring.snapshot.dictionaries import KINDS
 from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import kinds_of
-from scoring.snapshot.reader import GOALS, OUTCOMES, Snapshot, counted_bit, current_snapshot, open_snapshot
+from scoring.snapshot.reader import GOALS, OUTCOMES, Snapshot, counted_bit, current_snapshot, open_snapshot, snapshot_folder
 from scoring.snapshot.segment import CODED, Segment
 from scoring.spec_reader import read_spec
 from scoring.vocabulary import load_registry
@@ -464,6 +465,29 @@ def test_a_reader_keeps_its_generation_while_others_come_and_go(world, folder):
     newest = current_snapshot()
     assert newest.number == 5
     assert current_snapshot() is newest
+
+
+def test_what_was_let_go_is_there_when_asked_again(world):
+    made = building.refresh()
+    before = content(made)
+    made.let_go()
+    reader = open_snapshot(snapshot_folder())
+
+    def resident() -> int:
+        """Kilobytes of segments' files in this process's memory."""
+        of_segments, found = False, 0
+        for line in Path("/proc/self/smaps").read_text().splitlines():
+            if "-" in line.split()[0]:
+                of_segments = f"{reader.folder}/seg/" in line
+            elif of_segments and line.startswith("Rss:"):
+                found += int(line.split()[1])
+        return found
+
+    assert content(reader) == before
+    assert resident() > 0
+    reader.let_go()
+    assert resident() == 0
+    assert content(reader) == before
 
 
 def test_a_reader_takes_unchanged_segments_along(world, monkeypatch):
