@@ -16,7 +16,8 @@ from handoff.actions.opening import open_handoffs
 from handoff.routing import route_waiting
 from leads import clock
 from scoring.actions.activating import begin_due
-from scoring.rescoring import put_off, score_batch, score_dirty
+from scoring.looking import score_batch
+from scoring.rescoring import put_off, score_dirty
 
 logger = logging.getLogger("accord.pipeline")
 

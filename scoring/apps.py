@@ -21,7 +21,8 @@ class ScoringConfig(AppConfig):
         from leads import hooks, jobs
         from scoring import checks, panels  # noqa: F401 - checks register themselves
         from scoring.actions.activating import KIND, TRIAL
-        from scoring.activation import ActivationWork, TrialWork
+        from scoring.activation import ActivationWork
+        from scoring.filling import TrialWork
         from scoring.forgetting import claim_states, forget_erased, forget_merged
         from scoring.in_use import campaigns_of_versions, fields_of_versions
         from scoring.notices import register_kinds

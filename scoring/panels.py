@@ -23,8 +23,8 @@ from scoring.evaluate_python import Facts, Result, evaluate, evaluator
 from scoring.facts import load_facts, longest_window
 from scoring.holds import HOLD_WORDS, hold_of, standings_of
 from scoring.kept_back import import_card
+from scoring.looking import score_now, score_of
 from scoring.models import FLAG_MQL, FLAG_MQO, LeadScore, ModelVersion, Qualification, ScoreChange, ScoringModel
-from scoring.rescoring import score_now, score_of
 from scoring.signing_card import home_card
 from scoring.store import Score
 from scoring.vocabulary import load_wording

@@ -10,8 +10,8 @@ from scoring.compiler import Live
 from scoring.evaluate_python import Facts, Result, evaluator
 from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
 from scoring.holds import hold_of
+from scoring.looking import score_of
 from scoring.questions import ask_all
-from scoring.rescoring import score_of
 from scoring.store import Score
 
 

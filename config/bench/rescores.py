@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from config.bench.measure import Probe, check
 from leads.models import Lead
 from leads.revisions import touch_revisions
+from scoring.many import rescore_by_columns
 from scoring.models import LeadScore
-from scoring.rescoring import rescore_by_columns
 
 
 def change(lead_ids: Sequence[int], rng: Random) -> None:

@@ -30,6 +30,7 @@ from scoring.evaluate_numpy import evaluate
 from scoring.evaluate_python import Facts
 from scoring.evaluate_python import evaluate as reference
 from scoring.facts import load_case_facts, load_facts
+from scoring.looking import score_now
 from scoring.models import LeadScore, ScoreChange
 from scoring.preview.asking import preview
 from scoring.preview.counting import judge
@@ -38,7 +39,7 @@ from scoring.preview.flips import flips_of
 from scoring.preview.population import population_of
 from scoring.preview.result import Preview
 from scoring.registry import Registry
-from scoring.rescoring import score_dirty, score_now
+from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from scoring.snapshot import building
 from scoring.snapshot.reader import Snapshot, open_snapshot

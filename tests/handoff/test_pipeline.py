@@ -10,7 +10,7 @@ from handoff import pipeline
 from handoff.models import Handoff
 from handoff.routing import route_waiting
 from leads.revisions import touch_revisions
-from scoring import rescoring
+from scoring import looking
 from scoring.models import LeadState
 from tests.handoff.conftest import MONDAY
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def bad(monkeypatch):
     """Ids of leads that cannot be scored."""
-    ids, score = set(), rescoring.score_batch
+    ids, score = set(), looking.score_batch
 
     def score_batch(lead_ids):
         score(lead_ids)

@@ -14,15 +14,16 @@ from leads.errors import AccordError, Conflict, Invalid
 from leads.models import ImportRun, Job, Lead, LeadField, LeadRevision, Submission
 from leads.notify import bell, notices
 from leads.revisions import touch_revisions
-from scoring import activation as protocol
-from scoring import effect, mass, partitions
-from scoring.actions.activating import activate_version, begin_due, begin_trial, call_off, end_trial, go_on
+from scoring import effect, filling, mass, partitions
+from scoring.actions.activating import activate_version, begin_due, begin_trial, call_off, end_trial, go_on, put_into_force
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here, drop_old_scores
 from scoring.effect import newcomers
+from scoring.looking import score_now
+from scoring.many import rescore_by_columns
 from scoring.models import Activation, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
-from scoring.rescoring import rescore_by_columns, score_dirty, score_now
+from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from scoring.snapshot.building import rebuild
 from scoring.snapshot.files import Damaged
@@ -333,7 +334,7 @@ def test_nothing_is_put_into_force_by_a_job_that_was_called_off(make: Any) -> No
     version.refresh_from_db()
     assert version.status == "proposed"
     with pytest.raises(AccordError):
-        protocol.put_into_force(asked.pk, generation=1)
+        put_into_force(asked.pk, generation=1)
 
 
 def test_everybody_is_told_in_plain_words_what_a_version_changed(cast: Any, client_of: Any, make: Any) -> None:
@@ -418,7 +419,7 @@ def one_step(job: Job) -> bool:
 
 
 def test_the_moment_takes_as_many_statements_for_few_as_for_many(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "BATCH", 10)
+    monkeypatch.setattr(filling, "BATCH", 10)
     taken = []
     activate_here(a_version(DEMO), actor=None, reason="Go")
     for number, more in enumerate((3, 45)):
@@ -440,7 +441,7 @@ def test_the_moment_takes_as_many_statements_for_few_as_for_many(make: Any, monk
 
 @pytest.mark.django_db(transaction=True)
 def test_what_changes_too_much_in_the_last_moment_sends_it_back_a_phase(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "BATCH", 4)
+    monkeypatch.setattr(filling, "BATCH", 4)
     leads = large(make, 9)
     small = make.company(employees=10)
     version = a_version(SIZE, a_test("small", 55, clause("company.employees", "between", high=50)))

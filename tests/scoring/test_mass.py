@@ -13,11 +13,13 @@ from leads import clock
 from leads.choices import Stage
 from leads.models import ImportRun, Lead, LeadRevision, Submission
 from leads.revisions import touch_revisions
-from scoring import mass, rescoring, waiting
+from scoring import many, mass, waiting
 from scoring.compiler import Live, stored_spec
+from scoring.looking import score_now
+from scoring.many import rescore_all
 from scoring.models import FLAG_MQL, LeadScore, LeadState, Qualification, ScoreChange
 from scoring.reference_scores import Differ, judged
-from scoring.rescoring import rescore_all, score_dirty, score_now
+from scoring.rescoring import score_dirty
 from scoring.snapshot import building
 from scoring.snapshot.mark import Mark
 from scoring.store import Score
@@ -41,8 +43,8 @@ PARTS: dict[str, Any] = {"gates": [GATE], "decision": TOTAL | {"mqo": MQO}}
 def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     clear_scores()
     monkeypatch.setattr(waiting, "MANY", 20)
-    monkeypatch.setattr(rescoring, "MANY_AT_ONCE", 45)
-    monkeypatch.setattr(rescoring, "_columns_trusted", True)
+    monkeypatch.setattr(many, "MANY_AT_ONCE", 45)
+    monkeypatch.setattr(many, "_columns_trusted", True)
     yield freeze(NOW)
     clear_scores()
 
@@ -121,8 +123,8 @@ def by_both(
 
     monkeypatch.setattr(mass, "score_by_columns", watched)
     found = []
-    for many in (10**9, 20):
-        monkeypatch.setattr(waiting, "MANY", many)
+    for most in (10**9, 20):
+        monkeypatch.setattr(waiting, "MANY", most)
         with transaction.atomic():
             hands.move_to(start)
             doings()

@@ -13,13 +13,14 @@ from leads.errors import AccordError, Conflict
 from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
 from leads.roles import sync_roles
-from scoring import rescoring
+from scoring import looking
 from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
+from scoring.looking import score_now
 from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
-from scoring.rescoring import score_dirty, score_now
+from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from tests.scoring.conftest import clear_scores, steps
 from tests.scoring.samples import a_tally, a_test, clause
@@ -121,7 +122,7 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
     add_criterion(second, a_test("size", 60, clause("company.employees", "between", low=100)), actor=None, rev=1)
     job = steps(activate_version(second, actor=None, rev=2, reason="Better").job, "swap")
 
-    begun, go_on, read = Event(), Event(), rescoring.facts_of_leads
+    begun, go_on, read = Event(), Event(), looking.facts_of_leads
 
     def and_then_slowly(*asked: Any) -> Any:
         found = read(*asked)
@@ -135,7 +136,7 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
         finally:
             connection.close()
 
-    monkeypatch.setattr(rescoring, "facts_of_leads", and_then_slowly)
+    monkeypatch.setattr(looking, "facts_of_leads", and_then_slowly)
     with ThreadPoolExecutor(2) as pool:
         scored = pool.submit(apart, lambda: score_now([lead.pk]))
         assert begun.wait(20)
@@ -148,7 +149,7 @@ def test_a_version_that_comes_into_force_waits_for_who_scores_by_the_one_before(
         go_on.set()
         scored.result(20)
         swapped.result(20)
-    monkeypatch.setattr(rescoring, "facts_of_leads", read)
+    monkeypatch.setattr(looking, "facts_of_leads", read)
     while score_dirty():
         pass
     second.refresh_from_db()

@@ -10,9 +10,11 @@ from leads.actions.stage import change_stage
 from leads.choices import Stage
 from leads.models import Activity, ImportRun, Lead, Submission
 from leads.revisions import touch_revisions
-from scoring import qualifying, rescoring, waiting
+from scoring import looking, qualifying, waiting
+from scoring.looking import score_now
+from scoring.many import rescore_all
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Activation, LeadScore, LeadState, Mark, Qualification, ScoreChange
-from scoring.rescoring import rescore_all, score_dirty, score_now
+from scoring.rescoring import score_dirty
 from tests.builders import LONG_AGO, Builders
 from tests.conftest import MONDAY
 from tests.scoring.conftest import DEMO, qualifications_of, score_of
@@ -375,7 +377,7 @@ def test_leads_that_cannot_be_reached_keep_no_place_in_the_queue_of_promotions(
     agree(a_test("size", 30, clause("company.employees", "between", low=100)))
     company = make.company(employees=300)
     gone, there = (make.lead(company=company, stage=Stage.RECYCLED, return_on=NOW.date()) for _ in range(2))
-    rescoring.score_batch([gone.pk, there.pk])
+    looking.score_batch([gone.pk, there.pk])
     Lead.objects.filter(pk=gone.pk).update(contactable=False, contact_problem="no_contact")
     assert qualifying.promote_released(NOW) == [there.pk]
 

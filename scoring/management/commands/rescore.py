@@ -5,8 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leads.models import Lead
+from scoring.looking import BATCH
+from scoring.many import rescore_all
 from scoring.reference_scores import Differ
-from scoring.rescoring import BATCH, rescore_all, score_dirty
+from scoring.rescoring import score_dirty
 from scoring.store import delete_orphans
 
 

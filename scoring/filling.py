@@ -1,0 +1,220 @@
+"""Making a proposed version's scores aside: from columns, checked by the reference, and kept up to date from then on.
+
+A trial goes no further: the scores are kept up to date and nothing else happens.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from leads import clock
+from leads.choices import OUTCOME_STAGES, Stage
+from leads.errors import AccordError, Conflict
+from leads.jobs import Work
+from leads.models import LeadRevision
+from scoring import partitions, store
+from scoring.compiler import Live, stored_spec
+from scoring.holds import perhaps_held
+from scoring.locks import SCORER, VERSIONS, lock
+from scoring.looking import rescore_some
+from scoring.models import ModelVersion
+from scoring.questions import ask
+from scoring.reference_scores import judged, score_again
+from scoring.waiting import changed_since, oldest_open_transaction
+
+Status = ModelVersion.Status
+BATCH = 1000
+COMPARED = 1000
+FEW = 100  # leads changed in a round of catching up, from which on the moment may come
+MOST_ROUNDS = 20
+ATTACH_TRIES = 4
+_HELD = [str(stage) for stage in (*OUTCOME_STAGES, Stage.DISQUALIFIED, Stage.REJECTED, Stage.RECYCLED)]
+_REST = """
+SELECT l.id, l.stage <> ALL(%s) AND l.contactable FROM leads_lead l WHERE l.id > %s AND NOT EXISTS
+    (SELECT FROM scoring_leadscore s WHERE s.version_id = %s AND s.lead_id = l.id) ORDER BY l.id LIMIT %s
+"""
+
+
+class Filling(Work):
+    """Makes a proposed version's scores and keeps them up to date from then on. `phases` in their order; each repeats until done."""
+
+    phases: "tuple[tuple[str, str], ...]" = (
+        ("fill", "Scoring every open lead"),
+        ("compare", "Checking against the reference"),
+        ("attach", "Storing the scores"),
+        ("rest", "Scoring the other leads"),
+        ("keep", "Keeping up with changes"),
+        ("catch_up", "Keeping up with changes"),
+    )
+
+    def begin(self) -> None:
+        self.version = ModelVersion.objects.select_related("model").get(pk=self.job.payload["version"])
+        self.live = Live(
+            self.version.pk, self.version.model_id, self.version.no, stored_spec(self.version.pk, self.version.spec_hash), True
+        )
+        self.job.total = len(self.phases)
+        self._covered: Any = None
+
+    def step(self) -> bool:
+        self._check()
+        place = int(self.job.payload.get("phase", 0))
+        name, words = self.phases[place]
+        doing: Callable[[], bool] = getattr(self, f"_{name}")
+        if doing():
+            self._go_to(place + 1)
+        place = int(self.job.payload.get("phase", 0))
+        self.job.position = place
+        self.job.progress_text = words if place == len(self.phases) else self.phases[place][1]
+        return place < len(self.phases)
+
+    def _check(self) -> None:
+        """What was agreed is still what is proposed."""
+        rows = ModelVersion.objects.filter(pk=self.version.pk, status=Status.PROPOSED, spec_hash=self.live.spec.hash)
+        if not rows.exists():
+            raise AccordError(f"{self.version.label} was taken back.", code="taken_back")
+
+    def _go_to(self, phase: int) -> None:
+        self._note(phase=phase, cursor=0, place=None)
+
+    def _note(self, **more: Any) -> None:
+        self.job.payload = {**self.job.payload, **more}
+
+    # --- Phases: each answers whether it is done ---
+
+    def _fill(self) -> bool:
+        """Everybody the columns can speak of; who is held back by their stage is left to the reference."""
+        import numpy as np  # loaded by who works, not by every process that starts
+
+        from scoring.columns import NotInSnapshot
+        from scoring.evaluate_numpy import evaluate
+        from scoring.snapshot.building import refresh
+
+        ModelVersion.objects.filter(pk=self.version.pk).update(kept_since=None)
+        table = partitions.begin(self.version.pk)
+        snapshot, filled = refresh(), 0
+        try:
+            scores = evaluate(self.live.spec, snapshot.leads)
+        except NotInSnapshot:  # it asks for what never enters the files: the reference does it all
+            pass
+        else:
+            leads = snapshot.leads.leads
+            held = list(perhaps_held(leads[scores.mql].tolist()))
+            chosen = np.flatnonzero(scores.in_scope & ~np.isin(leads, held))
+            columns = [one[chosen] for one in (scores.fit, scores.engagement, scores.tier, scores.flags, scores.gate)]
+            gates = [gate.key for gate in self.live.spec.gates]
+            filled = partitions.fill(table, self.version.pk, leads[chosen], columns, gates)
+        if table != partitions.PARENT:
+            partitions.finish(self.version.pk)
+        as_of = snapshot.as_of.isoformat()
+        self._note(mark=snapshot.mark.oldest, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
+        return True
+
+    def _compare(self) -> bool:
+        """1,000 random ones by the reference, as of the same moment; a difference that no newer change explains ends the job."""
+        table = self.job.payload["table"]
+        ids = partitions.some_leads(table, self.version.pk, COMPARED)
+        found = judged(self.live, ids, datetime.fromisoformat(self.job.payload["as_of"]))
+        held = ask(store.scores_of(ids, [self.version.pk], table))
+        wrong = [
+            lead_id for lead_id in ids if (one := found.get(lead_id)) is not None and one.score != held[self.version.pk, lead_id]
+        ]
+        newer = set(LeadRevision.objects.filter(pk__in=wrong, txid__gte=self.job.payload["mark"]).values_list("pk", flat=True))
+        wrong = [lead_id for lead_id in wrong if lead_id not in newer]
+        if wrong:
+            raise AccordError(
+                f"The two ways of scoring differ for lead {wrong[0]} and {len(wrong) - 1} more of {len(ids)}. "
+                "Nothing was put into force.",
+                code="evaluators_differ",
+            )
+        self._note(compared=len(ids))
+        return True
+
+    def _attach(self) -> bool:
+        if self.job.payload["table"] == partitions.PARENT:
+            return True
+        for number in range(ATTACH_TRIES):
+            if partitions.attach(self.version.pk):
+                return True
+            time.sleep(0.3 * number)
+        raise Conflict("Readers and writers of the scores left no gap to store new ones.", code="busy")
+
+    def _rest(self) -> bool:
+        """Decided leads, those held back by their stage, and those who came in since: a thousand a step."""
+        covered = self._snapshot_leads()
+        with connection.cursor() as cursor:
+            cursor.execute(_REST, [_HELD, self.job.payload.get("cursor", 0), self.version.pk, BATCH])
+            rows = cursor.fetchall()
+        ids = [lead_id for lead_id, free in rows if not (free and lead_id in covered)]
+        if ids:
+            score_again(self.live, ids, clock.now())
+        if rows:
+            self._note(cursor=rows[-1][0])
+        return len(rows) < BATCH
+
+    def _snapshot_leads(self) -> "set[int] | frozenset[int]":
+        """Open leads the columns have spoken of: without a score they are out of scope."""
+        if not self.job.payload.get("filled"):
+            return frozenset()
+        if self._covered is None:
+            from scoring.snapshot.reader import current_snapshot
+
+            snapshot = current_snapshot()
+            same = snapshot is not None and snapshot.number == self.job.payload["generation"]
+            self._covered = set(snapshot.leads.leads.tolist()) if snapshot is not None and same else frozenset()
+        found: set[int] | frozenset[int] = self._covered
+        return found
+
+    def _keep(self) -> bool:
+        """From here on whatever changes is scored by this version, too."""
+        keep_scoring_out()
+        if not ModelVersion.objects.filter(pk=self.version.pk, status=Status.PROPOSED).update(kept_since=clock.now()):
+            raise AccordError(f"{self.version.label} was taken back.", code="taken_back")
+        return True
+
+    def _catch_up(self) -> bool:
+        """Who changed since the facts were read, round by round, until hardly anybody is left."""
+        payload = self.job.payload
+        if payload.get("place") is None:
+            self._note(next_mark=oldest_open_transaction(), place=[0, 0], found=0)
+        done = self._changed(BATCH)
+        if done == BATCH:
+            return False
+        rounds = int(payload.get("rounds", 0)) + 1
+        found = int(self.job.payload["found"])
+        self._note(mark=self.job.payload["next_mark"], place=None, rounds=rounds)
+        return found < FEW or rounds >= MOST_ROUNDS
+
+    def _changed(self, limit: int) -> int:
+        txid, lead_id = self.job.payload["place"]
+        rows = changed_since(self.job.payload["mark"], (txid, lead_id), limit)
+        if rows:
+            score_again(self.live, [row[0] for row in rows], clock.now())
+            self._note(place=[rows[-1][1], rows[-1][0]], found=int(self.job.payload["found"]) + len(rows))
+        return len(rows)
+
+
+def keep_scoring_out() -> None:
+    """Nobody scores until the transaction ends: who did so by the versions of before has committed, who comes reads them anew."""
+    lock(SCORER)
+    lock(VERSIONS)
+
+
+class TrialWork(Filling):
+    """Fills, then looks once at every lead, so that each knows the day on which this version may judge it otherwise."""
+
+    def _check(self) -> None:
+        super()._check()
+        if not ModelVersion.objects.filter(pk=self.version.pk, trial_since__isnull=False).exists():
+            raise AccordError(f"The trial of {self.version.label} is over.", code="trial_over")
+
+    phases = (*Filling.phases, ("settle", "Noting when scores move by themselves"))
+
+    def _settle(self) -> bool:
+        after = int(self.job.payload.get("cursor", 0))
+        ids = rescore_some(after, BATCH)
+        if ids:
+            self._note(cursor=ids[-1])
+        return len(ids) < BATCH
