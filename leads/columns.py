@@ -36,8 +36,9 @@ def _column(
     value: Callable[[Lead], object],
     ordering: str,
     annotate: Callable[[QuerySet[Lead]], QuerySet[Lead]] = _as_is,
+    place: Callable[[QuerySet[Lead]], QuerySet[Lead]] | None = None,
 ) -> LeadColumn:
-    return LeadColumn(key=key, label=label, order=order, annotate=annotate, value=value, ordering=(ordering,))
+    return LeadColumn(key=key, label=label, order=order, annotate=annotate, value=value, ordering=(ordering,), place=place)
 
 
 WHO_AND_WHERE: tuple[LeadColumn, ...] = (
@@ -48,17 +49,19 @@ WHO_AND_WHERE: tuple[LeadColumn, ...] = (
 )
 WHERE_FROM: tuple[LeadColumn, ...] = (
     _column("source", "Source", 70, lambda lead: lead.first_source, "first_source"),
-    _column("owner", "Owner", 80, lambda lead: lead.owner.full_name if lead.owner else "", "owner__full_name"),
+    _column("owner", "Owner", 80, lambda lead: lead.owner.full_name if lead.owner else "", "owner__full_name", place=_as_is),
     _column("created", "Came in", 90, lambda lead: lead.created_at, "created_at"),
 )
 NEWEST_FIRST = (F("created_at").desc(), F("pk").desc())
-# An index reads these in order at any size, up or down; by others only lists that are counted whole can be sorted.
+# An index reads these in order at any size, up or down. By a column with a `place` lists of up to `MOST_PLACED` leads can be
+# sorted, by others only lists that are counted whole.
 _INDEXED: dict[str, tuple[OrderBy, ...]] = {
     "name": (F("sort_name").asc(), F("pk").asc()),
     "source": (F("first_source").asc(), *NEWEST_FIRST),
     "created": (F("created_at").asc(), F("pk").asc()),
 }
 SORTED_AT_ANY_SIZE = frozenset(_INDEXED)
+MOST_PLACED = 400_000
 
 
 def slot_columns() -> list[LeadColumn]:

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 
-from leads.columns import NEWEST_FIRST, SORTED_AT_ANY_SIZE, Row, list_columns, ordering_of, slot_columns, sort_column
+from leads.columns import MOST_PLACED, NEWEST_FIRST, SORTED_AT_ANY_SIZE, Row, list_columns, ordering_of, slot_columns, sort_column
 from leads.filters import LeadFilter
 from leads.models import Lead, User
-from leads.paging import BoundedPaginator
+from leads.paging import MOST_ROWS, BoundedPage, BoundedPaginator
 from leads.slots import LeadColumn
 
 PAGE_SIZE = 50
@@ -37,6 +35,11 @@ class LeadListing:
         self.sort = params.get("sort", "")
 
     @cached_property
+    def total(self) -> int | None:
+        """How many leads match, counted whole when the address asks for it; None where that is not asked or not needed."""
+        return self.filter.qs.count() if self.paginator.is_cut and self.params.get("total") else None
+
+    @cached_property
     def sorted_by(self) -> LeadColumn | None:
         """The column the list is really sorted by; None for newest first."""
         column = sort_column(self.sort, self.columns)
@@ -48,12 +51,32 @@ class LeadListing:
         column = sort_column(self.sort, self.columns)
         return column if column is not None and not self.can_sort(column) else None
 
+    @property
+    def most_sorted(self) -> int:
+        """How many leads a list may have to be sorted by the column that was refused."""
+        return MOST_PLACED if self.sort_refused and self.sort_refused.place else MOST_ROWS
+
     def can_sort(self, column: LeadColumn) -> bool:
-        return column.key in SORTED_AT_ANY_SIZE or not self.paginator.is_cut
+        if column.key in SORTED_AT_ANY_SIZE or not self.paginator.is_cut:
+            return True
+        return column.place is not None and not self._is_vast
+
+    @cached_property
+    def _is_vast(self) -> bool:
+        """Whether more leads match than can be put in order while somebody waits; asked only of what is sorted so."""
+        return bool(self.filter.qs.order_by().values("pk")[: MOST_PLACED + 1].count() > MOST_PLACED)
 
     @property
     def heads(self) -> list[Head]:
-        return [Head(column, sorts=bool(column.ordering) and self.can_sort(column)) for column in self.columns]
+        refused = self.sort_refused
+        return [
+            Head(column, sorts=bool(column.ordering) and column is not refused and self._offers(column))
+            for column in self.columns
+        ]
+
+    def _offers(self, column: LeadColumn) -> bool:
+        """Whether the head offers to sort by the column; a list that proves too long for it says so when it is asked."""
+        return column.place is not None or self.can_sort(column)
 
     @cached_property
     def ordered(self) -> QuerySet[Lead]:
@@ -62,13 +85,13 @@ class LeadListing:
         column = self.sorted_by
         if column is None:
             return leads.order_by(*NEWEST_FIRST)
-        return column.annotate(leads).order_by(*ordering_of(column, down=self.sort.startswith("-")))
+        return (column.place or column.annotate)(leads).order_by(*ordering_of(column, down=self.sort.startswith("-")))
 
     @cached_property
-    def page(self) -> Page[Row]:
+    def page(self) -> BoundedPage:
         """The page of leads the address asks for, with everything its cells show."""
         self.paginator.object_list = self.ordered.values_list("pk", flat=True)
-        page: Page[Any] = self.paginator.get_page(self.params.get("page"))
+        page = self.paginator.get_page(self.params.get("page"))
         ids = list(page.object_list)
         found = {lead.pk: lead for lead in self.complete(Lead.objects.filter(pk__in=ids))}
         added = slot_columns()
@@ -87,7 +110,8 @@ class LeadListing:
     def query(self) -> str:
         """The parameters without the page, as exports take them."""
         params = self.params.copy()
-        params.pop("page", None)
+        for name in ("page", "total"):
+            params.pop(name, None)
         for name in [name for name, values in params.lists() if not any(values)]:
             del params[name]
         return params.urlencode()

@@ -9,6 +9,16 @@ from django.db.models import QuerySet
 MOST_ROWS = 10_000
 
 
+class BoundedPage(Page[Any]):
+    """A page whose last row is one it shows; `beyond` is the page asked for when there is none of that number."""
+
+    paginator: "BoundedPaginator"
+    beyond: int | None = None
+
+    def end_index(self) -> int:
+        return min(super().end_index(), self.paginator.limit)
+
+
 class BoundedPaginator(Paginator[Any]):
     """Counts up to `limit` and says `limit` + 1 above; pages end there, and who needs more narrows the list or exports it."""
 
@@ -31,12 +41,20 @@ class BoundedPaginator(Paginator[Any]):
     def num_pages(self) -> int:
         return max(1, -(-min(self.count, self.limit) // self.per_page))
 
-    def get_page(self, number: Any) -> Page[Any]:
-        """The page of this number; the first for what is no number, the last for one beyond."""
+    def _get_page(self, *args: Any, **kwargs: Any) -> BoundedPage:
+        return BoundedPage(*args, **kwargs)
+
+    def get_page(self, number: Any) -> BoundedPage:
+        """The page of this number; the first for what is no number, the last, which says so, for one beyond."""
+        wanted, beyond = 1, None
         try:
             wanted = self.validate_number(number)
         except PageNotAnInteger:
-            wanted = 1
+            pass
         except EmptyPage:
             wanted = self.num_pages
-        return self.page(wanted)
+            beyond = int(number) if int(number) > wanted else None
+        page = self.page(wanted)
+        assert isinstance(page, BoundedPage)
+        page.beyond = beyond
+        return page

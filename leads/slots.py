@@ -45,7 +45,8 @@ class LeadColumn:
     """A column of the lead list and its exports.
 
     `annotate` adds what `value`, `filters` and `ordering` need in the one list query; `value` gives the plain value for
-    exports and cells; `draw` dresses a known value for its cell, as a list draws fifty of them.
+    exports and cells; `draw` dresses a known value for its cell, as a list draws fifty of them. With `place` a list is sorted
+    without `annotate`: it adds the names of `ordering` alone, by joins that are read once, so that also long lists can be sorted.
     """
 
     key: str
@@ -54,6 +55,7 @@ class LeadColumn:
     annotate: "Callable[[QuerySet[Lead]], QuerySet[Lead]]"
     value: "Callable[[Lead], object]"
     ordering: tuple[str, ...] = ()
+    place: "Callable[[QuerySet[Lead]], QuerySet[Lead]] | None" = None
     draw: "Callable[[Any], SafeString] | None" = None
     numeric: bool = False
     filters: "Callable[[], dict[str, django_filters.Filter]] | None" = None

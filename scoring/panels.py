@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import django_filters as filters
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Case, Exists, F, FilteredRelation, IntegerField, OuterRef, Q, Subquery, When
 from django.db.models.functions import JSONObject
 from django.utils.html import format_html
 
@@ -116,9 +116,22 @@ def with_score(leads: QuerySet[Lead]) -> QuerySet[Lead]:
         return leads
     total = F("fit") + F("engagement")
     shown = JSONObject(total=total, tier=F("tier"), flags=F("flags"), tiers=F("version__decision__tiers"))
-    return leads.annotate(score_shown=Subquery(_first_score().values(shown=shown)[:1])).alias(
-        score_total=Subquery(_first_score().values(total=total)[:1]),
-        score_tier=Subquery(_first_score().values("tier")[:1]),
+    return leads.annotate(score_shown=Subquery(_first_score().values(shown=shown)[:1]))
+
+
+def placed_by_score(leads: QuerySet[Lead]) -> QuerySet[Lead]:
+    """`score_total` and `score_tier` of the first model that judges a lead, each version's scores joined once as a whole."""
+    versions = ModelVersion.objects.filter(status=ACTIVE).order_by("model__position", "model_id").values_list("pk", flat=True)
+    totals: list[When] = []
+    tiers: list[When] = []
+    for pk in versions:
+        name = f"scores_{pk}"
+        leads = leads.alias(**{name: FilteredRelation("scores", condition=Q(scores__version_id=pk))})
+        judged = {f"{name}__fit__isnull": False}
+        totals.append(When(**judged, then=F(f"{name}__fit") + F(f"{name}__engagement")))
+        tiers.append(When(**judged, then=F(f"{name}__tier")))
+    return leads.alias(
+        score_total=Case(*totals, output_field=IntegerField()), score_tier=Case(*tiers, output_field=IntegerField())
     )
 
 
@@ -242,6 +255,7 @@ def connect() -> None:
             annotate=with_score,
             value=score_value,
             ordering=("score_total",),
+            place=placed_by_score,
             draw=partial(format_html, '<span class="p-strong">{}</span>'),
             numeric=True,
             filters=score_filters,
@@ -255,6 +269,7 @@ def connect() -> None:
             annotate=with_score,
             value=tier_value,
             ordering=("score_tier",),
+            place=placed_by_score,
             draw=tier_badge,
         )
     )

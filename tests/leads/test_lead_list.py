@@ -112,7 +112,7 @@ def test_sorted_by_the_column_the_address_names(cast, client_of, make, sort, ord
     assert names(client_of(cast.marketer).get("/leads/", {"sort": sort})) == order
 
 
-def test_long_lists_are_sorted_only_by_what_an_index_can(cast, client_of, make, monkeypatch):
+def test_long_lists_are_sorted_only_by_what_is_quick(cast, client_of, make, monkeypatch):
     monkeypatch.setattr("leads.listing.PAGE_SIZE", 2)
     monkeypatch.setattr(BoundedPaginator.__init__, "__kwdefaults__", {"limit": 2})
     for number, title in enumerate("cab"):
@@ -123,6 +123,21 @@ def test_long_lists_are_sorted_only_by_what_an_index_can(cast, client_of, make, 
     assert "Narrow the list to sort it by title" in response.content.decode()
     assert names(browser.get("/leads/?sort=name")) == ["a", "b"]
     assert names(browser.get("/leads/?sort=title&q=c")) == ["c"]
+    # The end of the pages says so, a page beyond it is named, and all are counted when somebody asks.
+    page = browser.get("/leads/?page=7").content.decode()
+    assert "There is no page 7: this is the last one, 1." in page
+    assert "1 to 2 of" not in page  # one page
+    assert "The pages show the first" in page
+    assert "Count them all" in page
+    counted = browser.get("/leads/?total=1").content.decode()
+    assert "3 leads" in counted
+    assert "Count them all" not in counted
+    Lead.objects.filter(job_title="c").update(owner=cast.rep)
+    assert names(browser.get("/leads/?sort=owner")) == ["c", "b"]
+    monkeypatch.setattr("leads.listing.MOST_PLACED", 2)
+    refused = browser.get("/leads/?sort=owner")
+    assert names(refused) == ["b", "a"]
+    assert "More than 2 leads match. Narrow the list to sort it by owner" in refused.content.decode()
 
 
 def test_pages_hold_every_lead_once_even_when_all_are_alike(cast, client_of, make):
@@ -157,6 +172,12 @@ def test_the_count_stops_at_its_limit_and_so_do_pages(make):
         make.lead()
     pages = BoundedPaginator(Lead.objects.order_by("pk"), 5, limit=10)
     assert (pages.count, pages.is_cut, pages.num_pages) == (11, True, 2)
+    assert (pages.page(2).start_index(), pages.page(2).end_index()) == (6, 10)
+    assert [(pages.get_page(asked).number, pages.get_page(asked).beyond) for asked in ("2", "500", "x")] == [
+        (2, None),
+        (2, 500),
+        (1, None),
+    ]
     with pytest.raises(EmptyPage):
         pages.page(3)
     assert BoundedPaginator(Lead.objects.order_by("pk"), 5, limit=12).is_cut is False

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads.choices import Stage
+from leads.paging import BoundedPaginator
 from leads.slots import slots
 from scoring.forgetting import forget_erased, forget_merged
 from scoring.models import LeadScore, LeadState, Qualification
@@ -88,6 +89,18 @@ def test_the_lead_list_filters_and_sorts_by_score(scored: Any, cast: Any, client
     assert {number for number, place in places.items() if place >= 0} == set(found)
     if query.startswith("sort") and "tier" not in query:
         assert sorted(found, key=lambda number: places[number]) == found
+
+
+def test_the_longest_list_shows_its_best_first(
+    scored: Any, cast: Any, client_of: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.lead()  # nobody has judged it yet
+    monkeypatch.setattr(BoundedPaginator.__init__, "__kwdefaults__", {"limit": 2})
+    browser = client_of(cast.marketer)
+    for sort, order in (("-score", [0, 1]), ("score", [2, 1])):
+        found = [row.lead.pk for row in browser.get(f"/leads/?sort={sort}").context["page"]]
+        assert found[:2] == [scored[number].pk for number in order]
+    assert browser.get("/leads/?sort=-tier").context["listing"].sorted_by.key == "tier"
 
 
 def test_the_list_needs_no_query_a_lead(scored: Any, cast: Any, client_of: Any, make: Any) -> None:
