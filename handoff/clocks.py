@@ -34,6 +34,9 @@ class InState(Protocol):
     @property
     def reached_at(self) -> datetime | None: ...
 
+    @property
+    def closed_as(self) -> str: ...
+
 
 class Running(Protocol):
     """A timer, or as much of one as its face asks for."""
@@ -66,7 +69,7 @@ class OwnerClock(NamedTuple):
 def standing_face(handoff: InState) -> ClockFace:
     """The face of a hand-off without a running clock; nobody reached yet is no success."""
     state, reached = HandoffState(handoff.state), handoff.reached_at is not None
-    word = DONE_WORDS.get(state) or state_words(state, reached=reached)
+    word = DONE_WORDS.get(state) or state_words(state, reached=reached, closed_as=handoff.closed_as)
     return ClockFace("tried" if state == HandoffState.CONTACTED and not reached else "done", word=word)
 
 

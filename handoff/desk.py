@@ -66,6 +66,11 @@ class InHand(NamedTuple):
     offered_at: datetime | None
     reached_at: datetime | None
 
+    @property
+    def closed_as(self) -> str:
+        """Nothing in hand has ended."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -56,6 +56,7 @@ def with_handoff(leads: QuerySet[Lead]) -> QuerySet[Lead]:
     return leads.annotate(
         handoff_state=Subquery(_latest().values("state")[:1]),
         handoff_reached=Subquery(_latest().values("reached_at")[:1]),
+        handoff_closed=Subquery(_latest().values("closed_as")[:1]),
         handoff_owner=Subquery(_latest().values("owner__full_name")[:1]),
     )
 
@@ -66,7 +67,8 @@ def handoff_words(lead: Lead) -> str:
     if not state:
         return ""
     owner, reached = getattr(lead, "handoff_owner", None), getattr(lead, "handoff_reached", None) is not None
-    return ", ".join(part for part in (state_words(state, reached=reached), owner) if part)
+    words = state_words(state, reached=reached, closed_as=getattr(lead, "handoff_closed", None) or "")
+    return ", ".join(part for part in (words, owner) if part)
 
 
 def handoff_filters() -> dict[str, filters.Filter]:

@@ -34,8 +34,14 @@ class ClockKind(models.TextChoices):
     DISPUTE = "dispute", "Settle a dispute"
 
 
-def state_words(state: str, *, reached: bool) -> str:
-    """A state in the words shown to people: after an attempt it says whether the person was reached."""
+# What a closed hand-off is called by how it ended.
+CLOSED_WORDS = {"won": "Won", "lost": "Lost", "withdrawn": "Withdrawn", "rejected": "Rejected elsewhere"}
+
+
+def state_words(state: str, *, reached: bool, closed_as: str = "") -> str:
+    """A state in the words shown to people: after an attempt whether the person was reached, at the end what came of it."""
+    if state == HandoffState.CLOSED and closed_as in CLOSED_WORDS:
+        return CLOSED_WORDS[closed_as]
     if state == HandoffState.CONTACTED:
         return "Contacted" if reached else "Tried, not reached"
     return str(HandoffState(state).label)

@@ -114,7 +114,12 @@ class Handoff(models.Model):
     @property
     def standing(self) -> str:
         """The state in words."""
-        return state_words(self.state, reached=self.reached_at is not None)
+        return state_words(self.state, reached=self.reached_at is not None, closed_as=self.closed_as)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it ended as won or lost."""
+        return self.state == HandoffState.CLOSED and self.closed_as in ("won", "lost")
 
     def __str__(self) -> str:
         return f"Hand-off {self.nth} of {self.lead}"

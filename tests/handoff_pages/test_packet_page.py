@@ -261,6 +261,12 @@ def test_convert_win_and_the_case_that_comes_of_it(work, cast, client_of):
     assert (converted.state, converted.amount, str(converted.next_step_on)) == ("converted", 12000, "2026-06-20")
     browser.post(f"/handoffs/{handoff.pk}/win/", {"win-amount": "15000"})
     assert (state_of(handoff), Handoff.objects.get().closed_as, Case.objects.get().outcome) == ("closed", "won", "won")
+    html = browser.get(f"/handoffs/{handoff.pk}/").content.decode()
+    assert '<span class="p-badge">Won</span>' in html
+    assert "<span data-word>Won</span>" in html
+    assert re.search(r'<span class="p-badge p-good">Won</span><strong>[^<]*15,000', html)
+    assert "Closed" not in html
+    assert "Won, Rita Rep" in client_of(cast.marketer).get("/leads/").content.decode()
 
 
 @pytest.mark.parametrize(
