@@ -12,9 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from handoff.models import Handoff, HandoffEvent, RejectionReview
-from leads.admin.base import BoundedAdmin, ReadOnlyAdmin
+from handoff.states import OPEN
+from leads import clock
+from leads.admin.base import BoundedAdmin, FixedFilter, ReadOnlyAdmin
 from leads.models import Lead
 from leads.pages import reader
+from leads.templatetags.accord import moment
 from leads.wordsearch import matching
 
 
@@ -39,6 +42,20 @@ class EventInline(admin.TabularInline[HandoffEvent, Handoff]):
         return reader(request).has_perm("handoff.view_handoff")
 
 
+class OverdueFilter(FixedFilter):
+    """Those whose promise is past due, or not yet."""
+
+    title = "deadline"
+    parameter_name = "deadline"
+    choices_of = {"overdue": "Overdue", "ahead": "Still ahead"}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        now, running = clock.now(), queryset.filter(state__in=OPEN)
+        if self.value() == "overdue":
+            return running.filter(due_at__lt=now)
+        return running.filter(due_at__gte=now) if self.value() == "ahead" else queryset
+
+
 WHEN = (
     "opened_at", "offered_at", "seen_at", "answered_at", "contacted_at", "reached_at", "converted_at", "closed_at",
 )  # fmt: skip
@@ -50,8 +67,8 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
     setup_intro = "Every time a lead was handed to sales. To reassign, withdraw or close one, open its packet."
     empty_hint = "They are made by themselves when a lead meets the criteria in force."
     inlines = (EventInline,)
-    list_display = ("lead", "state", "owner", "score", "is_mqo", "due_at", "opened_at", "packet_link")
-    list_filter = ("state", "is_mqo", "owner")
+    list_display = ("lead", "state", "owner", "score", "is_mqo", "due", "opened_at", "packet_link")
+    list_filter = (OverdueFilter, "state", "is_mqo", "owner")
     list_select_related = ("lead", "owner")
     search_fields = ("lead",)  # so that there is a search box; `get_search_results` says what it finds
     search_help_text = "Name, company or e-mail of the lead"
@@ -65,7 +82,11 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Handoff]:
         seen: QuerySet[Handoff] = Handoff.objects.visible_to(reader(request))
-        return seen.order_by("-pk")
+        return seen
+
+    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
+        """What is due first comes first where a deadline was asked for, else the newest; an index holds either."""
+        return ("due_at", "-pk") if request.GET.get("deadline") else ("-pk",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Handoff], search_term: str
@@ -73,6 +94,14 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
         if search_term.strip():
             queryset = queryset.filter(lead__in=matching(Lead.objects.all(), search_term))
         return queryset, False
+
+    @admin.display(description="due at")
+    def due(self, handoff: Handoff) -> SafeString | str:
+        if handoff.due_at is None:
+            return self.get_empty_value_display()
+        late = handoff.state in OPEN and handoff.due_at < clock.now()
+        said = moment(handoff.due_at)
+        return format_html('<span class="p-badge p-danger">Overdue</span> {}', said) if late else said
 
     @admin.display(description="packet")
     def packet_link(self, handoff: Handoff) -> SafeString:

@@ -305,10 +305,17 @@ def test_reps_are_switched_on_again_after_a_question(work, cast, client_of):
     assert (Rep.objects.get().takes_leads, Rep.objects.get().off_reason) == (True, "")
 
 
-def test_a_hand_off_in_setup_is_to_look_at(work, cast, client_of):
+def test_a_hand_off_in_setup_is_to_look_at(work, cast, client_of, freeze):
     handoff = work.offered()
     browser = client_of(cast.admin)
     assert f"/handoffs/{handoff.pk}/" in browser.get("/setup/handoff/handoff/?q=ivy").content.decode()
+    for later, deadline, is_there, is_marked in (
+        (0, "ahead", True, False), (0, "overdue", False, False), (100, "overdue", True, True), (100, "ahead", False, False), (100, "", True, True),
+    ):  # fmt: skip
+        freeze(MONDAY + later * HOUR)
+        listed = browser.get(f"/setup/handoff/handoff/{f'?deadline={deadline}' if deadline else ''}").content.decode()
+        assert (f"/handoffs/{handoff.pk}/" in listed) is is_there
+        assert ('<span class="p-badge p-danger">Overdue</span>' in listed) is is_marked
     page = browser.get(f"/setup/handoff/handoff/{handoff.pk}/change/")
     assert page.status_code == 200
     assert 'name="_save"' not in page.content.decode()
