@@ -164,6 +164,7 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
         "given_note": request.POST.get("note", ""),
         "given_return": request.POST.get("return_on", ""),
         "given_verdict": request.POST.get("verdict", ""),
+        "known_verdicts": RejectionReview.Verdict.values,
     }
 
 

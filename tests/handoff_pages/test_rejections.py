@@ -296,6 +296,11 @@ def test_a_verdict_that_is_not_right_comes_back_in_its_row(work, cast, later, hx
     assert answer.status_code == 422
     assert words in answer.content.decode()
     assert f'id="rejection-{handoff.pk}"' in answer.content.decode()
+    # One way on: the form of the verdict that was meant, or all of them where nobody can tell which.
+    sends = re.findall(r"<button[^>]*p-primary[^>]*>(.*?)</button>", answer.content.decode())
+    assert sends == (
+        [data["verdict"].capitalize()] if data.get("verdict") in ("dispute", "recycle") else ["Agree", "Recycle", "Dispute"]
+    )
     assert not RejectionReview.objects.exists()
 
 
