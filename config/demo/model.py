@@ -177,7 +177,9 @@ def _said_of_small() -> str:
     )
     if not ends:
         return "Nobody has sold to any of them yet."
-    return f"Of {ends.total()} leads from firms under 50 people that sales decided on, {ends[Outcome.WON]} became customers."
+    won = ends[Outcome.WON]
+    became = "1 became a customer" if won == 1 else f"{won or 'none'} became customers"
+    return f"Of {ends.total()} leads from firms under 50 people that sales decided on, {became}."
 
 
 def open_next_draft(people: dict[str, User]) -> None:

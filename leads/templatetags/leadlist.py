@@ -18,7 +18,7 @@ NUMERIC = mark_safe(' class="p-num"')  # noqa: S308
 
 def _clipped(label: str, text: str) -> SafeString:
     if not text:
-        return fill('<td data-label="{}"></td>', label)  # a card on the phone leaves it out
+        return fill('<td data-label="{}" class="is-unknown">{}</td>', label, DASH)  # a card on the phone leaves it out
     return fill('<td data-label="{0}"><bdi class="p-clip" title="{1}">{1}</bdi></td>', label, text)
 
 
@@ -56,6 +56,6 @@ def lead_row(row: Row, *, with_check: bool) -> SafeString:
         stage=stage_badge(lead.stage),
         added=added,
         source=_clipped("Source", lead.first_source),
-        owner=_clipped("Owner", str(lead.owner)) if lead.owner else fill('<td data-label="Owner">{}</td>', DASH),
+        owner=_clipped("Owner", str(lead.owner or "")),
         created=day(lead.created_at),
     )

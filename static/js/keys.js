@@ -37,7 +37,38 @@
     return false;
   }
 
+  /* Enter in the note of a menu sends the reason that waits for words; without one it sends nothing, least of all the first. */
+  const choose = (form, button) => {
+    for (const one of form.querySelectorAll("[data-digit]")) one.toggleAttribute("data-chosen", one === button);
+    for (const one of form.querySelectorAll("[data-needs-words]")) one.setAttribute("aria-pressed", String(one === button));
+    const send = form.querySelector("[data-menu-send]");
+    if (send) send.hidden = !button;
+  };
+  document.addEventListener("submit", (event) => {
+    const { target: form, submitter } = event;
+    const note = submitter?.matches("[data-needs-words]") && form.querySelector("[name=note]");
+    if (!note || note.value.trim()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    choose(form, submitter);
+    note.focus();
+  }, true);
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-menu-send] button")) return;
+    const { form } = event.target.closest("button");
+    form.requestSubmit(form.querySelector("[data-chosen]"));
+  });
+  document.addEventListener("reset", (event) => event.target.querySelector("[data-menu-send]") && choose(event.target, null));
+
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing && event.target.matches(".p-menu [name=note]") && event.target.form.querySelector("[data-digit]")) {
+      event.preventDefault();
+      const { form } = event.target;
+      const chosen = form.querySelector("[data-chosen]");
+      if (chosen) form.requestSubmit(chosen);
+      else form.querySelector("[data-digit]").focus();
+      return;
+    }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (isTyping(event.target)) {
       if (event.key === "Escape" && event.target.matches("[type=search]")) event.target.blur();
@@ -78,7 +109,7 @@
     let done = true;
     if (key === "g") waitsForPlace = Date.now() + 1500;
     else if (key === "?") document.getElementById("shortcuts")?.showModal();
-    else if (key === "/") (document.querySelector("main [data-search]") ?? document.querySelector("#searchbar, [data-search-top]"))?.focus();
+    else if (key === "/") [...document.querySelectorAll("[data-search-top], main [data-search]")].find(visible)?.focus();
     else if (key === "j" || key === "k") done = move(key === "j" ? 1 : -1) || press(key); // without rows, a link to the next page
     else if (key === "Enter" && event.target.matches("[data-row]")) event.target.querySelector("[data-open]")?.click();
     else if (key === "x" && currentRow()?.querySelector("[data-bulk]")) currentRow().querySelector("[data-bulk]").click();
