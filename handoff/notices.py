@@ -31,6 +31,7 @@ STEP = "handoff.step"
 ANSWERED = "handoff.answered"
 MOVED = "handoff.moved"
 INTEREST = "handoff.interest"
+REGRADED = "handoff.regraded"
 DISPUTED = "handoff.disputed"
 WITHDRAWN = "handoff.breach_withdrawn"
 WORK = "handoff.work"
@@ -255,6 +256,24 @@ def _interest_words(payload: dict[str, Any]) -> str:
     return f"{_name(payload)}: {payload['did']}; {rose}" if payload["did"] else f"{_name(payload)}: {rose} with new activity"
 
 
+# What made an MQO of a lead that did nothing itself, by the cause of its qualification.
+REGRADED_BY = {"activation": "the criteria changed", "facts": "what is known about it changed", "time": "time passed"}
+
+
+def _regraded(rows: Sequence[Outbox]) -> Rendered:
+    each = [
+        f"{_name(row.payload)} counts as an MQO now because {REGRADED_BY.get(row.payload['cause'], 'its facts were imported')}, "
+        f"not because of anything it did: {row.payload['why']}"
+        for row in rows
+    ]
+    if len(rows) > 1:
+        return _digest(
+            rows, f"{len(rows)} of your leads count as MQOs now", f"{len(rows)} of your leads count as MQOs now", each, "/inbox/"
+        )
+    title = f"{_name(rows[0].payload)} counts as an MQO now"
+    return Rendered("One of your leads counts as an MQO now", title, each[0], _link(rows[0].payload))
+
+
 def _disputed(rows: Sequence[Outbox]) -> Rendered:
     each = [f"{row.payload['actor']} disputes the rejection of {_name(row.payload)}: {row.payload['note']}" for row in rows]
     if len(rows) > 1:
@@ -302,6 +321,7 @@ def register_kinds() -> None:
     register(ANSWERED, Kind("Rejection", _answered, _answer_stands))
     register(MOVED, Kind("Reassignment", _moved))
     register(INTEREST, Kind("New interest", _interest, _is_open))
+    register(REGRADED, Kind("Changed grade", _regraded, _is_open))
     register(DISPUTED, Kind("Dispute", _disputed))
     register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
     register(WORK, Kind("Step of a policy", handle=do_step))

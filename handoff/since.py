@@ -72,7 +72,12 @@ def since_offer(handoff: Handoff) -> dict[str, Any] | None:
     moved = score is not None and score.total != offered.get("total")
     if not newest and not moved:
         return None
-    return {"activities": newest[:SHOWN_ACTIVITIES], "count": count, "more": count - SHOWN_ACTIVITIES, "score": score if moved else None}
+    return {
+        "activities": newest[:SHOWN_ACTIVITIES],
+        "count": count,
+        "more": count - SHOWN_ACTIVITIES,
+        "score": score if moved else None,
+    }
 
 
 def _frozen_at(handoff: Handoff) -> Any:

@@ -23,8 +23,8 @@ from scoring.models import Qualification, ScoreChange
 
 DAY = timedelta(days=1)
 LOOK_BACK = 2 * DAY  # what is older is no news
-NOTED = ("join", "interest")  # moves that told the owner of new interest
-KNOWN = (*NOTED, "offer", "reassign")  # moves that showed the owner the lead as it was then
+NOTED = Q(verb="interest") | Q(verb="join", detail__interest=True)  # moves that told the owner of new interest
+KNOWN = NOTED | Q(verb__in=("offer", "reassign"))  # moves that showed the owner the lead as it was then
 NAMED = 3
 
 
@@ -50,7 +50,7 @@ def note_interest(limit: int = 200) -> int:
 
 def _due(now: datetime) -> QuerySet[Handoff]:
     moves = HandoffEvent.objects.filter(handoff=OuterRef("pk"))
-    last = moves.filter(verb__in=KNOWN).order_by("-at", "-pk").values("at")[:1]
+    last = moves.filter(KNOWN).order_by("-at", "-pk").values("at")[:1]
     rose = ScoreChange.objects.filter(
         lead_id=OuterRef("lead_id"), cause=ScoreChange.Cause.EVENT, at__gt=OuterRef("told_at")
     ).filter(at__gt=now - LOOK_BACK, new_fit__gt=F("old_fit") + F("old_engagement") - F("new_engagement"))
@@ -58,7 +58,7 @@ def _due(now: datetime) -> QuerySet[Handoff]:
     return (
         Handoff.objects.filter(state__in=WITH_REP)
         .annotate(told_at=Coalesce(Subquery(last), F("offered_at")))
-        .filter(Exists(rose), ~Exists(moves.filter(verb__in=NOTED, at__gt=now - DAY)), ~Exists(joins_soon))
+        .filter(Exists(rose), ~Exists(moves.filter(NOTED, at__gt=now - DAY)), ~Exists(joins_soon))
         .order_by("pk")
     )
 

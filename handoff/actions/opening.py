@@ -14,6 +14,7 @@ from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
 from handoff.policybook import PolicyBook
+from handoff.since import OWN_SOURCE
 from handoff.sla import Clocks
 from handoff.states import OPEN, WITH_REP, ClockKind, HandoffState
 from leads import clock
@@ -23,7 +24,7 @@ from leads.models import Activity, Lead
 from leads.notify.messages import Message, enqueue
 from leads.revisions import touch_revisions
 from scoring.actions.qualification import close_qualification, take_up_qualifications
-from scoring.models import ModelVersion, Qualification
+from scoring.models import ModelVersion, Qualification, ScoreChange
 
 # From these stages a lead that met the model is handed over; in the others it is with sales or was ruled out by a person.
 FROM_STAGES = frozenset({Stage.PROSPECT, Stage.MQL, Stage.RECYCLED, Stage.REJECTED, Stage.WON, Stage.LOST})
@@ -120,7 +121,7 @@ def headline_of(qualification: Qualification) -> str:
 def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: datetime) -> set[int]:
     """Let new qualifications join the open hand-off of their lead: a note to the owner, and for an MQO its clock.
 
-    The hand-off rises to their tier and score; a packet once offered stays as it was.
+    What only changed criteria or facts brought is told as that, and only where it asks something of the owner: an MQO. The hand-off rises to their tier and score; a packet once offered stays as it was.
     """
     rows = (
         Handoff.objects.select_for_update(no_key=True, of=("self",))
@@ -136,6 +137,7 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
         by_handoff[timer.handoff_id].append(timer)
     book, people = PolicyBook(now), People()
     clocks, messages = Clocks(book, now), list[Message]()
+    active = _active_themselves([one for handoff in handoffs for one in groups[handoff.lead_id]])
     for handoff in handoffs:
         handoff.lead = leads[handoff.lead_id]
         group = groups[handoff.lead_id]
@@ -148,8 +150,8 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
         best = _best(group)
         if raise_to(handoff, best.total, best.tier, best.version):
             handoff.headline = headline_of(best)
-        if handoff.state in WITH_REP:
-            messages += _tell_owner(handoff, group, becomes_mqo, people, book, now)
+        if handoff.state in WITH_REP and (handoff.lead_id in active or becomes_mqo):
+            messages += _tell_owner(handoff, group, becomes_mqo, handoff.lead_id in active, people, book, now)
         due = next_due(by_handoff[handoff.pk])
         Handoff.objects.filter(pk=handoff.pk).update(
             is_mqo=handoff.is_mqo, score=handoff.score, tier=handoff.tier, headline=handoff.headline, due_at=due,
@@ -160,11 +162,11 @@ def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     HandoffEvent.objects.bulk_create(
         HandoffEvent(
             handoff=handoff, verb="join", source=handoff.state, target=handoff.state, at=now,
-            detail={"qualifications": [one.pk for one in groups[handoff.lead_id]]},
+            detail={"qualifications": [one.pk for one in groups[handoff.lead_id]], "interest": handoff.lead_id in active},
         )
         for handoff in handoffs
     )  # fmt: skip
-    _record_interest([handoff for handoff in handoffs if handoff.state in WITH_REP], groups, now)
+    _record_interest([one for one in handoffs if one.state in WITH_REP and one.lead_id in active], groups, now)
     enqueue(messages, at=now)
     return {handoff.lead_id for handoff in handoffs}
 
@@ -194,13 +196,30 @@ def _start_followup(handoff: Handoff, timers: list[SlaTimer], clocks: Clocks) ->
     timers.append(clocks.start(handoff.pk, ladder, at=clocks.now, owner_id=handoff.owner_id, calendar_id=calendar_id))
 
 
+def _active_themselves(qualifications: Sequence[Qualification]) -> set[int]:
+    """Leads that qualified by what they did, or did something since; the others' criteria or facts changed, which is no interest."""
+    found = {one.lead_id for one in qualifications if one.cause == ScoreChange.Cause.EVENT}
+    later = Q(pk__in=[])
+    for one in qualifications:
+        if one.lead_id not in found:
+            later |= Q(lead_id=one.lead_id, known_at__gt=one.at)
+    return found.union(Activity.objects.filter(later).exclude(source=OWN_SOURCE).values_list("lead_id", flat=True))
+
+
 def _tell_owner(
-    handoff: Handoff, group: Sequence[Qualification], becomes_mqo: bool, people: People, book: PolicyBook, now: datetime
+    handoff: Handoff,
+    group: Sequence[Qualification],
+    becomes_mqo: bool,
+    active: bool,
+    people: People,
+    book: PolicyBook,
+    now: datetime,
 ) -> Iterable[Message]:
-    payload = notices.facts(handoff, mqo=becomes_mqo) | {"why": headline_of(group[0])}
+    payload = notices.facts(handoff, mqo=becomes_mqo) | {"why": headline_of(group[0]), "cause": group[0].cause}
     owners = people.of(("owner",), handoff.owner_id)
+    kind = notices.INTEREST if active else notices.REGRADED
     return notices.tell(
-        owners, key=f"interest:{group[0].pk}", kind=notices.INTEREST, payload=payload, book=book, at=now, handoff=handoff
+        owners, key=f"interest:{group[0].pk}", kind=kind, payload=payload, book=book, at=now, handoff=handoff
     )  # fmt: skip
 
 

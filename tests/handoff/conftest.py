@@ -45,7 +45,7 @@ class Work:
         lead = lead or self.make.lead(company=self.make.company(industry="Logistics", employees=480))
         told = {"version": self.version, "fit": 22, "engagement": 50, "tier": 2} | fields
         return Qualification.objects.create(
-            lead=lead, model=self.model, kind=kind, cause="event", at=at, lines=LINES if lines is None else lines, release_at=at,
+            lead=lead, model=self.model, kind=kind, cause=told.pop("cause", "event"), at=at, lines=LINES if lines is None else lines, release_at=at,
             **told,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from handoff.actions.interest import note_interest
 from leads import clock
 from leads.models import Outbox
 from leads.notify.registry import kinds
-from scoring.models import ScoreChange
+from scoring.models import Qualification, ScoreChange
 from tests.handoff.conftest import HOUR, MONDAY
 
 
@@ -97,6 +97,40 @@ def test_interest_that_qualifies_anew_is_told_once_when_it_joins(work, handoff):
     open_handoffs()
     assert note_interest() == 0
     assert len(notes()) == 1
+
+
+def test_changed_criteria_are_not_told_as_interest(work, handoff):
+    from handoff.actions import open_handoffs
+    from leads.models import Activity
+
+    # In force anew, nothing to do for the owner: joined in silence, and no bar to a true note later.
+    Qualification.objects.filter(pk=handoff.qualification_id).update(closed_at=clock.now(), closed_as="answered")
+    work.qualification(lead=handoff.lead, cause="activation", at=clock.now())
+    assert open_handoffs() == 1
+    assert (notes(), Outbox.objects.filter(kind="handoff.regraded").count()) == ([], 0)
+    # An MQO by the new criteria has a clock, so it is told, with the true cause and no interest in the timeline.
+    work.qualification(lead=handoff.lead, kind="mqo", cause="activation", at=clock.now())
+    assert open_handoffs() == 1
+    assert not notes()
+    told = Outbox.objects.filter(kind="handoff.regraded", channel="inapp").get()
+    rendered = kinds["handoff.regraded"].render([told])
+    assert "counts as an MQO now" in rendered.title
+    assert "because the criteria changed, not because of anything it did" in rendered.text
+    assert "interest" not in rendered.title + rendered.text
+    assert not Activity.objects.filter(lead=handoff.lead, kind="interest").exists()
+    # What the lead then does itself is news at once.
+    work.hands.advance(HOUR)
+    paid(work, handoff)
+    assert note_interest() == 1
+    assert len(notes()) == 1
+    # Kept back at an activation, released by an activity of its own: that is interest.
+    kept = work.qualification(lead=handoff.lead, cause="activation", at=clock.now())
+    work.hands.advance(HOUR)
+    work.make.activity(handoff.lead, "demo_request", clock.now())
+    assert open_handoffs() == 1
+    kept.refresh_from_db()
+    assert kept.closed_as == "joined"
+    assert len(notes()) == 2
 
 
 def test_the_pipeline_looks_for_it(work, handoff, monkeypatch):
