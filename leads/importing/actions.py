@@ -20,6 +20,7 @@ from leads.errors import Conflict, Invalid, NotAllowed, NotFound
 from leads.importing import columns, mapping, reader
 from leads.importing.campaigns import name_campaign
 from leads.importing.columns import Profile
+from leads.importing.limits import FileRefused
 from leads.importing.mapping import FileMapping, KnownField
 from leads.importing.reader import Layout
 from leads.models import Campaign, ExternalId, ImportRun, Job, LeadField, User
@@ -98,7 +99,10 @@ def upload(
     FileRefused when it is no table; then nothing is kept.
     """
     allow(actor)
-    layout = reader.inspect(file, encoding=encoding)
+    try:
+        layout = reader.inspect(file, encoding=encoding)
+    except FileRefused as refused:
+        raise _by_its_name(file, name, refused) from refused
     profiles = _profiles(file, layout)
     file.seek(0)
     digest = hashlib.sha256()
@@ -131,6 +135,19 @@ def upload(
             run.file.delete(save=False)
         raise
     return run
+
+
+def _by_its_name(file: BinaryIO, name: str, refused: FileRefused) -> FileRefused:
+    """What a file that is no table should have been by its name: "leads.xlsx" holding a line of text is no workbook."""
+    suffix = Path(name).suffix.lower()
+    file.seek(0)
+    if suffix not in (".xlsx", ".xlsm") or refused.code not in ("header_only", "empty_file", "not_text") or file.read(2) == b"PK":
+        return refused
+    return FileRefused(
+        "not_a_workbook",
+        f"The file is named {suffix} but is no Excel workbook, and what it holds is no table either. Export it again as XLSX or CSV.",
+        expected="an Excel workbook",
+    )
 
 
 def reread(run: ImportRun, *, actor: User | None, **how: Any) -> ImportRun:

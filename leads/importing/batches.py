@@ -54,6 +54,14 @@ def zone_of(run: ImportRun) -> ZoneInfo:
     return ZoneInfo(run.options.get("zone") or theirs)
 
 
+# Where a column goes that the intake calls otherwise.
+TARGETS_OF = {
+    "kind": ("activity.kind",), "asset": ("activity.asset",), "source_id": ("activity.source_id",), "amount": ("outcome_amount",),
+    "outcome_amount": ("outcome_amount",), "reason": ("outcome_reason",), "lead.first_name": ("lead.first_name", "lead.full_name"),
+    "lead.last_name": ("lead.last_name", "lead.full_name"),
+}  # fmt: skip
+
+
 @dataclass(slots=True)
 class Feeder:
     """Turns rows of one run into what the intake takes, and hands them over."""
@@ -71,11 +79,18 @@ class Feeder:
 
     def __post_init__(self) -> None:
         self._own_campaign = campaign_to_make(self.run)
-        self.converter = Converter(self.mapping, self.columns, self.fields, zone_of(self.run))
+        self.converter = Converter(
+            self.mapping, self.columns, self.fields, zone_of(self.run), self.run.dialect.get("delimiter", "")
+        )
 
     def take(self, rows: Sequence[Row]) -> list[Taken]:
         """What became of each row, in order, in the transaction that is open. Refused rows are kept raw by the intake."""
-        self.converted = converted = [self.converter(row) for row in rows]
+        answers = self._take([self.converter(row) for row in rows])
+        told = zip(self.converted, answers, strict=True)
+        return [self._in_its_own_words(one, taken) if taken.problems else taken for one, taken in told]
+
+    def _take(self, converted: list[Converted]) -> list[Taken]:
+        self.converted = converted
         self._find_campaigns(converted)
         match self.run.kind:
             case targets.LEADS | targets.COMPANIES:
@@ -88,6 +103,34 @@ class Feeder:
             case _:
                 about = [self._about(one) for one in converted]
                 return batch.take_in_outcomes(about, actor=self.actor, channel="import", at=self.at, import_run_id=self.run.pk)
+
+    def _in_its_own_words(self, one: Converted, taken: Taken) -> Taken:
+        """The problems named by the column and the cell as they stand in the file, not by what the portal calls and makes of them."""
+        return replace(taken, problems=tuple(self._by_column(one, problem) for problem in taken.problems))
+
+    def _by_column(self, one: Converted, problem: Problem) -> Problem:
+        if problem in one.problems:  # the converter speaks of columns itself
+            return problem
+        at = next((at for target in TARGETS_OF.get(problem.field, (problem.field,)) if (at := self._place_of(target)) >= 0), -1)
+        if at < 0 or at >= len(one.row.cells) or not (cell := one.row.cells[at].strip()):
+            return problem
+        name, shown = self.columns[at], cell if len(cell) <= 200 else cell[:200] + "…"
+        label, _, rest = problem.message.partition(f"“{problem.value}”")
+        if rest:
+            message = f"“{shown}” in column “{name}”{rest}"
+        else:
+            label, _, rest = problem.message.partition(": ")
+            message = f"Column “{name}”: {rest}" if rest else problem.message
+        return Problem(problem.code, name, shown, message)
+
+    def _place_of(self, target: str) -> int:
+        if target.startswith("custom."):
+            key = target.removeprefix("custom.")
+            for at, goes in enumerate(self.mapping.goes):
+                if goes.target == target or (goes.target == "new" and goes.new is not None and goes.new.key == key):
+                    return at
+            return -1
+        return self.mapping.column_of(target) if target else -1
 
     def _incoming(self, one: Converted) -> Incoming:
         return Incoming(

@@ -9,6 +9,8 @@ from decimal import Decimal
 from leads import normalise
 from leads.choices import Consent, FieldType
 from leads.importing import values
+from leads.importing.dialect import NAMES
+from leads.importing.header import column_names
 from leads.importing.mapping import OPEN, FileMapping, Goes, KnownField, label_of
 from leads.importing.reader import Row
 from leads.importing.targets import BY_KEY, IGNORE
@@ -16,6 +18,7 @@ from leads.importing.values import EMPTY, EMPTY_NAME, Misfit
 from leads.intake.incoming import Problem
 
 _KIND = re.compile(r"[^a-z0-9]+")
+_BEYOND = re.compile(r"Column (\d{1,5})(?: \(\d+\))?$")
 _FORMULA = ("=", "+", "-", "@")
 _ID_PREFIX = re.compile(r"^(?:l|ag|as|c|f):(?=\d)")
 
@@ -51,8 +54,16 @@ class Converter:
     """
 
     def __init__(
-        self, mapping: FileMapping, columns: Sequence[str], fields: Mapping[str, KnownField], zone: dt.tzinfo = dt.UTC
+        self,
+        mapping: FileMapping,
+        columns: Sequence[str],
+        fields: Mapping[str, KnownField],
+        zone: dt.tzinfo = dt.UTC,
+        delimiter: str = "",
     ) -> None:
+        self._stray = (
+            f"a {NAMES.get(delimiter, delimiter)} without quotes is likely" if delimiter else "some stand beyond the last column"
+        )
         self._mapping = mapping
         self._columns = columns
         self._width = len(columns)
@@ -72,8 +83,7 @@ class Converter:
             out.problems.append(
                 Problem(
                     "too_many_cells", "", cells[self._width][:200],
-                    f"The row has {len(cells)} cells, the header {self._width}: a comma without quotes is likely. Nothing "
-                    f"of it was taken.",
+                    f"The row has {len(cells)} cells, the header {self._width}: {self._stray}. Nothing of it was taken.",
                 )
             )  # fmt: skip
             return out
@@ -98,12 +108,8 @@ class Converter:
 
     def raw(self, row: Row) -> dict[str, object]:
         """The row as it stands in the file, by column name; what goes beyond the columns under its number."""
-        cells = row.cells
-        raw: dict[str, object] = {name: cell for name, cell in zip(self._columns, cells, strict=False) if cell}
-        for extra in range(self._width, len(cells)):
-            if cells[extra]:
-                raw[f"Column {extra + 1}"] = cells[extra]
-        return raw
+        names = self._columns if len(row.cells) <= self._width else column_names(self._columns, len(row.cells))
+        return {name: cell for name, cell in zip(names, row.cells, strict=False) if cell}
 
     @staticmethod
     def _empty(goes: Goes) -> frozenset[str]:
@@ -205,6 +211,17 @@ class Converter:
         if meant is None:
             raise Misfit("outcome_not_mapped", "mapped to won, lost, rejected or open")
         out.outcome = "" if meant == OPEN else meant
+
+
+def names_of(content: Mapping[str, object], columns: Sequence[str]) -> Sequence[str]:
+    """The names of all cells of a kept row: the file's columns, then those for its cells beyond them."""
+    beyond = [int(found[1]) for name in content.keys() - set(columns) if (found := _BEYOND.match(name))]
+    return column_names(columns, max(beyond, default=0)) if beyond else columns
+
+
+def cells_of(content: Mapping[str, object], columns: Sequence[str]) -> list[str]:
+    """The cells of a row that was kept by `Converter.raw`, those beyond the last column included, so none is lost on its way back."""
+    return [str(content.get(name, "")) for name in names_of(content, columns)]
 
 
 def _finder(known: KnownField) -> Callable[[str], str]:

@@ -27,7 +27,7 @@ def correct(refusal: ImportRefusal, content: Mapping[str, str], *, actor: User |
             )
         held = ImportRefusal.objects.select_for_update().get(pk=refusal.pk)
         if held.corrected_at is not None:
-            raise Conflict("Somebody corrected this row just now.", code="row_corrected")
+            raise Conflict(f"Line {held.line} was taken in already.", code="row_corrected")
         held.content = dict(content)
         held.save(update_fields=("content",))
         try_again(run, feeder_of(run, FileMapping.from_json(run.mapping), actor), [held])

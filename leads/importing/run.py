@@ -13,6 +13,7 @@ from leads.errors import AccordError
 from leads.importing import actions
 from leads.importing.batches import FIELD_EXISTS, SIZE, Counts, Feeder, fields_for, lock_new_fields, make_fields, pieces
 from leads.importing.campaigns import make_campaign
+from leads.importing.convert import cells_of
 from leads.importing.mapping import FileMapping
 from leads.importing.reader import Row, rows
 from leads.importing.settled import settle
@@ -192,14 +193,8 @@ def keep(run: ImportRun, feeder: Feeder, batch: Sequence[Row], answers: Sequence
 
 def try_again(run: ImportRun, feeder: Feeder, batch: Sequence[ImportRefusal]) -> list[Taken]:
     """Take refused rows in as their content stands now; the totals of the run stay right."""
-    place = {column["name"]: index for index, column in enumerate(run.columns)}
-    attempt = []
-    for refusal in batch:
-        cells = [""] * len(place)
-        for name, cell in refusal.content.items():
-            if name in place:
-                cells[place[name]] = str(cell)
-        attempt.append(Row(0, refusal.line, cells))
+    columns = [column["name"] for column in run.columns]
+    attempt = [Row(0, refusal.line, cells_of(refusal.content, columns)) for refusal in batch]
     feeder.at = clock.now()
     answers = feeder.take(attempt)
     counts = Counts()

@@ -15,6 +15,7 @@ from leads.intake.people import Person
 from leads.intake.reading import Reading, problem, shown
 from leads.intake.record import Context, write_events, write_submissions
 from leads.intake.words import Reasons
+from leads.labels import label_of
 from leads.lib.folding import fold
 from leads.models import Submission
 from leads.revisions import touch_revisions
@@ -174,7 +175,7 @@ def _take_company(person: Person, reading: Reading, companies: Companies, said: 
         if company is not None and company is not own:
             person.belong_to(company, said)
         if company is not None and name and name != company.name and name_key(name) != company.row["name_key"]:
-            words = f"company.name: “{shown(name)}” was not used, as {company.row['domain']} is known as “{company.name}”."
+            words = f"{label_of('company.name')}: “{shown(name)}” was not used, as {company.row['domain']} is known as “{company.name}”."
             return [Problem("other_company_name", "company.name", shown(name), words)]
     elif own is not None and reading.company:
         companies.say(own, "", "", reading.company, overwrite=False)

@@ -46,3 +46,8 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        """Waits for the worker or is being worked on."""
+        return self.state in (self.State.QUEUED, self.State.RUNNING)

@@ -4,7 +4,8 @@ All state is the run's row, so going back, reloading and a second tab are safe.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from leads import clock
 from leads.errors import Invalid
 from leads.export import BOM, Echo, safe_text
 from leads.importing import actions, encoding
+from leads.importing.convert import cells_of, names_of
 from leads.importing.dialect import DELIMITERS, NAMES
 from leads.importing.limits import MAX_BYTES, MAX_ROWS, FileRefused
 from leads.importing.refused import correct
@@ -31,6 +33,7 @@ from leads.views.import_columns import page_of, read_choices
 MAY = "leads.import_leads"
 MOST_CELLS = 120  # of a refused row on one page; those it was refused for are always among them
 State = ImportRun.State
+BEYOND = "beyond"  # a cell that has no column
 BEFORE_RUN = (State.UPLOADED, State.MAPPED, State.CHECKED)
 
 
@@ -208,6 +211,7 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponseBase:
         return redirect("admin:import-detail", pk)
     if run.job is None or (run.state == State.MAPPED and run.job.state == "stopped"):
         return redirect("admin:import-columns", pk)
+    refusals = list(ImportRefusal.objects.filter(run=run)[:8]) if run.state == State.CHECKED else []
     context = {
         "run": run,
         "job": run.job,
@@ -215,8 +219,9 @@ def import_check(request: HttpRequest, pk: int) -> HttpResponseBase:
         "failed": run.state != State.CHECKED and run.job.state == "failed",
         "result": run.check_result,
         "rows_to_take": run.check_result.get("received", 0) - run.check_result.get("refused", 0),
-        "names": [column["name"] for column in run.columns],
-        "refusals": ImportRefusal.objects.filter(run=run)[:8] if run.state == State.CHECKED else (),
+        "names": _names(run, refusals),
+        "refusals": refusals,
+        "left_seconds": _left_seconds(run),
         "earlier": actions.earlier_run(run),
     }
     return render(request, "leads/import_check.html", context, title="Import: check", fragment="leads/_import_check.html")
@@ -294,13 +299,14 @@ def import_discard(request: HttpRequest, pk: int) -> HttpResponseBase:
 def import_refused(request: HttpRequest, pk: int) -> HttpResponseBase:
     run = _run(pk)
     waiting = ImportRefusal.objects.filter(run=run, corrected_at=None)
+    refusals = Paginator(waiting, 20).get_page(request.GET.get("page"))
     return render(
         request,
         "leads/import_refused.html",
         {
             "run": run,
-            "names": [column["name"] for column in run.columns],
-            "page": Paginator(waiting, 20).get_page(request.GET.get("page")),
+            "names": _names(run, refusals.object_list),
+            "page": refusals,
             "may_correct": run.state not in (*BEFORE_RUN, State.UNDONE),
         },
         title="Refused rows",
@@ -311,14 +317,14 @@ def import_refused(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def import_refused_correct(request: HttpRequest, pk: int, line: int) -> HttpResponseBase:
     run = _run(pk)
-    refusal = get_object_or_404(ImportRefusal, run=run, line=line, corrected_at=None)
+    refusal = get_object_or_404(ImportRefusal, run=run, line=line)
+    if request.method == "GET" and refusal.corrected_at is not None:  # reached by the browser's back button
+        messages.info(request, f"Line {line} was taken in already.")
+        return redirect("admin:import-refused", pk)
+    names = names_of(refusal.content, [column["name"] for column in run.columns])
     if request.method == "POST":
         # What the page did not show stays as it came.
-        typed = {
-            column["name"]: request.POST[f"cell-{index}"]
-            for index, column in enumerate(run.columns)
-            if f"cell-{index}" in request.POST
-        }
+        typed = {name: request.POST[f"cell-{index}"] for index, name in enumerate(names) if f"cell-{index}" in request.POST}
         content = {name: text for name, text in {**refusal.content, **typed}.items() if str(text).strip()}
         refusal = correct(refusal, content, actor=person(request))
         if refusal.corrected_at is not None:
@@ -326,11 +332,12 @@ def import_refused_correct(request: HttpRequest, pk: int, line: int) -> HttpResp
             return redirect("admin:import-refused", pk)
     wrong = {problem.get("field") for problem in refusal.problems}
     cells, others = [], []
-    for index, (column, goes) in enumerate(zip(run.columns, run.mapping["goes"], strict=True)):
-        cell = index, column["name"], refusal.content.get(column["name"], ""), goes["target"] != "ignore"
-        if {column["name"], goes["target"]} & wrong:
+    targets = [goes["target"] for goes in run.mapping["goes"]]
+    for index, (name, target) in enumerate(zip_longest(names, targets, fillvalue=BEYOND)):
+        cell = index, name, refusal.content.get(name, ""), target
+        if {name, target} & wrong or target == BEYOND:
             cells.append(cell)
-        elif cell[2] or cell[3]:
+        elif cell[2] or target != "ignore":
             others.append(cell)
     cells = sorted(cells + others[: max(0, MOST_CELLS - len(cells))])
     return render(
@@ -355,13 +362,19 @@ def import_refused_download(request: HttpRequest, pk: int) -> HttpResponseBase:
         yield BOM + str(writer.writerow([actions.LINE_COLUMN, actions.WHY_COLUMN, *map(safe_text, names)]))
         for refusal in ImportRefusal.objects.filter(run=run, corrected_at=None).order_by("line").iterator(chunk_size=1000):
             why = " ".join(problem["message"] for problem in refusal.problems)
-            cells = (safe_text(str(refusal.content.get(name, ""))) for name in names)
+            cells = map(safe_text, cells_of(refusal.content, names))
             yield str(writer.writerow([refusal.line, safe_text(why), *cells]))
 
     response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
     stem = slugify(run.file_name.rpartition(".")[0]) or "import"
     response["Content-Disposition"] = f'attachment; filename="{stem}-refused.csv"'
     return response
+
+
+def _names(run: ImportRun, refusals: Iterable[ImportRefusal]) -> list[str]:
+    """The names of all cells of these rows, those beyond the file's columns included."""
+    columns = [column["name"] for column in run.columns]
+    return list(max((names_of(refusal.content, columns) for refusal in refusals), key=len, default=columns))
 
 
 def _run(pk: int) -> ImportRun:

@@ -153,6 +153,10 @@ QUOTE = "A quote opened in line {} is never closed, so the rest of the file cann
 BAD = {
     "an empty file": ("leads.csv", b"", "The file is empty: it holds no bytes at all."),
     "blank lines only": ("leads.csv", b"\n \r\n\n", "The file is empty: all its lines are blank."),
+    "text named as a workbook": (
+        "leads.xlsx", b"hello not a zip\n",
+        "The file is named .xlsx but is no Excel workbook, and what it holds is no table either. Export it again as XLSX or CSV.",
+    ),  # fmt: skip
     "a header only": ("leads.csv", b"Email,Name\n", "The file has a header in line 1 (Email, Name) and no row below it."),
     "5,000 columns": (
         "leads.csv",

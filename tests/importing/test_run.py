@@ -637,3 +637,11 @@ class TestNewFields:
         browser = client_of(ops)
         assert browser.get(detail, headers={"HX-Request": "true"})["HX-Redirect"] == columns
         assert "Meanwhile there is a custom field shoe" in browser.get(detail, follow=True).content.decode()
+
+
+def test_what_the_intake_refuses_is_told_in_the_words_of_the_file(imported, make):
+    make.lead(email="a@n.test")
+    run = imported("Mail;Outcome;Close Date\na@n.test;won;01.01.2031\n", kind="outcomes")
+    (problem,) = ImportRefusal.objects.get(run=run).problems
+    assert (problem["code"], problem["field"], problem["value"]) == ("in_future", "Close Date", "01.01.2031")
+    assert problem["message"] == "“01.01.2031” in column “Close Date” is not a time up to now."

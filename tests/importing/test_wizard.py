@@ -3,12 +3,15 @@
 import csv
 import io
 import re
+from datetime import timedelta
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from leads import clock
 from leads.importing.mapping import FileMapping
 from leads.models import Campaign, Case, ImportRefusal, ImportRun, Job, Lead, LeadField, Submission
 from tests.importing.samples import workbook
@@ -214,7 +217,60 @@ def test_refused_rows_are_corrected_in_the_browser(browser, upload, work):
     assert "No refused row waits" in page(browser, "refused", run)
     run.refresh_from_db()
     assert (run.received, run.created, run.refused) == (3, 3, 0)
-    assert browser.get(at).status_code == 404
+    back = browser.get(at, follow=True)  # the browser's back button
+    assert back.redirect_chain == [(reverse("admin:import-refused", args=[run.pk]), 302)]
+    assert "Line 4 was taken in already" in back.content.decode()
+    assert browser.post(at, {"cell-0": "c@n.test", "cell-1": "9"}).status_code == 409
+    assert browser.get(reverse("admin:import-refused-correct", args=[run.pk, 3])).status_code == 404
+
+
+def test_cells_beyond_the_last_column_are_kept_until_a_person_placed_them(browser, upload, work):
+    run = upload(b"E-mail;Company;Title;Country\na@n.test;Acme;CEO;DE\nb@n.test;Smith; Inc;CEO;DE\n")
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    work()
+    assert "a semicolon without quotes is likely" in page(browser, "check", run)
+    browser.post(reverse("admin:import-check", args=[run.pk]))
+    work()
+    browser.post(reverse("admin:import-retry", args=[run.pk]))
+    work()
+    run.refresh_from_db()
+    assert (run.created, run.refused) == (1, 1)
+    shown = page(browser, "refused", run)
+    assert "5 cells" in shown
+    assert "CEO · DE" in shown
+    download = browser.get(reverse("admin:import-refused-download", args=[run.pk]))
+    assert b"".join(download.streaming_content).decode().splitlines()[1].endswith("b@n.test,Smith, Inc,CEO,DE")
+    at = reverse("admin:import-refused-correct", args=[run.pk, 3])
+    form = browser.get(at).content.decode()
+    assert re.findall(r'name="cell-\d+"[^>]* value="([^"]*)"', form) == ["b@n.test", "Smith", " Inc", "CEO", "DE"]
+    assert "beyond the last column" in form
+    assert browser.post(at, {}).status_code == 422
+    cells = {"cell-1": "Smith, Inc", "cell-2": "CEO", "cell-3": "DE", "cell-4": ""}
+    assert browser.post(at, cells).status_code == 302
+    lead = Lead.objects.select_related("company").get(email="b@n.test")
+    assert (lead.company.name, lead.job_title, lead.country) == ("Smith, Inc", "CEO", "DE")
+
+
+def test_a_check_that_runs_says_so_and_can_be_stopped(browser, upload, work, monkeypatch):
+    run = upload()
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    Job.objects.update(position=2_000, total=300_000)
+    listed = browser.get(reverse("admin:import-list")).content.decode()
+    assert "2,000 of 300,000 checked" in listed
+    assert "Checking" in listed
+    assert "To check" not in listed
+    begun = clock.now() - timedelta(seconds=10)
+    Job.objects.update(state="running", lease=uuid4(), lease_until=clock.now() + timedelta(hours=1), started_at=begun)
+    checking = page(browser, "check", run)
+    assert re.search(r"Trying each row, about 2\dm left", checking)
+    assert reverse("admin:import-stop", args=[run.pk]) in checking
+    Job.objects.update(state="queued", lease=None, lease_until=None)
+    stopped = browser.post(reverse("admin:import-stop", args=[run.pk]), follow=True)
+    assert stopped.redirect_chain[-1][0] == reverse("admin:import-columns", args=[run.pk])
+    assert "To check" in browser.get(reverse("admin:import-list")).content.decode()
+    browser.post(reverse("admin:import-columns", args=[run.pk]), {**form_of(run), "do": "check"})
+    work()
+    assert "Import " in page(browser, "check", run)
 
 
 def test_stop_resume_undo_retry_and_discard_are_posts(browser, upload, work):
