@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 from django.utils import timezone
 
-from handoff.models import Handoff, HandoffEvent, SlaTimer
+from handoff.models import Handoff, HandoffEvent, SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
 from handoff.states import ANSWER, ASSIGN, DONE, OWNER_CLOCKS, TRANSITIONS, WORK, ClockKind, HandoffState, Transition, transition
 from leads import clock
 from leads.errors import Conflict, NotAllowed, NotFound
 from leads.models import Lead
+from leads.notify import bell
 
 if TYPE_CHECKING:
     from leads.models import User
@@ -129,6 +130,8 @@ def go(
     if won != 1:
         raise Conflict(what_happened(handoff))
     handoff.version += 1
+    if held.actor is not None:
+        bell.mark_seen(held.actor, at=held.now, about=handoff.pk)
     return HandoffEvent.objects.create(
         handoff=handoff,
         verb=move.verb,
@@ -154,6 +157,20 @@ def turn_clocks(held: Held, move: Transition, *, met_at: datetime | None = None)
     held.timers = [timer for timer in held.timers if timer.state in OPEN_CLOCKS]
     held.handoff.due_at = next_due(held.timers)
     held.clocks.flush()
+
+
+def reopen_clocks(held: Held, ended_at: datetime) -> None:
+    """Restart the clocks that the act of `ended_at`, which is taken back, had met or cancelled."""
+    ended = SlaEvent.objects.filter(handoff_id=held.handoff.pk, fired_at=ended_at, step__in=("met", "cancel")).values(
+        "timer_id", "epoch"
+    )
+    stamps = {row["timer_id"]: row["epoch"] for row in ended}
+    for timer in (
+        SlaTimer.objects.select_for_update(no_key=True).filter(pk__in=stamps).exclude(state__in=OPEN_CLOCKS).order_by("pk")
+    ):
+        if timer.epoch == stamps[timer.pk]:
+            held.clocks.restart(timer)
+            held.timers.append(timer)
 
 
 def start_clock(held: Held, kind: ClockKind) -> None:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from handoff.audience import People
 from handoff.businesstime import next_open
-from handoff.models import Handoff, SlaTimer
+from handoff.models import Handoff, RejectionReview, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.states import DONE, OPEN, TERMINAL, HandoffState
 from leads.models import Outbox, User
@@ -36,7 +36,6 @@ DISPUTED = "handoff.disputed"
 WITHDRAWN = "handoff.breach_withdrawn"
 WORK = "handoff.work"
 DIGEST_S = 60
-UNDO_S = 15
 INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
 PROMISES = {
     "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first attempt",
@@ -308,6 +307,11 @@ def _answer_stands(row: Outbox) -> bool:
     return Handoff.objects.filter(pk=row.handoff_id or 0, epoch=row.epoch or 0, state__in=TERMINAL).exists()
 
 
+def _dispute_stands(row: Outbox) -> bool:
+    """The verdict was not taken back."""
+    return RejectionReview.objects.filter(pk=row.payload.get("review") or 0).exists()
+
+
 def _is_open(row: Outbox) -> bool:
     return Handoff.objects.filter(pk=row.handoff_id or 0, state__in=OPEN).exists()
 
@@ -322,6 +326,6 @@ def register_kinds() -> None:
     register(MOVED, Kind("Reassignment", _moved))
     register(INTEREST, Kind("New interest", _interest, _is_open))
     register(REGRADED, Kind("Changed grade", _regraded, _is_open))
-    register(DISPUTED, Kind("Dispute", _disputed))
+    register(DISPUTED, Kind("Dispute", _disputed, _dispute_stands))
     register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
     register(WORK, Kind("Step of a policy", handle=do_step))

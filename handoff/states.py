@@ -6,6 +6,7 @@ Buttons, API, help text and the verbs in `handoff/actions/` all read `TRANSITION
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import models
 
@@ -53,6 +54,9 @@ K = ClockKind
 OWNER_CLOCKS = frozenset({K.ACCEPT, K.FIRST_CONTACT, K.MQO_FOLLOWUP})
 # At most one hand-off of a lead is in one of these (a partial unique index).
 OPEN = frozenset({S.QUEUED, S.OFFERED, S.ACCEPTED, S.CONTACTED, S.CONVERTED})
+# How long an answer and a verdict can be taken back.
+UNDO = timedelta(seconds=15)
+
 # A rep is responsible; these count against the rep's cap.
 WITH_REP = frozenset({S.OFFERED, S.ACCEPTED, S.CONTACTED, S.CONVERTED})
 # The rep's own desk: what the inbox shows as work to do.
@@ -115,6 +119,8 @@ TRANSITIONS = (
     Transition(
         "recycle", "Recycle", frozenset({S.REJECTED}), S.RECYCLED, REVIEW, meets=(K.REVIEW,), cancels=(K.DISPUTE,),
     ),
+    # A verdict taken back; the review clock that it met goes on.
+    Transition("unreview", "Take the verdict back", frozenset({S.REJECTED, S.RECYCLED}), S.REJECTED, REVIEW, cancels=(K.DISPUTE,)),
     Transition("settle", "Settle the dispute", frozenset({S.REJECTED}), None, REVIEW, meets=(K.DISPUTE,)),
 )  # fmt: skip
 
@@ -125,6 +131,7 @@ DONE = {
     "convert": "converted", "win": "won", "lose": "lost", "give_up": "gave up and recycled", "expire": "recycled", "reassign": "reassigned",
     "return": "returned to the queue", "withdraw": "withdrew", "agree": "agreed to the rejection of", "dispute": "disputed the rejection of",
     "recycle": "recycled", "open": "opened", "join": "joined", "settle": "settled the dispute about",
+    "unreview": "took back the verdict on",
 }  # fmt: skip
 
 

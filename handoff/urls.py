@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path("rejections/", rejections.rejection_list, name="rejection-list"),
     path("rejections/export/", rejections.rejection_export, name="rejection-export"),
     path("rejections/review/", rejections.rejection_review, name="rejection-review"),
+    path("rejections/undo/", rejections.rejection_undo, name="rejection-undo"),
     path("rejections/<int:pk>/lines/", rejections.rejection_lines, name="rejection-lines"),
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),

@@ -3,7 +3,7 @@
 from handoff.actions.answering import accept_handoff, reject_handoff, undo_answer
 from handoff.actions.assigning import reassign, withdraw
 from handoff.actions.opening import open_handoffs
-from handoff.actions.reviewing import review_rejection, settle_dispute
+from handoff.actions.reviewing import review_rejection, settle_dispute, undo_review
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "review_rejection",
     "settle_dispute",
     "undo_answer",
+    "undo_review",
     "withdraw",
 ]

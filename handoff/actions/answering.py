@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from handoff import notices
 from handoff.audience import People
-from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaEvent, SlaTimer
-from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold, what_happened
+from handoff.models import Handoff, HandoffEvent, RejectionReview
+from handoff.moves import Held, allow, go, hold, reopen_clocks, what_happened
 from handoff.rejecting import choosable
+from handoff.states import UNDO
 from leads.actions.outcome import freeze_case, set_case_outcome
 from leads.actions.owner import set_owner
 from leads.actions.stage import change_stage
@@ -24,8 +25,6 @@ from scoring.models import Qualification
 
 if TYPE_CHECKING:
     from leads.models import User
-
-UNDO = timedelta(seconds=notices.UNDO_S)
 
 
 @transaction.atomic
@@ -78,7 +77,7 @@ def undo_answer(handoff: Handoff | int, *, actor: User, at: datetime | None = No
     answer = HandoffEvent.objects.filter(handoff=fresh, verb__in=("accept", "reject")).order_by("-at", "-pk").first()
     if answer is None:
         raise Conflict(what_happened(fresh))
-    _reopen_clocks(held, answer.at)
+    reopen_clocks(held, answer.at)
     event = go(
         held, move, detail={"answer": answer.verb}, answered_at=None, undo_until=None, reason=None, note="", epoch=fresh.epoch + 1
     )
@@ -146,17 +145,3 @@ def case_score(handoff: Handoff) -> dict[str, Any] | None:
         "model": qualification.model_id, "version": qualification.version_id, "fit": qualification.fit,
         "engagement": qualification.engagement, "tier": qualification.tier,
     }  # fmt: skip
-
-
-def _reopen_clocks(held: Held, answered_at: datetime) -> None:
-    """Restart the clocks that the answer had met or cancelled."""
-    ended = SlaEvent.objects.filter(handoff_id=held.handoff.pk, fired_at=answered_at, step__in=("met", "cancel")).values(
-        "timer_id", "epoch"
-    )
-    stamps = {row["timer_id"]: row["epoch"] for row in ended}
-    for timer in (
-        SlaTimer.objects.select_for_update(no_key=True).filter(pk__in=stamps).exclude(state__in=OPEN_CLOCKS).order_by("pk")
-    ):
-        if timer.epoch == stamps[timer.pk]:
-            held.clocks.restart(timer)
-            held.timers.append(timer)

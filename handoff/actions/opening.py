@@ -121,7 +121,8 @@ def headline_of(qualification: Qualification) -> str:
 def _join(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: datetime) -> set[int]:
     """Let new qualifications join the open hand-off of their lead: a note to the owner, and for an MQO its clock.
 
-    What only changed criteria or facts brought is told as that, and only where it asks something of the owner: an MQO. The hand-off rises to their tier and score; a packet once offered stays as it was.
+    What only changed criteria or facts brought is told as that, and only where it asks something of the owner: an MQO.
+    The hand-off rises to their tier and score; a packet once offered stays as it was.
     """
     rows = (
         Handoff.objects.select_for_update(no_key=True, of=("self",))

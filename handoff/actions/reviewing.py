@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from handoff import notices, packet
 from handoff.actions.working import check_return, recycle_lead
 from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview
-from handoff.moves import Held, allow, go, hold
+from handoff.moves import Held, allow, go, hold, reopen_clocks
 from handoff.sla import Clocks
-from handoff.states import ClockKind, HandoffState
-from leads.actions.stage import change_stage
+from handoff.states import OPEN, UNDO, ClockKind, HandoffState
+from leads.actions.owner import set_owner
+from leads.actions.stage import change_stage, undo_recycling
 from leads.choices import Stage
-from leads.errors import Conflict, Invalid
+from leads.errors import Conflict, Invalid, NotAllowed
 from leads.notify.messages import enqueue
 
 if TYPE_CHECKING:
@@ -68,17 +70,58 @@ def review_rejection(
         by=actor,
         at=held.now,
     )
-    go(held, move, detail={"verdict": verdict, "note": words})
+    before = {
+        "stage": held.lead.stage, "stage_reason": held.lead.stage_reason, "owner": held.lead.owner_id,
+        "engagement_from": held.lead.engagement_from.isoformat() if held.lead.engagement_from else None,
+    }  # fmt: skip
+    go(held, move, detail={"verdict": verdict, "note": words, "before": before})
     if verdict == Verdict.RECYCLE and held.lead.stage == Stage.REJECTED:
         recycle_lead(held, reason=words or f"Rejected: {fresh.reason}", return_on=return_on)
     if verdict == Verdict.DISPUTE:
         people = People()
         told = notices.tell(
             people.of(("owner", "manager"), fresh.owner_id), key=f"dispute:{fresh.pk}:{fresh.version}", kind=notices.DISPUTED,
-            payload=notices.facts(fresh, actor=str(actor), note=words), book=held.book, at=held.now, handoff=fresh,
+            payload=notices.facts(fresh, actor=str(actor), note=words, review=review.pk), book=held.book, at=held.now, handoff=fresh,
+            after=UNDO,
         )  # fmt: skip
         enqueue(told, at=held.now)
     return review
+
+
+@transaction.atomic
+def undo_review(handoff: Handoff | int, *, actor: User, at: datetime | None = None) -> Handoff:
+    """Take one's own verdict back within 15 seconds: the rejection waits for one again, and lead and clocks are as before.
+
+    Conflict when the time is over, or the lead has moved on.
+    """
+    held = hold(handoff, actor=actor, at=at)
+    move = allow(held, "unreview", seen=handoff)
+    fresh = held.handoff
+    review = (
+        RejectionReview.objects.select_for_update(no_key=True, of=("self",)).select_related("by").filter(handoff=fresh).first()
+    )
+    if review is None:
+        raise Conflict("There is no verdict on this rejection.")
+    if review.by_id != actor.pk:
+        raise NotAllowed(f"This is the verdict of {review.by}.")
+    if held.now > review.at + UNDO:
+        raise Conflict("The time to take this verdict back is over.", code="too_late")
+    if review.settled_at is not None or Handoff.objects.filter(lead=held.lead, state__in=OPEN).exclude(pk=fresh.pk).exists():
+        raise Conflict("The lead has moved on since this verdict.")
+    given = HandoffEvent.objects.filter(handoff=fresh, verb=review.verdict).order_by("-at", "-pk")[0]
+    before = given.detail["before"]
+    reopen_clocks(held, given.at)
+    review.delete()
+    go(held, move, detail={"verdict": given.verb})
+    if given.verb == Verdict.RECYCLE and before["stage"] == Stage.REJECTED:
+        since = datetime.fromisoformat(before["engagement_from"]) if before["engagement_from"] else None
+        undo_recycling(
+            held.lead, actor=actor, engagement_from=since, reason=before["stage_reason"], at=held.now, act_id=held.act_id
+        )
+        if before["owner"] is not None:
+            owner = get_user_model().objects.get(pk=before["owner"])
+            set_owner(held.lead, owner, actor=None, at=held.now, reason="Verdict taken back", act_id=held.act_id)
+    return fresh
 
 
 @transaction.atomic

@@ -1,11 +1,12 @@
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 
 from handoff.models.policy import SlaPolicy
-from handoff.states import OPEN, HandoffState, state_words
+from handoff.states import OPEN, UNDO, HandoffState, state_words
 from leads.models import Lead, Reason
 from leads.querysets import team_mates
 from scoring.models import Qualification
@@ -208,3 +209,8 @@ class RejectionReview(models.Model):
 
     def __str__(self) -> str:
         return self.get_verdict_display()
+
+    @property
+    def undo_until(self) -> datetime:
+        """Until when whoever gave the verdict can take it back."""
+        return self.at + UNDO

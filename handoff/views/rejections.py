@@ -14,17 +14,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from handoff.actions.reviewing import review_rejection
+from handoff.actions.reviewing import review_rejection, undo_review
 from handoff.filters import RejectionFilter
 from handoff.forms import ReviewForm
 from handoff.models import Handoff, RejectionReview
 from handoff.packet import readable
 from handoff.rejections import answered, findings, known_sources, listed, reason_bars, rejections, unreviewed_count
-from handoff.states import REVIEW
+from handoff.states import REVIEW, UNDO
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
 from leads.errors import AccordError
 from leads.export import BOM, Echo, cell_of, safe_text
+from leads.models import User
 from leads.pages import page, reader, render
 from leads.paging import BoundedPaginator
 
@@ -55,6 +56,7 @@ def rejection_list(request: HttpRequest) -> HttpResponse:
         "days": days,
         "waiting": unreviewed_count(reader(request)),
         "query": request.GET.urlencode(),
+        "undoable": _undoable(reader(request), now),
         "has_any": bool(request.GET) or rejections(reader(request)).exists(),
         "now": now,
     }
@@ -94,11 +96,39 @@ def rejection_review(request: HttpRequest) -> HttpResponse:
             refused.append(f"{handoff.lead.name}: {other.message}")
     if wants_row(request) and len(known) == 1:
         return _row(request, known[0], problem=refused[0] if refused else "", status=409 if refused else 200)
-    if done:
-        messages.success(request, f"{done} rejection{'' if done == 1 else 's'} {DONE_WORDS[form.cleaned_data['verdict']]}.")
     for words in refused[:10]:
         messages.error(request, words)
     return HttpResponseRedirect(next_url(request, reverse("admin:rejection-list")))
+
+
+@page(REVIEW)
+@require_POST
+def rejection_undo(request: HttpRequest) -> HttpResponse:
+    """Take back one's own verdicts, one or several, while there is time; each stands by itself."""
+    user = reader(request)
+    given = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isdecimal() and len(text) < 19]
+    refused = []
+    rows = Handoff.objects.visible_to(user).filter(pk__in=given).select_related("lead").order_by("lead_id", "pk")
+    for handoff in rows:
+        try:
+            undo_review(handoff, actor=user)
+        except AccordError as other:
+            refused.append(f"{handoff.lead.name}: {other.message}")
+    if wants_row(request) and len(rows) == 1:
+        return _row(request, rows[0].pk, problem=refused[0] if refused else "", status=409 if refused else 200)
+    for words in refused[:10]:
+        messages.error(request, words)
+    return HttpResponseRedirect(next_url(request, reverse("admin:rejection-list")))
+
+
+def _undoable(user: User, now: datetime) -> dict[str, Any] | None:
+    """The person's latest verdict of the last seconds, on however many rejections: in words, with what undoes it."""
+    fresh = list(RejectionReview.objects.filter(by=user, at__gt=now - UNDO).order_by("-at")[:MOST_AT_ONCE])
+    if not fresh:
+        return None
+    rows = [review for review in fresh if review.verdict == fresh[0].verdict]
+    words = f"{len(rows)} rejection{'' if len(rows) == 1 else 's'} {DONE_WORDS[rows[0].verdict]}."
+    return {"ids": [review.handoff_id for review in rows], "until": rows[-1].undo_until, "words": words}
 
 
 @page(REVIEW)
@@ -171,7 +201,11 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
 def _row(request: HttpRequest, pk: int, *, problem: str = "", status: int = 200) -> HttpResponse:
     """The row as it is now, with what the page and the navigation count of those that wait."""
     row, waiting = listed(Handoff.objects.filter(pk=pk)).get(), unreviewed_count(reader(request))
-    context = {"handoff": row, "waiting": waiting, "problem": problem, **(_typed(request) if problem else {})}
+    review = getattr(row, "review", None)
+    may_undo = review is not None and review.by_id == reader(request).pk and review.undo_until > clock.now()
+    context = {
+        "handoff": row, "waiting": waiting, "problem": problem, "may_undo": may_undo, **(_typed(request) if problem else {}),
+    }  # fmt: skip
     part = "handoff/_rejection_reviewed.html"
     answer = render(request, part, context, fragment=part, status=status)
     return trigger_client_event(answer, "badge", {"key": "rejections", "count": waiting})

@@ -14,7 +14,7 @@ from leads.events import Happened, write_history
 from leads.hooks import nudge_facts_changed
 from leads.models import Lead, LeadEvent, User
 from leads.revisions import touch_revisions
-from leads.stages import MOVE, REACHABLE_ONLY, sources_of
+from leads.stages import MARKETING, MOVE, REACHABLE_ONLY, sources_of
 
 
 def change_stage(
@@ -100,6 +100,23 @@ def _move_many(
             Lead.objects.filter(pk__in=list(sources)).update(**_written(target, reason, at, return_on, engagement_from))
             _record(sources, target, actor, reason, at, engagement_from, act_id)
     return list(sources)
+
+
+def undo_recycling(
+    lead: Lead, *, actor: User, engagement_from: datetime | None, reason: str, at: datetime, act_id: UUID | None = None
+) -> None:
+    """A lead recycled by mistake is rejected again, and its engagement counts from when it did before.
+
+    Conflict when it has left that stage meanwhile.
+    """
+    demand(actor, *MARKETING, to="take a recycling back")
+    written = {**_written(Stage.REJECTED, reason, at, None, None), "engagement_from": engagement_from}
+    with transaction.atomic():
+        if Lead.objects.filter(pk=lead.pk, stage=Stage.RECYCLED).update(**written) != 1:
+            raise Conflict(f"The lead is no longer in stage {Stage.RECYCLED.label}.")
+        _record({lead.pk: Stage.RECYCLED}, Stage.REJECTED, actor, reason, at, at, act_id)
+    for name, value in written.items():
+        setattr(lead, name, value)
 
 
 def _written(

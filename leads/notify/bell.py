@@ -50,9 +50,11 @@ def latest(user: User, limit: int = 20) -> list[Notice]:
     return notices
 
 
-def mark_seen(user: User, *, at: datetime, ids: Iterable[int] | None = None) -> int:
-    """Note that the person saw these messages, or all; returns how many were new."""
+def mark_seen(user: User, *, at: datetime, ids: Iterable[int] | None = None, about: int | None = None) -> int:
+    """Note that the person saw these messages, those about one hand-off, or all; returns how many were new."""
     rows = _mine(user).filter(seen_at=None)
+    if about is not None:
+        rows = rows.filter(handoff_id=about)
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
     return rows.update(seen_at=at)

@@ -14,7 +14,11 @@ from handoff.actions import accept_handoff, recycle_handoff, reject_handoff, rev
 from handoff.filters import RejectionFilter
 from handoff.models import Handoff, RejectionReview, Rep
 from handoff.rejections import answered, findings, is_cause, reason_bars, rejections, unreviewed_count
-from leads.models import Campaign
+from handoff.states import ClockKind
+from leads import clock
+from leads.models import Campaign, Lead, Outbox
+from leads.notify import bell
+from leads.notify.outbox import deliver
 from tests.handoff.conftest import HOUR, MONDAY
 
 DAY = timedelta(days=1)
@@ -333,6 +337,63 @@ def test_several_at_once_and_one_that_cannot_be_does_not_hold_up_the_others(work
     assert "2 rejections recycled." in html
     assert "reviewed already" in html
     assert RejectionReview.objects.filter(verdict="recycle").count() == 2
+
+
+def test_a_verdict_can_be_taken_back_for_fifteen_seconds(work, cast, later, hx, client_of):
+    handoff = rejected(work, cast)
+    later()
+    while deliver(clock.now()):
+        pass
+    assert bell.unread(cast.marketer) == 1  # the rejection
+    lead = handoff.lead
+    Lead.objects.filter(pk=lead.pk).update(engagement_from=MONDAY - DAY)
+    before = Lead.objects.values("stage", "stage_reason", "owner_id", "engagement_from", "return_on").get(pk=lead.pk)
+    review_clock = work.timer(handoff, ClockKind.REVIEW)
+    maya = hx(cast.marketer)
+
+    def verdict(verdict, **more):
+        return maya.post("/rejections/review/", {"ids": handoff.pk, "verdict": verdict, **more})
+
+    for given in (
+        {"verdict": "agree"},
+        {"verdict": "dispute", "note": "They have 300"},
+        {"verdict": "recycle", "return_on": "2026-09-01"},
+    ):
+        answer = verdict(**given)
+        assert "Undo" in answer.content.decode()
+        assert bell.unread(cast.marketer) == 0  # what she acted on, she has seen
+        work.hands.advance(timedelta(seconds=5))
+        undone = maya.post("/rejections/undo/", {"ids": handoff.pk})
+        assert undone.status_code == 200
+        assert 'value="agree"' in undone.content.decode()
+        assert json.loads(undone["HX-Trigger"])["badge"] == {"key": "rejections", "count": 1}
+        assert (work.fresh(handoff).state, RejectionReview.objects.count()) == ("rejected", 0)
+        assert Lead.objects.values(*before).get(pk=lead.pk) == before
+        review_clock.refresh_from_db()
+        assert (review_clock.state, work.timer(handoff, ClockKind.REVIEW).pk) == ("running", review_clock.pk)
+        assert not handoff.timers.filter(kind=ClockKind.DISPUTE, state="running").exists()
+    # The dispute that was taken back is told to nobody.
+    work.hands.advance(MINUTE)
+    while deliver(clock.now()):
+        pass
+    assert not Outbox.objects.filter(kind="handoff.disputed", state="sent").exists()
+    # Only the person's own verdict, only in time, only while the lead has not moved on.
+    verdict("agree")
+    assert hx(cast.marketing_ops).post("/rejections/undo/", {"ids": handoff.pk}).status_code == 409
+    work.hands.advance(timedelta(seconds=16))
+    late = maya.post("/rejections/undo/", {"ids": handoff.pk})
+    assert (late.status_code, "time to take this verdict back is over" in late.content.decode()) == (409, True)
+    # Several at once come back at once.
+    others = [rejected(work, cast) for _ in range(2)]
+    work.hands.advance(MINUTE)
+    browser = client_of(cast.marketer)
+    browser.post("/rejections/review/", {"ids": [one.pk for one in others], "verdict": "recycle"})
+    page = browser.get("/rejections/").content.decode()
+    assert "2 rejections recycled." in page
+    assert 'action="/rejections/undo/"' in page
+    browser.post("/rejections/undo/", {"ids": [one.pk for one in others]})
+    assert {work.fresh(one).state for one in others} == {"rejected"}
+    assert "2 rejections recycled." not in browser.get("/rejections/").content.decode()
 
 
 def test_several_without_what_is_needed_keep_what_was_typed(work, cast, later, client_of):

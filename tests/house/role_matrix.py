@@ -211,6 +211,7 @@ ROWS: dict[str, Row] = {
     "admin:handoff-settle": Row(MARKETING, of=rejected, got=0, post={}, did=422),
     "admin:rejection-list": Row(MARKETING),
     "admin:rejection-export": Row(MARKETING),
+    "admin:rejection-undo": Row(MARKETING, got=0, post=lambda world: {"ids": [world.rejected.pk]}),
     "admin:rejection-review": Row(MARKETING, got=0, post=lambda world: {"ids": [world.rejected.pk], "verdict": "agree"}),
     "admin:rejection-lines": Row(MARKETING, of=rejected),
     "admin:notification-list": Row(),
