@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from handoff.clocks import faces_of, standing_face
-from handoff.models import Handoff, SlaTimer
+from handoff.models import Handoff, SlaEvent, SlaTimer
 from handoff.states import WITH_REP, ClockKind, HandoffState
 from leads.clockface import ClockFace
 from leads.lib.folding import fold
@@ -188,14 +188,18 @@ class Desk:
 
     @cached_property
     def _in_time(self) -> float | None:
-        """The share of answers of the last 30 days given in time."""
-        counts = SlaTimer.objects.filter(
-            handoff__owner=self.user,
-            handoff__answered_at__gte=self.now - timedelta(days=ANSWER_DAYS),
-            owner=self.user,
-            kind=ClockKind.ACCEPT,
-            state=SlaTimer.State.MET,
-        ).aggregate(all=Count("pk"), kept=Count("pk", filter=Q(met_at__lte=F("due_at"))))
+        """The share of the promises to answer of the last 30 days that were kept.
+
+        Broken are also those that are overdue with the person still, and those overdue when they went to somebody else.
+        """
+        ended = SlaEvent.objects.filter(handoff_id=OuterRef("handoff_id"), timer_id=OuterRef("pk"), step="cancel")
+        promises = SlaTimer.objects.filter(
+            Q(state=SlaTimer.State.MET)
+            | Q(state=SlaTimer.State.RUNNING, due_at__lt=self.now)
+            | Q(Exists(ended.filter(fired_at__gt=OuterRef("due_at"))), state=SlaTimer.State.CANCELLED),
+            owner=self.user, kind=ClockKind.ACCEPT, due_at__gte=self.now - timedelta(days=ANSWER_DAYS),
+        )  # fmt: skip
+        counts = promises.aggregate(all=Count("pk"), kept=Count("pk", filter=Q(met_at__lte=F("due_at"))))
         return counts["kept"] / counts["all"] if counts["all"] else None
 
     @cached_property

@@ -73,6 +73,8 @@ class SlaTimer(models.Model):
         indexes = (
             # The sweep: what is due.
             models.Index(fields=("next_fire_at", "id"), condition=models.Q(next_fire_at__isnull=False), name="slatimer_due"),
+            # How a person kept the promise to answer.
+            models.Index(fields=("owner", "due_at"), condition=models.Q(kind="accept"), name="slatimer_answers"),
         )
 
     def __str__(self) -> str:

@@ -160,6 +160,26 @@ def test_answers_given_late_lower_the_share_answered_in_time(work, cast):
     assert Desk(cast.rep, MONDAY + 6 * HOUR).figures.in_time == pytest.approx(2 / 3)
 
 
+def test_what_was_never_answered_in_time_is_no_kept_promise(work, cast):
+    accept_handoff(work.offered(), actor=cast.rep)
+    ignored = work.offered()
+    assert Desk(cast.rep, MONDAY + HOUR).figures.in_time == 1.0  # still time
+    work.hands.advance(5 * HOUR)
+    figures = Desk(cast.rep, MONDAY + 5 * HOUR).figures
+    assert (figures.overdue, figures.in_time) == (1, 0.5)
+    # Given to somebody else when it was overdue, it stays broken of who let it lie, and is none of who has it now.
+    work.rep(cast.other_rep)
+    reassign(ignored, actor=cast.manager, to=cast.other_rep)
+    assert Desk(cast.rep, MONDAY + 5 * HOUR).figures.in_time == 0.5
+    assert Desk(cast.other_rep, MONDAY + 5 * HOUR).figures.in_time is None
+    # Taken away in time it counts for nobody.
+    fresh = work.offered()
+    giver = fresh.owner
+    before = Desk(giver, MONDAY + 5 * HOUR).figures.in_time
+    reassign(fresh, actor=cast.manager, to=cast.other_rep if giver == cast.rep else cast.rep)
+    assert Desk(giver, MONDAY + 5 * HOUR).figures.in_time == before
+
+
 @pytest.mark.parametrize(
     ("tab", "expected"), [("all", 2), ("overdue", 1), ("hot", 2), ("accepted", 1), ("working", 1), ("nonsense", 2)]
 )
