@@ -116,7 +116,7 @@ _KEYS = ("bad_idempotency_key", "idempotency_key_reused")
 ITEM_CODES = (
     "bad_amount", "bad_character", "bad_domain", "bad_email", "bad_kind", "bad_phone", "different_leads", "disposable_email",
     "external_id_taken", "external_id_twice",
-    "in_future", "kept_usable_email", "missing", "no_activity", "no_identity", "no_outcome", "no_time_zone", "not_boolean",
+    "in_future", "kept_usable_email", "missing", "new_kind", "no_activity", "no_identity", "no_outcome", "no_time_zone", "not_boolean",
     "not_count", "not_date", "not_list", "not_number", "not_object", "not_positive", "not_text", "number_too_long", "older_outcome",
     "other_company_name", "other_leads_activity",
     "too_early", "too_long",

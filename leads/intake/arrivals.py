@@ -206,16 +206,18 @@ def _write_activities(
 ) -> set[int]:
     """Store what the persons did; returns the ids of those who did something new."""
     did = [
-        Did(number, answer.person.row["id"], activity, item.source, item.campaign_id)
+        Did(number, answer.person.row["id"], activity, item.source, item.campaign_id, f"activities[{place}].")
         for number, (item, answer) in enumerate(zip(items, answers, strict=True))
         if answer.person is not None
-        for activity in item.activities
+        for place, activity in enumerate(item.activities)
     ]
     if not did:
         return set()
     written = activities.write(did, assets, context)
     for number, other in written.others.items():
         answers[number].problems.append(other)
+    for number, note in written.notes:
+        answers[number].problems.append(note)
     return {one.lead_id for one in did if one.item in written.new}
 
 

@@ -95,6 +95,8 @@ def tell_of_activities(
     for number, other in written.others.items():
         lead_ids[number] = None
         problems[number].append(other)
+    for number, note in written.notes:
+        problems[number].append(note)
     touched = sorted({one.lead_id for one in did if one.item in written.new})
     touch_revisions(touched)
     statuses = [

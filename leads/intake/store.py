@@ -1,11 +1,12 @@
 """The intake's statements: each reads or writes any number of rows at once, in one order of tables and keys.
 
-Order: lead rows, companies, lead keys, external ids, activities, revisions. Nobody waits for a thing of an earlier kind, and
+Order: lead rows, companies, lead keys, external ids, activities, their kinds, revisions. Nobody waits for a thing of an earlier kind, and
 within a kind all go by ascending key, so intakes at the same time never wait for each other in a circle.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -101,6 +102,10 @@ FROM jsonb_to_recordset(%s::jsonb) AS v(
 WHERE c.id = v.id
 """
 _LEADS_OF_COMPANIES = "SELECT id FROM leads_lead WHERE company_id = ANY(%s::bigint[])"
+_FIRST_OF_KINDS = """
+INSERT INTO leads_activitykind (key, since) SELECT key, %s FROM unnest(%s::text[]) AS key ORDER BY key
+ON CONFLICT DO NOTHING RETURNING key
+"""
 _KNOWN_ACTIVITIES = """
 SELECT source, source_id, lead_id FROM leads_activity
  WHERE source = ANY(%s::text[]) AND source_id = ANY(%s::text[]) AND source_id <> ''
@@ -204,6 +209,13 @@ def known_activities(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], i
         cursor.execute(_KNOWN_ACTIVITIES, list(_apart(keys)))
         wanted = set(keys)
         return {(source, source_id): lead for source, source_id, lead in cursor.fetchall() if (source, source_id) in wanted}
+
+
+def first_of_kinds(kinds: Sequence[str], at: datetime) -> frozenset[str]:
+    """Remember these kinds of activity; answers those that no lead ever had."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_OF_KINDS, [at, list(kinds)])
+        return frozenset(kind for (kind,) in cursor.fetchall())
 
 
 def as_json(value: Mapping[str, object] | Sequence[object]) -> str:

@@ -40,7 +40,10 @@ class CompanyIn(_Wire):
 class EventIn(_Wire):
     """Something a lead did. The same `source` and `source_id` sent twice are one activity."""
 
-    kind: StrictStr = Field(description="Small letters, digits and _.", examples=["demo_request"])
+    kind: StrictStr = Field(
+        description="Small letters, digits and _. One of your own is taken; the first of a kind comes back with the note `new_kind`.",
+        examples=["demo_request"],
+    )
     occurred_at: AwareDatetime = Field(description="With a time zone, not in the future.", examples=["2026-06-08T09:00:00Z"])
     asset: StrictStr = Field("", description="Key of an asset.")
     campaign: StrictStr = Field(

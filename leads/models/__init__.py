@@ -1,4 +1,4 @@
-from leads.models.activity import Activity, Submission
+from leads.models.activity import Activity, ActivityKind, Submission
 from leads.models.api import ApiKey, IdempotentAnswer, RateBucket
 from leads.models.case import Case, Reason, ValueList, ValueListRevision
 from leads.models.catalogue import Asset, Campaign, Product
@@ -16,6 +16,7 @@ from leads.models.user import User
 
 __all__ = [
     "Activity",
+    "ActivityKind",
     "ApiKey",
     "Asset",
     "Campaign",

@@ -45,6 +45,16 @@ class Activity(models.Model):
         return activity_label(self.kind)
 
 
+class ActivityKind(models.Model):
+    """A kind of activity that some lead had, since when; those the portal has words for need not be here."""
+
+    key = models.CharField(max_length=40, primary_key=True)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return activity_label(self.key)
+
+
 class Submission(models.Model):
     """What came in, raw, before it is understood. Append only; refused items are nowhere else."""
 

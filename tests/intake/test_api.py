@@ -146,6 +146,39 @@ def test_an_empty_batch_is_no_error(sender):
     assert sender.post("leads/batch", {"items": []}).json()["received"] == 0
 
 
+def test_the_first_activity_of_a_kind_of_ones_own_is_taken_and_told(sender, make):
+    lead = make.lead(email="ivy@n.test")
+    when = "2026-06-07T10:00:00Z"
+
+    def did(kind):
+        answer = sender.post("activities", {"lead": {"email": "ivy@n.test"}, "kind": kind, "occurred_at": when})
+        assert answer.status_code == 201
+        return answer.json()["problems"]
+
+    assert did("demo_request") == []
+    (note,) = did("demo_requst")
+    assert (note["code"], note["field"], note["value"]) == ("new_kind", "kind", "demo_requst")
+    assert note["message"] == (
+        "Kind of activity: “demo_requst” is new: no lead had it before. If “demo_request” is meant, no criterion that counts it counts this."
+    )
+    assert did("demo_requst") == []  # by now it is one of theirs
+    new = {
+        "email": "eva@n.test",
+        "activities": [{"kind": "page_view", "occurred_at": when}, {"kind": "site_tour", "occurred_at": when}],
+    }
+    answer = sender.post("leads", new)
+    assert answer.status_code == 201
+    assert [(one["code"], one["field"]) for one in answer.json()["problems"]] == [("new_kind", "activities[1].kind")]
+    assert "no lead had it before." in answer.json()["problems"][0]["message"]
+    assert Activity.objects.filter(lead=lead, kind="demo_requst").count() == 2
+    # In a batch each of the first is told; what is refused makes no kind known.
+    item = {"lead": {"email": "ivy@n.test"}, "kind": "quiz_taken", "occurred_at": when}
+    unknown = item | {"lead": {"email": "nobody@n.test"}, "kind": "lost_kind"}
+    told = sender.post("activities/batch", {"items": [item, item, unknown]}).json()["results"]
+    assert [[one["code"] for one in result["problems"]] for result in told] == [["new_kind"], ["new_kind"], ["unknown_lead"]]
+    assert [one["code"] for one in did("lost_kind")] == ["new_kind"]
+
+
 def test_an_activity_of_a_known_lead_is_stored_once(sender):
     lead_id = sender.post("leads", IVY | {"external_ids": {"web": "7"}}).json()["lead_id"]
     event = {"kind": "demo_request", "occurred_at": "2026-06-07T10:00:00+02:00", "source": "web", "source_id": "e1"}
