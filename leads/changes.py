@@ -20,6 +20,7 @@ from leads.timeline import Place, before, names_of
 PAGE_SIZE = 10
 # Where equal times stand.
 EVENT, COMPANY = 1, 2
+NOTHING = "–"
 
 _CHOICES: dict[str, dict[str, str]] = {
     **{field.key: dict(field.choices) for field in CORE_FIELDS if field.choices},
@@ -125,13 +126,13 @@ def words_of(key: str, value: object, people: Mapping[int, str] | None = None) -
     """A stored value as people read it; a dash for nothing."""
     match value:
         case None | "":
-            return "–"
+            return NOTHING
         case bool():
             return "yes" if value else "no"
         case int() if key == "lead.owner":
             return (people or {}).get(value, "somebody")
         case list():
-            return ", ".join(str(item) for item in value) or "–"
+            return ", ".join(str(item) for item in value) or NOTHING
         case str():
             return _CHOICES.get(key, {}).get(value, value)
         case _:

@@ -10,10 +10,12 @@ from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
 from django.http import QueryDict
 
+from leads import normalise
 from leads.choices import Consent, Department, FieldType, Seniority
 from leads.models import Campaign, Lead, LeadField, Product
 
 OWN = "x_"
+COMPANY = ("company_name", "company_domain", "industry", "employees")
 FIRST = "initial-"  # what a field was drawn with, as the page posts it back
 _DATE = {"type": "date"}
 
@@ -115,7 +117,7 @@ class LeadForm(forms.Form):
         helper.form_tag = False
         parts = [
             Fieldset("Person", _grid("first_name", "last_name", "email", "phone", "job_title", "country", "language", "consent")),
-            Fieldset("Company", _grid("company_name", "company_domain")),
+            Fieldset("Company", _grid(*[name for name in COMPANY if name in self.fields])),
             Fieldset("Interest", _grid(*[name for name in ("product_interest", "source", "campaign") if name in self.fields])),
         ]
         if self.own_fields:
@@ -146,11 +148,18 @@ class NewLeadForm(LeadForm):
 
     source = _text("Source", 80, help_text="How they came to us: Trade show, Referral…")
     campaign = forms.ModelChoiceField(label="Campaign", queryset=Campaign.objects.all(), required=False, empty_label="None")
+    industry = _text("Industry", 120)
+    employees = forms.IntegerField(label="Employees", required=False, min_value=0, help_text="Such as 250.")
+
+    KEYS = LeadForm.KEYS | {"industry": "company.industry", "employees": "company.employees"}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if not any(cleaned.get(name) for name in ("email", "phone", "last_name")):
             raise forms.ValidationError("Say at least an e-mail address, a phone number or a last name.")
+        about = any(cleaned.get(name) not in (None, "") for name in ("industry", "employees"))
+        if about and not (cleaned.get("company_name") or cleaned.get("company_domain") or _works_at(cleaned.get("email", ""))):
+            self.add_error("company_name", "Say which company this industry and size are of.")
         return cleaned
 
 
@@ -162,6 +171,12 @@ class TitleForm(forms.Form):
 
     def changes(self) -> dict[str, object]:
         return {f"lead.{name}": self.cleaned_data[name] or None for name in ("seniority", "department")}
+
+
+def _works_at(email: str) -> str:
+    """The domain of the company an address tells of; empty for one of a mail provider."""
+    given = normalise.email(email)
+    return given.domain if given.usable and not given.is_free else ""
 
 
 def _grid(*names: str) -> Div:

@@ -1,25 +1,30 @@
 """Leads written down by hand: a new one, and corrections of one that is there."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from leads.actions.update import update_lead
+from leads.changes import NOTHING, Changed, facts_of
 from leads.errors import Conflict, Invalid
 from leads.intake.batch import take_in
-from leads.intake.incoming import Incoming
+from leads.intake.incoming import Incoming, Taken
+from leads.labels import LABELS, label_of
 from leads.lead_forms import LeadForm, NewLeadForm, TitleForm
 from leads.lead_view import LeadView, lead_seen_by
-from leads.models import LeadField
+from leads.lib.folding import fold
+from leads.models import Lead, LeadEvent, LeadField
 from leads.pages import page, reader, render
 
 BY_HAND = "Entered by hand"
 _SAID = {
     "created": "{name} is in.",
-    "updated": "{name} was known already; what you wrote was added.",
+    "updated": "{name} was known already; what was missing was added.",
     "attached": "{name} was known already; nothing new was said.",
 }
 
@@ -43,10 +48,22 @@ def lead_add(request: HttpRequest) -> HttpResponse:
             campaign_id=campaign.pk if campaign else None,
             raw={key: str(value) for key, value in said.items()},
         )
-        (taken,) = take_in([incoming], actor=user, channel="manual")
+        with transaction.atomic():
+            last = LeadEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+            (taken,) = take_in([incoming], actor=user, channel="manual")
+            replaced = _replaced(taken, last, own_fields)
+            agreed = request.POST.get("agreed") == str(taken.lead_id)
+            if replaced and not agreed:
+                transaction.set_rollback(True)
+        if replaced and not agreed and taken.lead_id is not None:
+            known = lead_seen_by(user, taken.lead_id)
+            context = {"form": form, "known": known, "replaced": replaced}
+            return render(request, "leads/lead_form.html", context, title="Add lead", status=409)
         if taken.lead_id is not None and taken.status != "refused":
             lead = lead_seen_by(user, taken.lead_id)
-            messages.success(request, _SAID[taken.status].format(name=lead.name))
+            messages.success(request, _said(taken, lead, replaced))
+            for words in _known_otherwise(lead, said):
+                messages.warning(request, words)
             for problem in taken.problems:
                 messages.warning(request, problem.message)
             return redirect("admin:lead-detail", lead.pk)
@@ -54,6 +71,31 @@ def lead_add(request: HttpRequest) -> HttpResponse:
             form.blame(problem.field, problem.message or problem.code)
     status = 422 if form.errors else 200
     return render(request, "leads/lead_form.html", {"form": form}, title="Add lead", status=status)
+
+
+def _replaced(taken: Taken, last: int, own_fields: Iterable[LeadField]) -> list[Changed]:
+    """What was known of somebody and is something else by what was just taken in, after event `last`."""
+    if taken.status != "updated" or taken.lead_id is None:
+        return []
+    labels = LABELS | {f"custom.{field.key}": field.label for field in own_fields}
+    events = LeadEvent.objects.filter(lead_id=taken.lead_id, kind=LeadEvent.Kind.UPDATED, pk__gt=last)
+    return [fact for event in events for fact in facts_of(event, labels) if fact.old != NOTHING]
+
+
+def _said(taken: Taken, lead: Lead, replaced: Sequence[Changed]) -> str:
+    if not replaced:
+        return _SAID[taken.status].format(name=lead.name)
+    facts = ", ".join(f"{fact.label} (was “{fact.old}”)" for fact in replaced)
+    return f"{lead.name} was known already and is changed: {facts}."
+
+
+def _known_otherwise(lead: Lead, said: Mapping[str, object]) -> Iterator[str]:
+    """What is known of the company stays; that what was written was not used is told."""
+    for name in ("industry", "employees"):
+        given, held = said.get(f"company.{name}"), getattr(lead.company, name, None)
+        if given is not None and fold(str(given)) != fold(str(held)):
+            label = label_of(f"company.{name}")
+            yield f"{label} “{given}” was not used: {lead.company or 'the company'} is known with “{held}”. Correct it at the company."
 
 
 @page("leads.change_lead")

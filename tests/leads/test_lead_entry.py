@@ -65,6 +65,31 @@ def test_somebody_known_is_updated_not_doubled(cast, client_of):
     assert "was known already" in response.content.decode()
 
 
+def test_what_is_known_of_somebody_is_not_replaced_unseen(cast, client_of):
+    browser = client_of(cast.marketer)
+    browser.post("/leads/add/", NEW | {"industry": "Logistics", "employees": "480"})
+    lead = Lead.objects.select_related("company").get()
+    assert (lead.company.industry, lead.company.employees) == ("Logistics", 480)
+    other = NEW | {"first_name": "Dup", "last_name": "Licate", "phone": "+49 30 1234567", "employees": "20"}
+    asked = browser.post("/leads/add/", other)
+    page = asked.content.decode()
+    assert asked.status_code == 409
+    assert "is known already" in page
+    for words in ("First name", "Ivy", "Last name", "Okafor", 'value="Dup"', 'value="+49 30 1234567"'):
+        assert words in page
+    lead.refresh_from_db()
+    assert (lead.first_name, lead.phone, Submission.objects.count()) == ("Ivy", "", 1)  # nothing is written yet
+    agreed = browser.post("/leads/add/", other | {"agreed": lead.pk}, follow=True).content.decode()
+    lead.refresh_from_db()
+    assert (lead.first_name, lead.last_name, lead.phone != "") == ("Dup", "Licate", True)
+    assert "First name (was “Ivy”), Last name (was “Okafor”)" in agreed
+    assert "Employees “20” was not used: Northwind is known with “480”" in agreed
+    # Whose industry and size, when nobody says the company?
+    alone = browser.post("/leads/add/", {"last_name": "Free", "email": "free@gmail.com", "employees": "5"})
+    assert (alone.status_code, "Say which company" in alone.content.decode()) == (422, True)
+    assert browser.post("/leads/add/", NEW | {"email": "z@zeta-werke.de", "employees": "-1"}).status_code == 422
+
+
 def test_who_cannot_be_identified_is_refused_beside_the_form(cast, client_of):
     response = client_of(cast.marketer).post("/leads/add/", {"first_name": "Ivy"})
     assert response.status_code == 422
