@@ -25,12 +25,12 @@ from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
 from leads.errors import AccordError
 from leads.export import BOM, Echo, cell_of, safe_text
-from leads.models import User
 from leads.pages import page, reader, render
 from leads.paging import BoundedPaginator
 
 PAGE_SIZE = 50
 MOST_AT_ONCE = 200
+JUST_DONE = "rejections-just-done"  # in the session: the hand-offs of the latest verdict on several
 DONE_WORDS = {"agree": "agreed", "dispute": "disputed", "recycle": "recycled"}
 
 
@@ -56,7 +56,7 @@ def rejection_list(request: HttpRequest) -> HttpResponse:
         "days": days,
         "waiting": unreviewed_count(reader(request)),
         "query": request.GET.urlencode(),
-        "undoable": _undoable(reader(request), now),
+        "undoable": _undoable(request, now),
         "has_any": bool(request.GET) or rejections(reader(request)).exists(),
         "now": now,
     }
@@ -84,18 +84,19 @@ def rejection_review(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return _refused(request, known, problem, status=422)
-    done, refused = 0, []
+    done, refused = [], []
     for handoff in Handoff.objects.filter(pk__in=form.cleaned_data["ids"]).select_related("lead").order_by("lead_id", "pk"):
         try:
             review_rejection(
                 handoff, actor=user, verdict=form.cleaned_data["verdict"], note=form.cleaned_data["note"],
                 return_on=form.cleaned_data["return_on"],
             )  # fmt: skip
-            done += 1
+            done.append(handoff.pk)
         except AccordError as other:
             refused.append(f"{handoff.lead.name}: {other.message}")
     if wants_row(request) and len(known) == 1:
         return _row(request, known[0], problem=refused[0] if refused else "", status=409 if refused else 200)
+    request.session[JUST_DONE] = done
     for words in refused[:10]:
         messages.error(request, words)
     return HttpResponseRedirect(next_url(request, reverse("admin:rejection-list")))
@@ -121,14 +122,17 @@ def rejection_undo(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(next_url(request, reverse("admin:rejection-list")))
 
 
-def _undoable(user: User, now: datetime) -> dict[str, Any] | None:
-    """The person's latest verdict of the last seconds, on however many rejections: in words, with what undoes it."""
-    fresh = list(RejectionReview.objects.filter(by=user, at__gt=now - UNDO).order_by("-at")[:MOST_AT_ONCE])
-    if not fresh:
+def _undoable(request: HttpRequest, now: datetime) -> dict[str, Any] | None:
+    """The verdict the person has just given on several rejections, in words, with what undoes it; None when it is too late."""
+    ids = request.session.get(JUST_DONE)
+    if not ids:
         return None
-    rows = [review for review in fresh if review.verdict == fresh[0].verdict]
+    rows = list(RejectionReview.objects.filter(handoff__in=ids, by=reader(request), at__gt=now - UNDO).order_by("at"))
+    if not rows:
+        del request.session[JUST_DONE]
+        return None
     words = f"{len(rows)} rejection{'' if len(rows) == 1 else 's'} {DONE_WORDS[rows[0].verdict]}."
-    return {"ids": [review.handoff_id for review in rows], "until": rows[-1].undo_until, "words": words}
+    return {"ids": [review.handoff_id for review in rows], "until": rows[0].undo_until, "words": words}
 
 
 @page(REVIEW)
