@@ -79,7 +79,8 @@ def _replaced(taken: Taken, last: int, own_fields: Iterable[LeadField]) -> list[
         return []
     labels = LABELS | {f"custom.{field.key}": field.label for field in own_fields}
     events = LeadEvent.objects.filter(lead_id=taken.lead_id, kind=LeadEvent.Kind.UPDATED, pk__gt=last)
-    return [fact for event in events for fact in facts_of(event, labels) if fact.old != NOTHING]
+    facts = (fact for event in events for fact in facts_of(event, labels) if fact.old != NOTHING)
+    return sorted(facts, key=lambda fact: fact.label)
 
 
 def _said(taken: Taken, lead: Lead, replaced: Sequence[Changed]) -> str:

@@ -163,7 +163,7 @@ def test_the_first_activity_of_a_kind_of_ones_own_is_taken_and_told(sender, make
     )
     assert did("demo_requst") == []  # by now it is one of theirs
     new = {
-        "email": "eva@n.test",
+        "email": "eva@okafor-werke.de",
         "activities": [{"kind": "page_view", "occurred_at": when}, {"kind": "site_tour", "occurred_at": when}],
     }
     answer = sender.post("leads", new)
