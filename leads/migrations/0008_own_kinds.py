@@ -6,7 +6,7 @@ REMEMBER = "INSERT INTO leads_activitykind (key, since) SELECT kind, min(recorde
 
 
 class Migration(migrations.Migration):
-    dependencies = [("leads", "0006_deletions")]
+    dependencies = [("leads", "0007_case_history")]
 
     operations = [
         migrations.CreateModel(
