@@ -43,6 +43,10 @@ def test_going_back_shows_each_list_as_it_was(people, make, page_as):
 
     page = page_as(people.marketer)
     page.goto("/leads/")
+    for key, search in (("/", "[data-search-top]"), ("f", "main [data-search]")):  # each where its mark or the help says
+        page.keyboard.press(key)
+        expect(page.locator(search)).to_be_focused()
+        page.keyboard.press("Escape")
     page.get_by_label("Stage", exact=True).select_option("won")
     whole(page, "Kowal Metals", hidden=["Vantage Rail"])
     page.locator("main [type=search]").fill("nobody")
