@@ -1,9 +1,8 @@
-
+from django.conf import settings
+from django.db import migrations, models
 import django.db.models.deletion
 import leads.models.user
 import uuid
-from django.conf import settings
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -18,12 +17,39 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Attempt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel', models.CharField(choices=[('call', 'Call'), ('mail', 'Mail'), ('message', 'Message'), ('meeting', 'Meeting')], max_length=8)),
+                ('result', models.CharField(choices=[('reached', 'Reached'), ('left_message', 'Left a message'), ('no_answer', 'No answer')], max_length=12)),
+                ('note', models.CharField(blank=True, default='', max_length=500)),
+                ('at', models.DateTimeField()),
+                ('recorded_at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ('at', 'pk'),
+            },
+        ),
+        migrations.CreateModel(
+            name='CalendarDay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('date', models.DateField()),
+                ('intervals', models.JSONField(blank=True, default=list, help_text='Empty: closed.')),
+                ('reason', models.CharField(blank=True, default='', max_length=120)),
+                ('source', models.CharField(choices=[('manual', 'By hand'), ('holidays', 'Public holidays')], default='manual', max_length=8)),
+            ],
+            options={
+                'ordering': ('calendar_id', 'date'),
+            },
+        ),
+        migrations.CreateModel(
             name='Handoff',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('nth', models.PositiveSmallIntegerField(default=1)),
                 ('is_mqo', models.BooleanField(default=False, verbose_name='MQO')),
-                ('state', models.CharField(choices=[('queued', 'Waiting for a rep'), ('offered', 'Offered'), ('accepted', 'Accepted'), ('contacted', 'Contacted'), ('converted', 'Converted'), ('rejected', 'Rejected'), ('recycled', 'Recycled'), ('closed', 'Closed')], default='queued', max_length=10)),
+                ('state', models.CharField(choices=[('queued', 'Waiting for a rep'), ('offered', 'Offered'), ('accepted', 'Accepted'), ('contacted', 'Attempted'), ('converted', 'Converted'), ('rejected', 'Rejected'), ('recycled', 'Recycled'), ('closed', 'Closed')], default='queued', max_length=10)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('epoch', models.PositiveIntegerField(default=1, help_text='Raised when an answer is taken back: older messages are void.')),
                 ('score', models.IntegerField(default=0)),
@@ -36,7 +62,8 @@ class Migration(migrations.Migration):
                 ('offered_at', models.DateTimeField(blank=True, null=True)),
                 ('seen_at', models.DateTimeField(blank=True, null=True)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('contacted_at', models.DateTimeField(blank=True, null=True)),
+                ('contacted_at', models.DateTimeField(blank=True, help_text='The first attempt, reached or not.', null=True)),
+                ('reached_at', models.DateTimeField(blank=True, help_text='The first attempt that reached the person.', null=True)),
                 ('converted_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_as', models.CharField(blank=True, default='', max_length=10)),
@@ -46,17 +73,52 @@ class Migration(migrations.Migration):
                 ('attempts_made', models.PositiveSmallIntegerField(default=0)),
                 ('next_step_on', models.DateField(blank=True, null=True)),
                 ('amount', models.DecimalField(blank=True, decimal_places=2, max_digits=14, null=True)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='handoffs', to='leads.lead')),
-                ('owner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handoffs', to=settings.AUTH_USER_MODEL)),
-                ('qualification', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handoff', to='scoring.qualification')),
-                ('reason', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.reason')),
-                ('team', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handoffs', to='leads.team')),
             ],
             options={
                 'verbose_name': 'hand-off',
                 'ordering': ('-opened_at', '-pk'),
                 'permissions': (('answer_handoff', 'Accept and reject hand-offs'), ('work_handoff', 'Log attempts, convert, win and lose'), ('assign_handoff', 'Reassign hand-offs'), ('review_handoff', 'Review rejections')),
             },
+        ),
+        migrations.CreateModel(
+            name='HandoffEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('verb', models.CharField(max_length=20)),
+                ('source', models.CharField(blank=True, default='', max_length=10)),
+                ('target', models.CharField(max_length=10)),
+                ('at', models.DateTimeField()),
+                ('act_id', models.UUIDField(default=uuid.uuid4, editable=False)),
+                ('detail', models.JSONField(blank=True, default=dict)),
+            ],
+            options={
+                'ordering': ('at', 'pk'),
+            },
+        ),
+        migrations.CreateModel(
+            name='Leave',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('starts_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField()),
+                ('reason', models.CharField(blank=True, default='', max_length=120)),
+            ],
+            options={
+                'verbose_name_plural': 'leave',
+                'ordering': ('starts_at',),
+            },
+        ),
+        migrations.CreateModel(
+            name='RejectionReview',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('verdict', models.CharField(choices=[('agree', 'Agreed'), ('dispute', 'Disputed'), ('recycle', 'Recycled')], max_length=8)),
+                ('note', models.TextField(blank=True, default='')),
+                ('return_on', models.DateField(blank=True, null=True)),
+                ('at', models.DateTimeField()),
+                ('settled_at', models.DateTimeField(blank=True, null=True)),
+                ('settled_note', models.TextField(blank=True, default='')),
+            ],
         ),
         migrations.CreateModel(
             name='Rep',
@@ -74,6 +136,11 @@ class Migration(migrations.Migration):
                 'ordering': ('user_id',),
             },
         ),
+        migrations.AddField(
+            model_name='attempt',
+            name='actor',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
         migrations.CreateModel(
             name='Packet',
             fields=[
@@ -85,52 +152,55 @@ class Migration(migrations.Migration):
                 ('frozen_at', models.DateTimeField(blank=True, null=True)),
             ],
         ),
-        migrations.CreateModel(
-            name='Attempt',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('call', 'Call'), ('mail', 'Mail'), ('message', 'Message'), ('meeting', 'Meeting')], max_length=8)),
-                ('result', models.CharField(choices=[('reached', 'Reached'), ('left_message', 'Left a message'), ('no_answer', 'No answer')], max_length=12)),
-                ('note', models.CharField(blank=True, default='', max_length=500)),
-                ('at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField()),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('handoff', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='handoff.handoff')),
-            ],
-            options={
-                'ordering': ('at', 'pk'),
-            },
+        migrations.AddField(
+            model_name='handoff',
+            name='lead',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='handoffs', to='leads.lead'),
         ),
-        migrations.CreateModel(
-            name='HandoffEvent',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verb', models.CharField(max_length=20)),
-                ('source', models.CharField(blank=True, default='', max_length=10)),
-                ('target', models.CharField(max_length=10)),
-                ('at', models.DateTimeField()),
-                ('act_id', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('detail', models.JSONField(blank=True, default=dict)),
-                ('actor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('handoff', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='handoff.handoff')),
-            ],
-            options={
-                'ordering': ('at', 'pk'),
-            },
+        migrations.AddField(
+            model_name='handoff',
+            name='owner',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handoffs', to=settings.AUTH_USER_MODEL),
         ),
-        migrations.CreateModel(
-            name='RejectionReview',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verdict', models.CharField(choices=[('agree', 'Agreed'), ('dispute', 'Disputed'), ('recycle', 'Recycled')], max_length=8)),
-                ('note', models.TextField(blank=True, default='')),
-                ('return_on', models.DateField(blank=True, null=True)),
-                ('at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('settled_note', models.TextField(blank=True, default='')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('handoff', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='review', to='handoff.handoff')),
-            ],
+        migrations.AddField(
+            model_name='handoff',
+            name='qualification',
+            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='handoff', to='scoring.qualification'),
+        ),
+        migrations.AddField(
+            model_name='handoff',
+            name='reason',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='leads.reason'),
+        ),
+        migrations.AddField(
+            model_name='attempt',
+            name='handoff',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='handoff.handoff'),
+        ),
+        migrations.AddField(
+            model_name='handoffevent',
+            name='actor',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='handoffevent',
+            name='handoff',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='handoff.handoff'),
+        ),
+        migrations.AddField(
+            model_name='rejectionreview',
+            name='by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='rejectionreview',
+            name='handoff',
+            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='review', to='handoff.handoff'),
+        ),
+        migrations.AddField(
+            model_name='leave',
+            name='rep',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='leave', to='handoff.rep'),
         ),
         migrations.CreateModel(
             name='SlaEvent',
@@ -158,7 +228,7 @@ class Migration(migrations.Migration):
                 ('key', models.SlugField(max_length=40)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('name', models.CharField(max_length=80)),
-                ('scope', models.JSONField(blank=True, default=dict, help_text='Which hand-offs: team, tier, source, product. Empty: all.')),
+                ('scope', models.JSONField(blank=True, default=dict, help_text='Which hand-offs: tier, source, product. Empty: all.')),
                 ('calendar_key', models.SlugField(default='standard', max_length=40)),
                 ('effective_from', models.DateTimeField()),
                 ('retired_at', models.DateTimeField(blank=True, null=True)),
@@ -180,10 +250,10 @@ class Migration(migrations.Migration):
             name='SlaTarget',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('offer', 'Offer to a rep'), ('accept', 'Accept or reject'), ('first_contact', 'First contact'), ('mqo_followup', 'MQO follow-up'), ('review', 'Review of a rejection'), ('dispute', 'Settle a dispute')], max_length=14)),
+                ('kind', models.CharField(choices=[('offer', 'Offer to a rep'), ('accept', 'Accept or reject'), ('first_contact', 'First attempt'), ('mqo_followup', 'MQO follow-up'), ('review', 'Review of a rejection'), ('dispute', 'Settle a dispute')], max_length=14)),
                 ('clock', models.CharField(choices=[('elapsed', 'Elapsed time'), ('business', 'Working time')], default='business', max_length=8)),
                 ('duration_us', models.BigIntegerField()),
-                ('calendar_from', models.CharField(choices=[('policy', "The policy's"), ('team', "The team's"), ('owner', "The owner's")], default='owner', max_length=6)),
+                ('calendar_from', models.CharField(choices=[('policy', "The policy's"), ('owner', "The owner's")], default='owner', max_length=6)),
                 ('pause_cap_us', models.BigIntegerField(blank=True, null=True)),
                 ('backdate_us', models.BigIntegerField(default=0)),
                 ('policy', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='handoff.slapolicy')),
@@ -234,7 +304,7 @@ class Migration(migrations.Migration):
             name='SlaTimer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('offer', 'Offer to a rep'), ('accept', 'Accept or reject'), ('first_contact', 'First contact'), ('mqo_followup', 'MQO follow-up'), ('review', 'Review of a rejection'), ('dispute', 'Settle a dispute')], max_length=14)),
+                ('kind', models.CharField(choices=[('offer', 'Offer to a rep'), ('accept', 'Accept or reject'), ('first_contact', 'First attempt'), ('mqo_followup', 'MQO follow-up'), ('review', 'Review of a rejection'), ('dispute', 'Settle a dispute')], max_length=14)),
                 ('state', models.CharField(choices=[('running', 'Running'), ('paused', 'Paused'), ('met', 'Met'), ('cancelled', 'Cancelled')], default='running', max_length=9)),
                 ('epoch', models.PositiveIntegerField(default=1)),
                 ('target_us', models.BigIntegerField()),
@@ -257,35 +327,18 @@ class Migration(migrations.Migration):
                 'ordering': ('pk',),
             },
         ),
-        migrations.CreateModel(
-            name='CalendarDay',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('intervals', models.JSONField(blank=True, default=list, help_text='Empty: closed.')),
-                ('reason', models.CharField(blank=True, default='', max_length=120)),
-                ('source', models.CharField(choices=[('manual', 'By hand'), ('holidays', 'Public holidays')], default='manual', max_length=8)),
-                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='handoff.workcalendar')),
-            ],
-            options={
-                'ordering': ('calendar_id', 'date'),
-            },
+        migrations.AddField(
+            model_name='calendarday',
+            name='calendar',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='handoff.workcalendar'),
         ),
-        migrations.CreateModel(
-            name='Leave',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('reason', models.CharField(blank=True, default='', max_length=120)),
-                ('rep', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='leave', to='handoff.rep')),
-            ],
-            options={
-                'verbose_name_plural': 'leave',
-                'ordering': ('starts_at',),
-                'indexes': [models.Index(fields=['ends_at', 'starts_at'], name='leave_now')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='leave_ends_after_start')],
-            },
+        migrations.AddIndex(
+            model_name='leave',
+            index=models.Index(fields=['ends_at', 'starts_at'], name='leave_now'),
+        ),
+        migrations.AddConstraint(
+            model_name='leave',
+            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='leave_ends_after_start'),
         ),
         migrations.AddIndex(
             model_name='handoff',
@@ -346,6 +399,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='slatimer',
             index=models.Index(condition=models.Q(('next_fire_at__isnull', False)), fields=['next_fire_at', 'id'], name='slatimer_due'),
+        ),
+        migrations.AddIndex(
+            model_name='slatimer',
+            index=models.Index(condition=models.Q(('kind', 'accept')), fields=['owner', 'due_at'], name='slatimer_answers'),
         ),
         migrations.AddConstraint(
             model_name='slatimer',

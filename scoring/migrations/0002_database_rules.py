@@ -32,9 +32,9 @@ BEGIN
         RETURN OLD;
     END IF;
     IF OLD.status <> 'draft' AND
-       (NEW.model_id, NEW.no, NEW.spec, NEW.spec_hash, NEW.scope, NEW.decision, NEW.dimensions, NEW.rev)
+       (NEW.model_id, NEW.no, NEW.spec, NEW.spec_hash, NEW.scope, NEW.decision, NEW.dimensions, NEW.rev, NEW.reason)
        IS DISTINCT FROM
-       (OLD.model_id, OLD.no, OLD.spec, OLD.spec_hash, OLD.scope, OLD.decision, OLD.dimensions, OLD.rev)
+       (OLD.model_id, OLD.no, OLD.spec, OLD.spec_hash, OLD.scope, OLD.decision, OLD.dimensions, OLD.rev, OLD.reason)
     THEN
         RAISE EXCEPTION 'a version that was proposed is frozen' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -65,8 +65,25 @@ CREATE TRIGGER scoring_child_frozen BEFORE INSERT OR UPDATE OR DELETE ON scoring
     FOR EACH ROW EXECUTE FUNCTION scoring_child_frozen();
 CREATE TRIGGER scoring_child_frozen BEFORE INSERT OR UPDATE OR DELETE ON scoring_gate
     FOR EACH ROW EXECUTE FUNCTION scoring_child_frozen();
+CREATE TRIGGER scoring_child_frozen BEFORE INSERT OR UPDATE OR DELETE ON scoring_evidence
+    FOR EACH ROW EXECUTE FUNCTION scoring_child_frozen();
+
+-- A verdict holds over the very content of its version.
+CREATE FUNCTION scoring_signed_content() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM scoring_modelversion
+                   WHERE id = NEW.version_id AND status = 'proposed' AND spec_hash = NEW.subject_hash) THEN
+        RAISE EXCEPTION 'only the content of a proposed version is signed' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER scoring_signed_content BEFORE INSERT OR UPDATE ON scoring_signoff
+    FOR EACH ROW EXECUTE FUNCTION scoring_signed_content();
 """
 UNFREEZE = """
+DROP TRIGGER scoring_signed_content ON scoring_signoff;
+DROP FUNCTION scoring_signed_content();
+DROP TRIGGER scoring_child_frozen ON scoring_evidence;
 DROP TRIGGER scoring_child_frozen ON scoring_gate;
 DROP TRIGGER scoring_child_frozen ON scoring_criteriongroup;
 DROP TRIGGER scoring_child_frozen ON scoring_criterion;
