@@ -27,6 +27,7 @@ from scoring.operators import day_of
 from scoring.questions import ask_all
 from scoring.reference_scores import Differ, judged
 from scoring.snapshot.building import refresh
+from scoring.snapshot.mark import Mark
 from scoring.snapshot.reader import Snapshot
 from scoring.snapshot.segment import Array
 from scoring.waiting import Pending, pending_question
@@ -165,7 +166,7 @@ class _Chunk:
         ids = columns.snapshot.leads.ids
         self.rows = np.minimum(np.searchsorted(ids, self.leads), max(len(ids) - 1, 0))
         known = ids[self.rows] == self.leads if len(ids) else np.zeros(len(found), bool)
-        self.left = ~known | (found["txid"] >= columns.snapshot.mark.oldest)
+        self.left = ~known | columns.snapshot.mark.passed_by(found["txid"])
         kept_back = Qualification.objects.filter(closed_at=None, taken_at=None, release_at=None)
         self.left |= np.isin(self.leads, list(kept_back.values_list("lead_id", flat=True))) & (found["rev"] != found["scored"])
         self.new: dict[int, Array] = {}
@@ -262,16 +263,18 @@ def _compare(chunk: _Chunk, count: int) -> None:
             said = (fit, engagement, None if tier < 0 else tier, flags, gates[gate] if gate >= 0 else None)
             one = found.get(lead_id)
             wanted = None if one is None else one.score
-            if wanted != (store.Score(*said) if in_scope[place] else None) and not _changed_since(lead_id, snapshot.mark.oldest):
+            if wanted != (store.Score(*said) if in_scope[place] else None) and not _changed_since(lead_id, snapshot.mark):
                 raise Differ(
                     f"The two ways of scoring differ on lead {lead_id}: {said} by columns, {wanted} by the reference.",
                     code="differ",
                 )
 
 
-def _changed_since(lead_id: int, mark: int) -> bool:
+def _changed_since(lead_id: int, mark: Mark) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(txid), %s) >= %s FROM leads_leadrevision WHERE lead_id = %s", [mark, mark, lead_id])
+        cursor.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM leads_leadrevision WHERE lead_id = {} AND {})").format(lead_id, mark.is_passed)
+        )
         return bool(cursor.fetchone()[0])
 
 

@@ -6,8 +6,11 @@ meanwhile would count as changed again and again.
 
 from typing import NamedTuple, Self
 
+import numpy as np
 from django.db import connection
 from psycopg import sql
+
+from scoring.snapshot.segment import Array
 
 
 class Mark(NamedTuple):
@@ -35,6 +38,11 @@ class Mark(NamedTuple):
             return self
         numbers = sorted({txid, *map(int, filter(None, still_open.split(",")))})
         return type(self)(f"{min(txid, int(oldest))}:{following}:{','.join(map(str, numbers))}")
+
+    def passed_by(self, txids: Array) -> Array:
+        """Which of these transactions (int64) are not behind this (bool)."""
+        still_open = [int(number) for number in self.text.split(":")[2].split(",") if number]
+        return (txids >= self.following) | np.isin(txids, still_open)
 
     @property
     def is_calm(self) -> bool:

@@ -89,7 +89,7 @@ def test_every_message_has_words_alone_and_together(work, cast, kind, count):
     handoff = work.offered()
     payload = notices.facts(
         handoff, clock="accept", action="breach", owner="Rita", promised=MONDAY.isoformat(), actor="Mona", reason="Too small", note="Four people",
-        verb="reassign", to="Otto", mqo=True,
+        verb="reassign", to="Otto", mqo=True, cause="activation",
     )  # fmt: skip
     rows = [
         Outbox(key=f"k{n}", kind=kind, channel="mail", recipient=cast.rep, payload=payload, due_at=MONDAY, created_at=MONDAY)

@@ -44,7 +44,7 @@ def history(make, agree, cast) -> ModelVersion:
             make.activity(lead, "whitepaper", NOW - timedelta(days=40))
         outcome = Outcome.WON if (number % 3 == 0 if vp else number % 20 == 5) else Outcome.LOST
         freeze_case(lead, kind=CaseKind.DECISION, outcome=outcome, decided_at=NOW - timedelta(days=7 + number))
-        Lead.objects.filter(pk=lead.pk).update(stage="won" if outcome == Outcome.WON else "lost")
+        Lead.objects.filter(pk=lead.pk).update(stage="won" if outcome == Outcome.WON else "lost", stage_since=NOW)
     for number in range(6):
         lead = make.lead(
             job_title="VP IT" if number < 4 else "Clerk", first_name=f"Open{number}", owner=cast.rep if number == 0 else None

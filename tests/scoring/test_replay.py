@@ -62,7 +62,7 @@ def test_each_week_counts_who_enters_as_the_reference_does(make, agree, cast, cl
         if number % 5 == 0:
             decided = NOW - timedelta(days=5 + number)
             freeze_case(lead, kind=CaseKind.DECISION, outcome=Outcome.WON, decided_at=decided)
-            Lead.objects.filter(pk=lead.pk).update(stage="won")
+            Lead.objects.filter(pk=lead.pk).update(stage="won", stage_since=NOW)
     live = agree(VP, PAPERS)
     draft = create_draft(live.model, actor=cast.marketer, source=live)
     set_points(draft.criteria.select_related("version").get(key="papers"), 20, actor=cast.marketer, rev=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection
 from django.db.models import Func
@@ -545,6 +546,7 @@ def test_what_the_builders_own_transaction_wrote_is_not_behind_its_mark(db, take
     with connection.cursor() as cursor:
         passed = set(cursor.execute(query).fetchone()[0])
     assert 6 in passed
+    assert set((np.flatnonzero(Mark(held).passed_by(np.arange(1, 11))) + 1).tolist()) == passed
     assert passed == {
         number for number in range(1, 11) if number >= int(held.split(":")[1]) or str(number) in held.split(":")[2].split(",")
     }
