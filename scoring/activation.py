@@ -79,7 +79,7 @@ class ActivationWork(Filling):
 
     def _again(self, phase: str) -> bool:
         """Too much for the moment: leave the locks to others and go on from an earlier phase."""
-        self._note(rounds=int(self.job.payload.get("rounds", 0)) + 1)
+        self._note(rounds=int(self.job.payload.get("rounds", 0)) + 1, found_before=None)
         self._go_to([name for name, _ in self.phases].index(phase))
         return False
 
@@ -90,7 +90,7 @@ class ActivationWork(Filling):
         self._close(Step.FAILED)
 
     def resumed(self) -> None:
-        self.job.payload = {**self.job.payload, "phase": 0, "rounds": 0, "place": None, "cursor": 0}
+        self.job.payload = {**self.job.payload, "phase": 0, "rounds": 0, "found_before": None, "place": None, "cursor": 0}
         self.job.save(update_fields=("payload",))
         if not Activation.objects.filter(pk=self.job.payload["activation"], step=Step.FAILED).update(step=Step.PREPARING):
             raise Conflict("It was called off.", code="called_off")

@@ -14,7 +14,6 @@ from leads import clock
 from leads.choices import OUTCOME_STAGES, Stage
 from leads.errors import AccordError, Conflict
 from leads.jobs import Work
-from leads.models import LeadRevision
 from scoring import partitions, store
 from scoring.compiler import Live, stored_spec
 from scoring.holds import perhaps_held
@@ -23,7 +22,8 @@ from scoring.looking import rescore_some
 from scoring.models import ModelVersion
 from scoring.questions import ask
 from scoring.reference_scores import judged, score_again
-from scoring.waiting import changed_since, oldest_open_transaction
+from scoring.snapshot.mark import Mark
+from scoring.waiting import changed_since
 
 Status = ModelVersion.Status
 BATCH = 1000
@@ -109,7 +109,7 @@ class Filling(Work):
         if table != partitions.PARENT:
             partitions.finish(self.version.pk)
         as_of = snapshot.as_of.isoformat()
-        self._note(mark=snapshot.mark.oldest, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
+        self._note(mark=snapshot.mark.text, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
         return True
 
     def _compare(self) -> bool:
@@ -121,7 +121,7 @@ class Filling(Work):
         wrong = [
             lead_id for lead_id in ids if (one := found.get(lead_id)) is not None and one.score != held[self.version.pk, lead_id]
         ]
-        newer = set(LeadRevision.objects.filter(pk__in=wrong, txid__gte=self.job.payload["mark"]).values_list("pk", flat=True))
+        newer = self._mark.passed_among(wrong)
         wrong = [lead_id for lead_id in wrong if lead_id not in newer]
         if wrong:
             raise AccordError(
@@ -174,22 +174,28 @@ class Filling(Work):
             raise AccordError(f"{self.version.label} was taken back.", code="taken_back")
         return True
 
+    @property
+    def _mark(self) -> Mark:
+        """What was committed then is in what is filled."""
+        return Mark(self.job.payload["mark"])
+
     def _catch_up(self) -> bool:
-        """Who changed since the facts were read, round by round, until hardly anybody is left."""
+        """Who changed since the facts were read, round by round, until hardly anybody is left or a round finds no fewer."""
         payload = self.job.payload
         if payload.get("place") is None:
-            self._note(next_mark=oldest_open_transaction(), place=[0, 0], found=0)
+            self._note(next_mark=Mark.now().text, place=[0, 0], found=0)
         done = self._changed(BATCH)
         if done == BATCH:
             return False
         rounds = int(payload.get("rounds", 0)) + 1
         found = int(self.job.payload["found"])
-        self._note(mark=self.job.payload["next_mark"], place=None, rounds=rounds)
-        return found < FEW or rounds >= MOST_ROUNDS
+        before = payload.get("found_before")
+        self._note(mark=self.job.payload["next_mark"], place=None, rounds=rounds, found_before=found)
+        return found < FEW or rounds >= MOST_ROUNDS or (before is not None and found >= before)
 
     def _changed(self, limit: int) -> int:
         txid, lead_id = self.job.payload["place"]
-        rows = changed_since(self.job.payload["mark"], (txid, lead_id), limit)
+        rows = changed_since(self._mark, (txid, lead_id), limit)
         if rows:
             score_again(self.live, [row[0] for row in rows], clock.now())
             self._note(place=[rows[-1][1], rows[-1][0]], found=int(self.job.payload["found"]) + len(rows))

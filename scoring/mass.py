@@ -27,7 +27,6 @@ from scoring.operators import day_of
 from scoring.questions import ask_all
 from scoring.reference_scores import Differ, judged
 from scoring.snapshot.building import refresh
-from scoring.snapshot.mark import Mark
 from scoring.snapshot.reader import Snapshot
 from scoring.snapshot.segment import Array
 from scoring.waiting import Pending, pending_question
@@ -263,19 +262,11 @@ def _compare(chunk: _Chunk, count: int) -> None:
             said = (fit, engagement, None if tier < 0 else tier, flags, gates[gate] if gate >= 0 else None)
             one = found.get(lead_id)
             wanted = None if one is None else one.score
-            if wanted != (store.Score(*said) if in_scope[place] else None) and not _changed_since(lead_id, snapshot.mark):
+            if wanted != (store.Score(*said) if in_scope[place] else None) and not snapshot.mark.passed_among([lead_id]):
                 raise Differ(
                     f"The two ways of scoring differ on lead {lead_id}: {said} by columns, {wanted} by the reference.",
                     code="differ",
                 )
-
-
-def _changed_since(lead_id: int, mark: Mark) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("SELECT EXISTS (SELECT FROM leads_leadrevision WHERE lead_id = {} AND {})").format(lead_id, mark.is_passed)
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def _moment(at: datetime) -> int:

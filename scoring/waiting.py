@@ -15,6 +15,7 @@ from scoring.entering import spread
 from scoring.models import Activation, Mark
 from scoring.operators import day_of
 from scoring.questions import Question, ask
+from scoring.snapshot.mark import Mark as ReadMark
 from scoring.store import NEVER
 
 CHANGED = "scoring.changed"
@@ -49,9 +50,6 @@ WHERE l.id > %s AND (s.lead_id IS NULL OR s.rev = %s OR s.scored_at <= %s) ORDER
 _PENDING = sql.SQL("""
 SELECT a.id, v.model_id FROM scoring_activation a JOIN scoring_modelversion v ON v.id = a.version_id WHERE a.step = %s
 """)
-_SINCE = """
-SELECT lead_id, txid FROM leads_leadrevision WHERE txid >= %s AND (txid, lead_id) > (%s, %s) ORDER BY txid, lead_id LIMIT %s
-"""
 
 
 def _mark(consumer: str) -> int:
@@ -83,10 +81,13 @@ def oldest_open_transaction() -> int:
     return _oldest_open()
 
 
-def changed_since(mark: int, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
-    """Up to `limit` (lead, transaction) pairs of leads whose facts changed at or after `mark`, behind the place `after`."""
+def changed_since(mark: ReadMark, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
+    """Up to `limit` (lead, transaction) pairs of leads whose change is not behind `mark`, behind the place `after`."""
+    query = sql.SQL(
+        "SELECT lead_id, txid FROM leads_leadrevision WHERE {} AND (txid, lead_id) > ({}, {}) ORDER BY txid, lead_id LIMIT {}"
+    ).format(mark.is_passed, *after, limit)
     with connection.cursor() as cursor:
-        cursor.execute(_SINCE, [mark, *after, limit])
+        cursor.execute(query)
         found: list[tuple[int, int]] = cursor.fetchall()
     return found
 

@@ -4,13 +4,16 @@ Not only the oldest one still open: where a transaction stays open for long, of 
 meanwhile would count as changed again and again.
 """
 
-from typing import NamedTuple, Self
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self
+
 from django.db import connection
 from psycopg import sql
 
-from scoring.snapshot.segment import Array
+if TYPE_CHECKING:
+    from scoring.snapshot.segment import Array
 
 
 class Mark(NamedTuple):
@@ -39,8 +42,19 @@ class Mark(NamedTuple):
         numbers = sorted({txid, *map(int, filter(None, still_open.split(",")))})
         return type(self)(f"{min(txid, int(oldest))}:{following}:{','.join(map(str, numbers))}")
 
+    def passed_among(self, lead_ids: Sequence[int]) -> set[int]:
+        """Which of these leads have changed by a transaction that is not behind this."""
+        query = sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE lead_id = ANY({}) AND {}").format(
+            list(lead_ids), self.is_passed
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return {row[0] for row in cursor.fetchall()}
+
     def passed_by(self, txids: Array) -> Array:
         """Which of these transactions (int64) are not behind this (bool)."""
+        import numpy as np  # loaded by who works on columns, not by every process that starts
+
         still_open = [int(number) for number in self.text.split(":")[2].split(",") if number]
         return (txids >= self.following) | np.isin(txids, still_open)
 
