@@ -83,11 +83,12 @@ def oldest_open_transaction() -> int:
 
 def changed_since(mark: ReadMark, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
     """Up to `limit` (lead, transaction) pairs of leads whose change is not behind `mark`, behind the place `after`."""
-    query = sql.SQL(
-        "SELECT lead_id, txid FROM leads_leadrevision WHERE {} AND (txid, lead_id) > ({}, {}) ORDER BY txid, lead_id LIMIT {}"
-    ).format(mark.is_passed, *after, limit)
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(
+            sql.SQL(
+                "SELECT lead_id, txid FROM leads_leadrevision WHERE {} AND (txid, lead_id) > ({}, {}) ORDER BY txid, lead_id LIMIT {}"
+            ).format(mark.is_passed, *after, limit)
+        )
         found: list[tuple[int, int]] = cursor.fetchall()
     return found
 

@@ -44,11 +44,12 @@ class Mark(NamedTuple):
 
     def passed_among(self, lead_ids: Sequence[int]) -> set[int]:
         """Which of these leads have changed by a transaction that is not behind this."""
-        query = sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE lead_id = ANY({}) AND {}").format(
-            list(lead_ids), self.is_passed
-        )
         with connection.cursor() as cursor:
-            cursor.execute(query)
+            cursor.execute(
+                sql.SQL("SELECT lead_id FROM leads_leadrevision WHERE lead_id = ANY({}) AND {}").format(
+                    list(lead_ids), self.is_passed
+                )
+            )
             return {row[0] for row in cursor.fetchall()}
 
     def passed_by(self, txids: Array) -> Array:
