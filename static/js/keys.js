@@ -39,6 +39,12 @@
 
   /* Enter in the note of a menu sends the reason that waits for words; without one it sends nothing, least of all the first. */
   const choose = (form, button) => {
+    form.querySelector("[data-chosen-reason]")?.remove();
+    if (button) { // a field of its own: which button was the last is forgotten as soon as the note has the focus
+      const field = Object.assign(document.createElement("input"), { type: "hidden", name: button.name, value: button.value });
+      field.dataset.chosenReason = "";
+      form.append(field);
+    }
     for (const one of form.querySelectorAll("[data-digit]")) one.toggleAttribute("data-chosen", one === button);
     for (const one of form.querySelectorAll("[data-needs-words]")) one.setAttribute("aria-pressed", String(one === button));
     const send = form.querySelector("[data-menu-send]");
@@ -46,7 +52,9 @@
   };
   document.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
-    const note = submitter?.matches("[data-needs-words]") && form.querySelector("[name=note]");
+    if (!submitter?.matches("[data-digit]")) return;
+    form.querySelector("[data-chosen-reason]")?.remove();
+    const note = submitter.matches("[data-needs-words]") && form.querySelector("[name=note]");
     if (!note || note.value.trim()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -55,8 +63,7 @@
   }, true);
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-menu-send] button")) return;
-    const { form } = event.target.closest("button");
-    form.requestSubmit(form.querySelector("[data-chosen]"));
+    event.target.closest("button").form.requestSubmit();
   });
   document.addEventListener("reset", (event) => event.target.querySelector("[data-menu-send]") && choose(event.target, null));
 
@@ -65,7 +72,7 @@
       event.preventDefault();
       const { form } = event.target;
       const chosen = form.querySelector("[data-chosen]");
-      if (chosen) form.requestSubmit(chosen);
+      if (chosen) form.requestSubmit();
       else form.querySelector("[data-digit]").focus();
       return;
     }
