@@ -44,11 +44,11 @@ clean:
 .venv/.runtime: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing the packages Accord runs on ..."
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > .venv/runtime.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r .venv/runtime.txt
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -r .venv/runtime.txt
 	@touch $@
 
 .venv/.dev: .venv/.runtime
 	@echo "Installing the packages Accord is tested with ..."
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["dev"], sep="\n")' > .venv/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r .venv/runtime.txt -r .venv/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -r .venv/runtime.txt -r .venv/dev.txt
 	@touch $@

@@ -362,6 +362,15 @@ def ensure_database(folder: Path, database: str = "accord") -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
 
 
+def drop_database(folder: Path, database: str = "accord") -> None:
+    """The database and all in it are gone from the running server, whoever is still connected."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(host=str(socket_folder(folder)), user="postgres", dbname="postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
 def use(folder: Path, *, durable: bool = True, say: Say = to_screen) -> Server:
     """Joins the server below `folder`, makes the database and points DATABASE_URL of this process and its children at it."""
     server = Server(folder, durable=durable, say=say).join()

@@ -46,6 +46,8 @@ HISTORY = 520 * DAY
 KEPT_FOR_BEN = (5.4, 3.68)
 # How many of the show's best visitors come in before each of them.
 BEST = 5
+# How much of the work the cast, the history and the first scores are.
+SETTING = 0.15
 # The weeks longer ago are told in larger steps, and without who opened which packet.
 LATELY = 30 * DAY
 OFFICE = Calendar.of("Europe/Berlin", {day: [[540, 1020]] for day in range(5)}, {})
@@ -75,13 +77,15 @@ class Story:
         self._answered: set[tuple[int, datetime | None]] = set()
         self._kept: set[int] = set()
         self._disputes = 0
+        self._deliveries: list[datetime] = []
 
-    def tell(self, say: Callable[[str], None]) -> None:
-        """Write the whole year; `say` hears about the progress."""
+    def tell(self, say: Callable[[float, str], None]) -> None:
+        """Write the whole year; `say` hears how much of it is told, from 0 to 1, and up to when, each time that has moved on."""
         with _light_work():
             self._tell(say)
 
-    def _tell(self, say: Callable[[str], None]) -> None:
+    def _tell(self, say: Callable[[float, str], None]) -> None:
+        say(0, "The people and what they agreed on")
         with clock.frozen(self.live_from):
             self.people = cast.create_cast(self.start.date())
             install_defaults(zone="Europe/Berlin")
@@ -90,6 +94,7 @@ class Story:
         prospects = self.crowd.people()
         self._bring_some_for_ben(prospects)
         self.by_email = {one.contact.email: one for one in prospects}
+        say(SETTING / 2, "What the old system knew")
         with clock.frozen(self.live_from):
             self._bring_history([one for one in prospects if one.arrives < self.live_from])
             activate_first_model(self.people)
@@ -97,20 +102,25 @@ class Story:
                 pass
         self._plan_intake(prospects)
         self._plan_people()
-        months = set()
+        told = ""
         while self._steps and self._steps[0][0] <= self.now:
             at, _, step = heapq.heappop(self._steps)
             self._let_clocks_run(at)
             with clock.frozen(at):
                 step()
-            if at.strftime("%B %Y") not in months:
-                months.add(at.strftime("%B %Y"))
-                say(at.strftime("%B %Y"))
+            week = at.strftime("%G %V")
+            if week != told:
+                told = week
+                say(SETTING + (1 - SETTING) * self._share(at), at.strftime("%B %Y"))
         self._let_clocks_run(self.now)
         with clock.frozen(self.now):
             self._settle_messages()
             open_next_draft(self.people)
             plan_review(self.people)
+
+    def _share(self, at: datetime) -> float:
+        """How much of the work of a year lies before `at`: by deliveries, which come oftener the nearer to now."""
+        return bisect_left(self._deliveries, at) / len(self._deliveries)
 
     # The history of the old system
 
@@ -142,7 +152,7 @@ class Story:
 
     def _plan_intake(self, prospects: list[Prospect]) -> None:
         """Three deliveries a week for the distant past, three a day lately: what happened since the last one comes in."""
-        ticks = self._ticks()
+        self._deliveries = ticks = self._ticks()
         arrivals: dict[datetime, list[Prospect]] = {tick: [] for tick in ticks}
         doings: dict[datetime, list[tuple[Prospect, datetime, str, str]]] = {tick: [] for tick in ticks}
         for one in prospects:

@@ -32,11 +32,11 @@ def free_port():
 
 
 class Portal:
-    def __init__(self, folder, port=None, **more):
+    def __init__(self, folder, port=None, demo=False, **more):
         self.folder, self.port = folder, port or free_port()
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "portal", "--no-demo", "--port", str(self.port)],
+            [sys.executable, "manage.py", "portal", *([] if demo else ["--no-demo"]), "--port", str(self.port)],
             cwd=ROOT, env=environment | {"VAR_DIR": str(folder)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more,
         )  # fmt: skip
@@ -56,6 +56,16 @@ class Portal:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
+
+    def page(self):
+        """Status and text of the start page; 0 while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
 
     def tree(self):
         """Everything that was started for it: those that work in its folder or name it."""
@@ -161,3 +171,22 @@ def test_a_part_that_is_killed_is_started_again(folder):
         assert portal.process.poll() is None
     finally:
         assert portal.stop() == 0
+
+
+def test_the_first_start_shows_how_far_it_is_and_begins_anew_when_broken_off(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    for said in ("Filling the empty database", "was broken off the last time. It is begun anew."):
+        portal = Portal(folder, demo=True).until("shows how far it is")
+        assert said in portal.said
+        wait_until(lambda portal=portal: re.search(r"[A-Z][a-z]+ \d{4} · [1-9]\d* %", portal.page()[1]), 90)
+        status, page = portal.page()
+        assert status == 503 and "Preparing the demonstration" in page and 'http-equiv="refresh"' in page
+        down = portal.health()[1]["down"]  # no worker yet: it would take the past for the present
+        assert down and all(re.fullmatch("worker: .* has never been seen", one) for one in down)
+        assert portal.stop(signal.SIGINT) == 0
+        assert portal.tree() == []
+
+    kept = Portal(folder).until("is ready")  # --no-demo: what is there is kept
+    assert kept.page()[0] == 200 and "begun anew" not in kept.said
+    assert kept.stop() == 0
+    assert not (folder / "filling.json").exists()

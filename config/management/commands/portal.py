@@ -19,12 +19,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import CommandError, call_command, get_commands
+from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from config import embedded, trial
+from config import embedded, filling, trial
 from handoff import supervisor
 
 LOG_KEPT = 10 * 1024 * 1024
@@ -130,12 +130,11 @@ class Portal:
         began = time.monotonic()
         if trial.is_trial():
             self.database = embedded.use(self.folder, say=self.say)
+        self._forget_half_a_year(demo)
         self._prepare()
-        if demo and not get_user_model().objects.exists():
-            if "demo" in get_commands():
-                self.say("Filling the empty database with a demonstration year ...")
-                call_command("demo", verbosity=0)
-        logins = demo_logins() or self._first_login()
+        to_fill = demo and not get_user_model().objects.exists()
+        if to_fill:
+            filling.note(filling.Progress(0, "The people and what they agreed on"))
         connections.close_all()
         command = [sys.executable, "-m", "gunicorn", "-c", str(settings.BASE_DIR / "config" / "gunicorn.py"), "config.wsgi"]
         bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -144,9 +143,15 @@ class Portal:
         web = supervisor.Child("web", command, environment=place, log=self._log("web"))
         work = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
         worker = supervisor.Child("worker", work, environment=place, log=self._log("worker"))
-        self.children = [web, worker]
-        for child in self.children:
-            child.start()
+        self.children = [web]
+        web.start()
+        if to_fill:
+            self._fill()
+        # Not before the year is whole: the worker would take the past for the present.
+        self.children.append(worker)
+        worker.start()
+        logins = demo_logins() or self._first_login()
+        connections.close_all()
         self._wait_until_healthy()
         self.say(f"\nAccord is ready after {time.monotonic() - began:.0f} s: {self.address}")
         for line in logins:
@@ -154,6 +159,33 @@ class Portal:
         self.say(
             f"Data and logs: {self.folder} (mail without EMAIL_URL is written to web.log and worker.log). Ctrl-C stops everything."
         )
+
+    def _fill(self) -> None:
+        """Write the demonstration year while the web server shows how far it is."""
+        self.say(f"Filling the empty database with a demonstration year; {self.address} shows how far it is.")
+
+        def say(share: float, until: str) -> None:
+            filling.note(filling.Progress(share, until))
+            for child in self.children:
+                child.supervise()
+
+        call_command("demo", verbosity=0, say=say)
+        filling.end()
+
+    def _forget_half_a_year(self, demo: bool) -> None:
+        """Where filling was broken off, the portal's own database is made anew; one that was named is left to its owner."""
+        if not filling.mark().exists():
+            return
+        if demo and self.database is not None:
+            self.say("The demonstration year was broken off the last time. It is begun anew.")
+            embedded.drop_database(self.folder)
+            embedded.ensure_database(self.folder)
+        elif demo:
+            raise CommandError(
+                "Filling the demonstration year was broken off, so only a part of it is in the database. "
+                "Empty that database and start again, or keep what is there: manage.py portal --no-demo"
+            )
+        filling.end()
 
     def _first_login(self) -> list[str]:
         """How to make the first account where nobody can sign in yet."""
