@@ -20,8 +20,11 @@ def test_every_page_says_how_far_the_year_is_until_it_is_whole(folder):
     visitor = Client(headers={"host": "localhost"})
     for address in ("/", "/inbox/", "/nothing/"):
         answer = visitor.get(address)
-        assert answer.status_code == 503 and answer["Retry-After"] == "2" and answer["Cache-Control"] == "no-store"
-        assert "March 2026 · 41 %" in answer.text and 'value="41"' in answer.text
+        assert answer.status_code == 503
+        assert answer["Retry-After"] == "2"
+        assert answer["Cache-Control"] == "no-store"
+        assert "March 2026 · 41 %" in answer.text
+        assert 'value="41"' in answer.text
         assert "script-src" in answer["Content-Security-Policy"]
     filling.note(filling.Progress(0.9, "<b>May</b>"))
     assert "&lt;b&gt;May&lt;/b&gt; · 90 %" in visitor.get("/").text
@@ -46,6 +49,8 @@ def test_half_a_year_in_a_named_database_is_left_to_its_owner(folder, monkeypatc
     portal = Portal("127.0.0.1", 1, say=lambda words: None)
     with pytest.raises(CommandError, match="--no-demo"):
         portal._forget_half_a_year(True)
-    assert filling.progress() is not None and dropped == []
+    assert filling.progress() is not None
+    assert dropped == []
     portal._forget_half_a_year(False)
-    assert filling.progress() is None and dropped == []
+    assert filling.progress() is None
+    assert dropped == []
