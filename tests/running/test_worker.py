@@ -16,6 +16,7 @@ from django_q.models import OrmQ
 
 from config import limits
 from config.management.commands import worker
+from handoff import sweep
 from leads import clock
 
 
@@ -49,16 +50,31 @@ def test_an_error_is_logged_and_tried_again_after_longer_pauses(stop, monkeypatc
     assert "part failed" in caplog.text
 
 
-def test_a_database_that_is_away_is_one_line_and_no_end(stop, monkeypatch, caplog):
+def test_a_database_that_is_away_is_asked_every_second_and_told_of_once(stop, monkeypatch, caplog):
     caplog.set_level(logging.WARNING)
+    waits, answers = [], [OperationalError("server closed the connection\n")] * 9 + [1, 0]
+    monkeypatch.setattr(stop, "wait", waits.append)
 
-    def away():
-        stop.set()
-        raise OperationalError("server closed the connection\n")
+    def step():
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if not answers:
+            stop.set()
+        return answer
 
-    worker.repeat("part", stop, away, pulse=beats([]), pause=0.0)
-    assert [record.getMessage() for record in caplog.records] == ["part: the database: server closed the connection"]
+    worker.repeat("part", stop, step, pulse=beats([]), pause=0.5)
+    assert waits == [1.0] * 9 + [0.5]
+    told = ["part: the database: server closed the connection", "part: the database is back"]
+    assert [record.getMessage() for record in caplog.records] == told
     assert caplog.records[0].exc_info is None
+
+
+@pytest.mark.parametrize(("due", "sleeps"), [(None, 1.0), (-5, 0.1), (0.02, 0.1), (0.4, 0.4), (90, 1.0)])
+def test_a_sweep_sleeps_until_the_next_clock_is_due(db, freeze, monkeypatch, due, sleeps):
+    freeze()
+    monkeypatch.setattr(sweep, "next_due", lambda: None if due is None else clock.now() + timedelta(seconds=due))
+    assert worker.until_due() == pytest.approx(sleeps)
 
 
 def test_a_life_sign_comes_before_every_step(stop):

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from config import limits
 from handoff import supervisor
+from leads import clock
 from leads.heartbeats import Pulse
 
 logger = logging.getLogger("accord.worker")
@@ -27,6 +28,8 @@ CHILDREN = ("qcluster", "pipeline", "jobs", "snapshot")
 SENDERS = 4
 SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
 PATIENCE = 70.0
+DATABASE_AWAY = 1.0  # seconds between two tries to reach it
+SHORTEST_SLEEP, LONGEST_SLEEP = 0.1, 1.0  # of the sweep, in seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -87,24 +90,49 @@ def limit_statements(statement: str, idle: str) -> None:
     limits.keep_within(statement=statement, idle=idle)
 
 
-def repeat(name: str, stop: threading.Event, step: Callable[[], int], *, pulse: Pulse, pause: float) -> None:
-    """Calls `step` until `stop`: again at once while there was something to do, else after `pause` seconds. No error ends it."""
-    failures = 0
+def repeat(
+    name: str,
+    stop: threading.Event,
+    step: Callable[[], int],
+    *,
+    pulse: Callable[[], None],
+    pause: float,
+    rest: Callable[[], float] | None = None,
+) -> None:
+    """Calls `step` until `stop`: again at once while there was something to do, else after `rest()` or `pause` seconds.
+
+    No error ends it. One of its own is tried again after longer and longer pauses. A database that is away is asked every
+    second, so that what fell due meanwhile is done within two seconds of its return, and is told of once.
+    """
+    failures, away = 0, False
     while not stop.is_set():
         try:
             pulse()
-            done = step()
-            failures = 0
+            wait = 0.0 if step() else rest() if rest else pause
+            if away:
+                logger.warning("%s: the database is back", name)
+            failures, away = 0, False
         except (OperationalError, InterfaceError) as error:
-            logger.warning("%s: the database: %s", name, str(error).strip())
+            if not away:
+                logger.warning("%s: the database: %s", name, str(error).strip())
             connections.close_all()
-            failures, done = failures + 1, 0
+            away, wait = True, DATABASE_AWAY
         except Exception:
             logger.exception("%s failed", name)
-            failures, done = failures + 1, 0
-        if not done:
-            stop.wait(min(10.0, pause * 2 ** min(failures, 5)))
+            failures += 1
+            wait = min(10.0, pause * 2 ** min(failures, 5))
+        if wait:
+            stop.wait(wait)
     connections.close_all()
+
+
+def until_due() -> float:
+    """How long the sweep sleeps when nothing is due, in seconds: until the next clock fires, but 0.1 to 1."""
+    from handoff.sweep import next_due
+
+    due = next_due()
+    left = (due - clock.now()).total_seconds() if due is not None else LONGEST_SLEEP
+    return min(LONGEST_SLEEP, max(SHORTEST_SLEEP, left))
 
 
 def run_cluster(stop: threading.Event) -> None:
@@ -127,8 +155,6 @@ def run_cluster(stop: threading.Event) -> None:
 def release_queue() -> None:
     """Gives back what a dead cluster had taken, instead of leaving it locked until `retry` is over."""
     from django_q.models import OrmQ
-
-    from leads import clock
 
     at = clock.now()
     OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__gt=at).update(lock=at)
@@ -191,17 +217,21 @@ class Worker:
         from handoff.sweep import sweep
         from handoff.tasks import ensure_schedule
 
-        def step() -> int:
-            fired = sweep()
-            self.supervise()
-            return fired
+        pulse, begun = Pulse("sweeper"), False
+
+        def live() -> None:
+            nonlocal begun
+            self.supervise()  # first, as it needs no database
+            if not begun:
+                install_defaults()
+                ensure_schedule()
+                begun = True
+            pulse()
 
         try:
-            install_defaults()
-            ensure_schedule()
             self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
             logger.info("the worker runs")
-            repeat("sweeper", self.stop, step, pulse=Pulse("sweeper"), pause=0.5)
+            repeat("sweeper", self.stop, sweep, pulse=live, pause=0.5, rest=until_due)
         finally:
             self.stop.set()
             self.finish()
