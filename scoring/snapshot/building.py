@@ -16,7 +16,7 @@ import numpy as np
 from leads.choices import FieldType, Known
 from scoring.operators import day_of
 from scoring.registry import Registry
-from scoring.snapshot import files, packing, reading, reading_leads
+from scoring.snapshot import files, packing, reading
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.mark import Mark
@@ -125,14 +125,10 @@ def _usable(held: Snapshot, work: "Work") -> bool:
 
 
 def _built(work: Work) -> Snapshot:
-    case_ids, lead_ids = reading.case_ids(), reading_leads.open_lead_ids()
-    work.total = len(case_ids) + len(lead_ids)
-    decided = []
-    for first in range(0, len(case_ids), SEALED):
-        some = case_ids[first : first + SEALED]
-        decided.append(with_outcomes(work.cases(some, ranged=True), sealed=len(some) == SEALED))
+    cases, leads = work.anew(reading.case_ids(), SEALED)
+    decided = [with_outcomes(some, sealed=len(some) >= SEALED) for some in cases]
     update_counted(decided)
-    return work.publish(decided, [work.leads(lead_ids, ranged=True)])
+    return work.publish(decided, [leads])
 
 
 def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: int | None = None) -> Snapshot:
@@ -151,7 +147,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
     anew = all_leads or today - held.open[0].base_day >= REREAD_AFTER
     leads: Sequence[Segment]
     if anew:
-        leads = [work.leads(reading_leads.open_lead_ids(), ranged=True)]
+        leads = [work.anew(np.empty(0, np.int64), SEALED)[1]]
     else:
         leads = _leads(work, held.open, np.array(sorted(changed_leads), np.int64), whole_anew=erased is not None)
     same = leads is held.open and _contents(decided) == before and held.open[0].as_of_day == today

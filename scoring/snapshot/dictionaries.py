@@ -68,13 +68,14 @@ class Dictionary:
 
     def code(self, value: Value) -> int:
         """The code of a value, a new one if need be. For the builder only."""
-        codes = self._by_value()
+        codes = self._codes if self._codes is not None else self._by_value()
         found = codes.get(value)
         if found is None:
             if self.stored is None:
                 self.note_stored()
-            found = codes[value] = len(self.values)
-            self.values.append(value)
+            values = self.values
+            found = codes[value] = len(values)
+            values.append(value)
         return found
 
     def forget(self, code: int) -> None:

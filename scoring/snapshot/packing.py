@@ -45,12 +45,16 @@ def roomy() -> Iterator[None]:
 
 
 def ask(query: sql.Composed, parameters: Sequence[object], on: Session | None = None) -> Answer:
-    """The one row of an answer. In binary: packed bytes come as they are, not as twice as many hexadecimal digits."""
+    """The one row of an answer."""
+    (row,) = ask_all(query, parameters, on)
+    return row
+
+
+def ask_all(query: sql.Composed, parameters: Sequence[object], on: Session | None = None) -> list[Answer]:
+    """An answer. In binary: packed bytes come as they are, not as twice as many hexadecimal digits."""
     with Cursor(on or session()) as cursor:
         cursor.execute(sql.SQL("{}").format(query), parameters, binary=True)
-        row: Answer | None = cursor.fetchone()
-    assert row is not None
-    return row
+        return cursor.fetchall()
 
 
 def rows_named(ids: Sequence[int] | range) -> tuple[sql.SQL, list[object]]:

@@ -6,13 +6,15 @@ import numpy as np
 from psycopg import sql
 
 from leads.choices import Basis
+from scoring.snapshot.coding import Coder
 from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.mark import Mark
-from scoring.snapshot.packing import SEPARATOR, SINCE, Answer, Session, ask, numbers, pack, pack_text, rows_named
+from scoring.snapshot.packing import SEPARATOR, SINCE, Answer, Session, ask, ask_all, numbers, pack, pack_text, rows_named
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Array
-from scoring.snapshot.shaping import SENT, SINCE_2000, Coder, Rows
+from scoring.snapshot.shaping import SINCE_2000, Rows, Sent
 
-AT_ONCE = 250_000  # rows of one statement: what the server packs into one value has to stay under 1 GB
+AT_ONCE = 100_000  # rows of one statement: few, as the next is asked for while one is read, and a value stays far under 1 GB
+EVENTS_AT_ONCE = 500_000  # of those ids, that is
 _CASES = sql.SQL("leads_case AS r")
 
 # --- Cases --------------------------------------------------------------------------------------------------------------
@@ -35,6 +37,11 @@ def ask_cases(ids: Sequence[int] | range, fields: Iterable[str], on: Session) ->
     wanted += [pack_text(sql.SQL("(r.facts -> {})::text").format(sql.Literal(key))) for key in fields]
     where, parameters = rows_named(ids)
     return ask(sql.SQL("SELECT {} FROM {} WHERE {}").format(sql.SQL(", ").join(wanted), _CASES, where), parameters, on)
+
+
+def answered_leads(answer: Answer) -> Array:
+    """The leads of the cases asked for."""
+    return numbers(answer[2], ">i8")
 
 
 def read_cases(answer: Answer, coders: Mapping[str, Coder]) -> Rows:
@@ -74,44 +81,48 @@ def read_outcomes(ids: Sequence[int] | range, outcomes: Sequence[str]) -> Array:
 # --- Events -------------------------------------------------------------------------------------------------------------
 
 
-def read_events(ids: Sequence[int] | range, kinds: Dictionary, on: Session, *, of_cases: bool) -> Array:
-    """All events of these cases or leads (type `SENT`), those of the future and of earlier engagements too; `id` is the row's.
+_EVENT = (
+    sql.SQL("int8send(a.lead_id)"),
+    sql.SQL("timestamptz_send(a.occurred_at)"),
+    sql.SQL("timestamptz_send(a.known_at)"),
+    sql.SQL("int8send(a.asset_id)"),
+    sql.SQL("int8send(a.campaign_id)"),
+)
 
-    Leads in a range are all leads, as to look at their stages costs more than what is sent in vain. Kinds met for the first time
-    get a code. Cases without activity history have no events.
-    """
-    where, parameters = rows_named(ids)
-    if of_cases:
-        row, source = "r.id", sql.SQL("leads_case AS r JOIN leads_activity AS a ON a.lead_id = r.lead_id AND r.has_activity")
-    elif isinstance(ids, range):
-        row, source, where = "a.lead_id", sql.SQL("leads_activity AS a"), sql.SQL("a.lead_id BETWEEN %s AND %s")
-    else:  # joined, as the server knows how many these are, not how many of the activities
-        row, source = "a.lead_id", sql.SQL("unnest(%s::bigint[]) AS r(id) JOIN leads_activity AS a ON a.lead_id = r.id")
+
+def ask_events(of: Sequence[int] | range, on: Session) -> list[Answer]:
+    """All events of these leads, those of the future and of earlier engagements too; or, as a range, those with these ids."""
+    source, where = sql.SQL("leads_activity AS a"), sql.SQL("a.id BETWEEN %s AND %s")
+    parameters: list[object] = [of.start, of.stop - 1] if isinstance(of, range) else [list(of)]
+    if not isinstance(of, range):  # joined, as the server knows how many these are, not how many of the activities
+        source = sql.SQL("unnest(%s::bigint[]) AS r(id) JOIN leads_activity AS a ON a.lead_id = r.id")
         where = sql.SQL("TRUE")
-    matched = sql.SQL("FROM {} LEFT JOIN unnest({}::text[]) WITH ORDINALITY AS k(kind, place) ON k.kind = a.kind WHERE {}")
-    while True:
-        rest = matched.format(source, sql.Literal(kinds.values), where)
-        (packed,) = ask(
-            sql.SQL("SELECT {} {}").format(
-                pack(
-                    sql.SQL(
-                        "int8send({}) || int2send((coalesce(k.place, 0) - 1)::int2) || timestamptz_send(a.occurred_at) "
-                        "|| timestamptz_send(a.known_at) || int4send(coalesce(a.asset_id, 0)::int4) "
-                        "|| int4send(coalesce(a.campaign_id, 0)::int4)"
-                    ).format(sql.SQL(row))
-                ),
-                rest,
-            ),
-            parameters,
-            on,
-        )
-        sent = np.frombuffer(packed or b"", SENT)
-        if not (sent["kind"] < 0).any():
-            return sent
-        # asked apart: next to the packing it would have everything sorted by kind, which takes twice as long
-        (fresh,) = ask(sql.SQL("SELECT array_agg(DISTINCT a.kind) {} AND k.kind IS NULL").format(rest), parameters, on)
-        for kind in sorted(fresh or ()):
-            kinds.code(kind)
+    return ask_all(
+        # of one group all have an asset or none has, so that what is not there need not be sent
+        sql.SQL("SELECT a.kind, {} FROM {} WHERE {} GROUP BY a.kind, a.asset_id IS NULL, a.campaign_id IS NULL").format(
+            sql.SQL(", ").join(map(pack, _EVENT)), source, where
+        ),
+        parameters,
+        on,
+    )
+
+
+def read_events(answer: Sequence[Answer], kinds: Dictionary) -> Sent:
+    """What `ask_events` answered. Kinds met for the first time get a code."""
+    columns: list[list[Array]] = [[np.empty(0, np.int64)] for _ in range(6)]
+    for kind, *packed in sorted(answer, key=lambda row: row[0]):
+        arrays = [None if one is None else numbers(one, ">i8") for one in packed]
+        assert arrays[0] is not None
+        count = len(arrays[0])
+        for column, array in zip(columns, [arrays[0], np.full(count, kinds.code(kind)), *arrays[1:]], strict=True):
+            column.append(np.zeros(count, np.int64) if array is None else array)
+    return Sent(*map(np.concatenate, columns))
+
+
+def ranges_of(table: str, each: int) -> list[range]:
+    """Ranges of `each` numbers that hold the ids of all rows of a table."""
+    low, high = ask(sql.SQL("SELECT min(id), max(id) FROM {}").format(sql.Identifier(table)), ())
+    return [] if low is None else [range(first, min(first + each, high + 1)) for first in range(low, high + 1, each)]
 
 
 # --- Which rows there are -----------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from psycopg import sql
 from leads.choices import SCORED_OPEN, Consent, FieldType
 from leads.facts import CORE_FIELDS, CoreField
 from leads.models import Lead
+from scoring.snapshot.coding import Coder
 from scoring.snapshot.packing import SEPARATOR, SINCE, Answer, Session, ask, numbers, pack, pack_text, rows_named
 from scoring.snapshot.segment import Array
-from scoring.snapshot.shaping import Coder, Rows
+from scoring.snapshot.shaping import Rows
 
 _OPEN = sorted(str(stage) for stage in SCORED_OPEN)
 _JOINED = {"first_campaign": "first_campaign_id", "product_interest": "product_interest_id"}
@@ -142,9 +143,3 @@ def read_companies(answer: Answer, core: Mapping[str, Coder]) -> Companies:
 
 def _company_fields(core: Iterable[str]) -> list[CoreField]:
     return [field for field in _core_fields(core) if field.path.startswith(_COMPANY)]
-
-
-def open_lead_ids() -> Array:
-    """The ids of all leads in an open stage, in order (int64)."""
-    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(pack(sql.SQL("int8send(r.id)")), _LEADS, _STILL_OPEN)
-    return np.sort(numbers(ask(query, ())[0], ">i8"))

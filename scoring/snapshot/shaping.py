@@ -1,31 +1,19 @@
-"""From what the database answers to columns: raw values are read by the same readers as the reference evaluator's.
+"""From rows and events, as they were read, to segments: rows in order, and of each the events that count as of its moment."""
 
-Few values are different ones, so each is read once and then found by its raw text.
-"""
-
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import nan
-from typing import Any
 
 import numpy as np
 
 from leads.choices import FieldType
 from scoring.decay import MAX_DAYS
-from scoring.operators import READERS, day_of
+from scoring.operators import day_of
 from scoring.snapshot.dictionaries import KINDS, Dictionary
-from scoring.snapshot.segment import AWAITED, CODED, DAY, UNKNOWN_CODE, UNKNOWN_DAY, Array, Events, Segment, narrow
+from scoring.snapshot.segment import AWAITED, CODED, DAY, HAS_ACTIVITY, Array, Events, Segment, narrow
 
 OLDEST = MAX_DAYS + 400  # older events reach no window, also not one looked at a year back
-_TYPES: Mapping[FieldType, Any] = {FieldType.NUMBER: np.float64, FieldType.BOOLEAN: np.int8}
-
-# An event as the database sends it: big-endian, instants in microseconds since 2000.
-SENT = np.dtype(
-    [("id", ">i8"), ("kind", ">i2"), ("occurred", ">i8"), ("known", ">i8"), ("asset", ">i4"), ("campaign", ">i4")]
-)  # fmt: skip
-BEGINNING = -(2**63)  # what stands for minus infinity there
+BEGINNING = -(2**63)  # what stands for minus infinity where instants are microseconds since 2000
 SINCE_2000 = 946_684_800_000_000  # microseconds from 1970 to 2000
 
 
@@ -35,79 +23,11 @@ def microseconds(moment: datetime) -> int:
     return (moment - epoch) // timedelta(microseconds=1)
 
 
-def _from_json(raw: str) -> object:
-    """A fact from its JSON; text without escapes is what stands between the quotes."""
-    return raw[1:-1] if raw[0] == '"' and "\\" not in raw else json.loads(raw)
-
-
-class Coder(dict[str, Any]):
-    """From raw text to a column's number; each different text is read once. The empty text is unknown.
-
-    Raw values are the facts' JSON or, with `as_json` off, the texts themselves. `plain` is a coder of the same field for texts
-    themselves, which then knows them already.
-    """
-
-    def __init__(self, kind: FieldType, dictionary: Dictionary, *, as_json: bool, plain: "Coder | None" = None) -> None:
-        super().__init__()
-        self.kind = kind
-        self._read = READERS[kind]
-        self._number = _numbering(kind, dictionary)
-        self._parse: Callable[[str], object] = _from_json if as_json else str
-        self._plain = plain
-        self.unknown = self._number(None)
-
-    def __missing__(self, raw: str) -> Any:
-        fact = self._parse(raw) if raw else None
-        shared = self._plain is not None and isinstance(fact, str)
-        number = self[raw] = self._plain[fact] if shared else self._number(self._read(fact))  # type: ignore[index]
-        return number
-
-    def column(self, raw: Sequence[str]) -> Array:
-        """The column of these raw values."""
-        return np.fromiter(map(self.__getitem__, raw), _TYPES.get(self.kind, np.int32), len(raw))
-
-    def parted(self, packed: str | None, separator: str, count: int) -> Array:
-        """The column of `count` raw values that are parted by `separator`."""
-        if not packed or len(packed) == count - 1 == packed.count(separator):
-            return np.full(count, self.unknown, _TYPES.get(self.kind, np.int32))
-        return self.column(packed.split(separator))
-
-
-def _numbering(kind: FieldType, dictionary: Dictionary) -> Callable[[Any], Any]:
-    """What stands in a column for a value that was read; None is unknown."""
-    match kind:
-        case FieldType.NUMBER:
-            return lambda value: nan if value is None else value
-        case FieldType.BOOLEAN:
-            return lambda value: -1 if value is None else int(value)
-        case FieldType.DATE:
-            return lambda value: UNKNOWN_DAY if value is None else value
-        case FieldType.MULTI:
-            return lambda value: UNKNOWN_CODE if value is None else dictionary.code(tuple(sorted(value)))
-    return lambda value: UNKNOWN_CODE if value is None else dictionary.code(value)
-
-
-def coders(
-    fields: Mapping[str, FieldType],
-    dictionaries: dict[str, Dictionary],
-    *,
-    as_json: bool,
-    plain: Mapping[str, Coder] | None = None,
-) -> dict[str, Coder]:
-    """A coder for each field; `plain` are those that read texts themselves. Fields with codes get a dictionary."""
-    found = {}
-    for key, kind in fields.items():
-        dictionary = dictionaries.setdefault(key, Dictionary()) if kind in CODED else Dictionary()
-        beside = (plain or {}).get(key) if kind in (FieldType.TEXT, FieldType.CHOICE) else None
-        found[key] = Coder(kind, dictionary, as_json=as_json, plain=beside)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows read, in any order; see `Segment` for the columns. `decided` and `flags` are None for open leads.
 
-    Events from before `since` (microseconds since 2000, as an event is sent) are of an earlier engagement.
+    Events from before `since` (int64 microseconds since 2000) are of an earlier engagement.
     """
 
     ids: Array
@@ -119,6 +39,23 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def in_order(self) -> "Rows":
+        """The same rows by their ids."""
+        if (self.ids[1:] > self.ids[:-1]).all():
+            return self
+        return self.taken(np.argsort(self.ids, kind="stable"))
+
+    def taken(self, places: Array | slice) -> "Rows":
+        """The rows at these places."""
+        return Rows(
+            self.ids[places],
+            self.leads[places],
+            {key: column[places] for key, column in self.columns.items()},
+            self.since[places],
+            None if self.decided is None else self.decided[places],
+            None if self.flags is None else self.flags[places],
+        )
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -139,96 +76,166 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Events as they were read, in any order, one entry each: whose, the code of their kind, when they happened and from when they
+    were known (int64 microseconds since 2000), ids of asset and campaign, 0 for none.
+    """
+
+    leads: Array
+    kinds: Array
+    occurred: Array
+    known: Array
+    assets: Array
+    campaigns: Array
+
+
+class Index:
+    """Where ids are among ordered ones that are all different."""
+
+    def __init__(self, ids: Array) -> None:
+        self._ids = ids
+        self._first = int(ids[0]) if len(ids) else 0
+        span = int(ids[-1]) - self._first + 1 if len(ids) else 0
+        self._table: Array | None = None
+        if span <= 8 * len(ids) + 1000:  # looked up by id, as many numbers in between are ids; one more stands for all others
+            self._table = np.full(span + 1, -1, np.int32)
+            self._table[ids - self._first] = np.arange(len(ids), dtype=np.int32)
+
+    def find(self, wanted: Array) -> Array:
+        """The place of each of these, -1 where it is not there."""
+        if self._table is not None:
+            offset = wanted - self._first
+            offset[(offset < 0) | (offset >= len(self._table))] = len(self._table) - 1
+            found: Array = self._table[offset]
+            return found
+        place = np.searchsorted(self._ids, wanted)
+        place[place == len(self._ids)] = 0
+        place[self._ids[place] != wanted] = -1
+        return place
+
+
+class Gathering:
+    """The events of rows, taken in piece by piece; those that do not count as of a row's moment are left out.
+
+    The rows are in the order of their ids. Without `as_of` they are cases, and each has the events of its lead, when its history
+    is there; else they are open leads, with ages before `base_day`.
+    """
+
+    def __init__(self, rows: Rows, as_of: datetime | None, base_day: int) -> None:
+        self._rows = rows
+        self._as_of = None if as_of is None else microseconds(as_of)
+        self._base = base_day
+        self._begins = len(rows) > 0 and int(rows.since.max()) > BEGINNING
+        mine = np.arange(len(rows)) if rows.flags is None else np.flatnonzero(rows.flags & HAS_ACTIVITY)
+        self._mine = mine[np.argsort(rows.leads[mine], kind="stable")].astype(np.int32)  # by lead
+        leads, first, self._count = np.unique(rows.leads[self._mine], return_index=True, return_counts=True)
+        self._first = first.astype(np.int32)
+        self._several = len(leads) < len(self._mine)
+        self._index = Index(leads)
+        self._pieces: list[tuple[Array, ...]] = []
+        self._awaited = [np.empty(0, AWAITED)]
+
+    def take(self, sent: Sent) -> None:
+        """Take in events of these rows and of others."""
+        place = self._index.find(sent.leads)
+        at = np.flatnonzero(place >= 0)
+        place = place[at]
+        nth: Array | int = 0
+        if self._several:
+            count = self._count[place]
+            at, place = np.repeat(at, count), np.repeat(place, count)
+            nth = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+        row = self._mine[self._first[place] + nth]
+        if self._begins:  # what is older is of an earlier engagement
+            later = sent.occurred[at] >= self._rows.since[row]
+            at, row = at[later], row[later]
+        occurred, known = sent.occurred[at] + SINCE_2000, sent.known[at] + SINCE_2000
+        counts_from = np.maximum(occurred, known)
+        happened = occurred // DAY
+        if self._as_of is None:
+            assert self._rows.decided is not None
+            limit = self._rows.decided[row]
+            counted = counts_from <= limit
+            age = limit // DAY - happened
+        else:
+            counted = counts_from <= self._as_of
+            age = self._base - happened
+            late = np.flatnonzero(~counted)
+            awaited = np.empty(len(late), AWAITED)
+            awaited["lead"], awaited["at"] = sent.leads[at[late]], counts_from[late]
+            self._awaited.append(awaited)
+        kept = np.flatnonzero(counted & (age < OLDEST))
+        at = at[kept]
+        lag = np.maximum(known[kept] // DAY - happened[kept], 0)
+        rest = (narrow(lag), narrow(sent.assets[at]), narrow(sent.campaigns[at]))
+        self._pieces.append((row[kept], sent.kinds[at].astype(np.int16), age[kept].astype(np.int16), *rest))
+
+    def events(self, kinds: int, rows_each: int | None = None) -> Iterator[Events]:
+        """All that was taken in, where so many kinds are known: of every so many rows, counted from the first of them, or of all."""
+        none = (np.empty(0, np.int32), *(np.empty(0, kind) for kind in (np.int16, np.int16, np.int8, np.int8, np.int8)))
+        row, kind, *rest = (np.concatenate(parts) for parts in zip(none, *self._pieces, strict=True))
+        self._pieces.clear()
+        # by age, then by kind, then by part: numbers of two bytes are sorted in time that grows with their count alone
+        order = np.argsort(rest[0], kind="stable")
+        order = order[np.argsort(kind[order], kind="stable")]
+        each = rows_each or max(len(self._rows), 1)
+        parts = -(-len(self._rows) // each) or 1
+        bounds = np.array([0, len(row)])
+        if parts > 1:
+            part = (row // each).astype(np.int16)
+            order = order[np.argsort(part[order], kind="stable")]
+            bounds = np.append(0, np.cumsum(np.bincount(part, minlength=parts)))
+        for number, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            some = order[begin:end]
+            start = np.searchsorted(kind[some], np.arange(kinds + 1)).astype(np.int64)
+            age, *others = (array[some] for array in rest)
+            yield Events(start, row[some] - np.int32(number * each), age, *map(narrow, others))
+
+    def awaited(self) -> Array | None:
+        """Of open leads, what was taken in and counts later than `as_of`."""
+        return None if self._as_of is None else np.concatenate(self._awaited)
+
+
 def make_segment(
     key: str,
     rows: Rows,
-    sent: Array,
+    sent: Sequence[Sent],
     *,
     fields: Mapping[str, FieldType],
     dictionaries: Mapping[str, Dictionary],
     as_of: datetime | None = None,
     base_day: int | None = None,
 ) -> Segment:
-    """A segment of these rows and events (of type `SENT`); events that do not count as of a row's moment are left out.
+    """A segment of these rows and of their events, among others.
 
     `as_of` makes it an open one, with ages before `base_day` (None: the day of `as_of`).
     """
-    order = np.argsort(rows.ids, kind="stable")
-    base = 0 if as_of is None else (day_of(as_of) if base_day is None else base_day)
-    ids = rows.ids[order]
-    decided = None if rows.decided is None else rows.decided[order]
-    events, awaited = _events(ids, rows.since[order], sent, decided, as_of, base, len(dictionaries[KINDS]))
+    rows = rows.in_order()
+    base = base_of(as_of, base_day)
+    gathering = Gathering(rows, as_of, base)
+    for some in sent:
+        gathering.take(some)
+    (events,) = gathering.events(len(dictionaries[KINDS]))
+    return replace(segment_of(key, rows, events, fields, dictionaries, as_of, base), awaited=gathering.awaited())
+
+
+def base_of(as_of: datetime | None, base_day: int | None = None) -> int:
+    """Before which day the ages of events count."""
+    return 0 if as_of is None else (day_of(as_of) if base_day is None else base_day)
+
+
+def segment_of(
+    key: str,
+    rows: Rows,
+    events: Events,
+    fields: Mapping[str, FieldType],
+    dictionaries: Mapping[str, Dictionary],
+    as_of: datetime | None,
+    base_day: int,
+) -> Segment:
+    """A segment of rows that are in the order of their ids, and of their events."""
+    columns = {name: narrow(column) if fields[name] in CODED else column for name, column in rows.columns.items()}
     return Segment(
-        key,
-        as_of,
-        base,
-        dict(fields),
-        ids,
-        rows.leads[order],
-        {name: _fitting(fields[name], column[order]) for name, column in rows.columns.items()},
-        events,
-        dictionaries,
-        decided,
-        None if rows.flags is None else rows.flags[order],
-        awaited,
+        key, as_of, base_day, dict(fields), rows.ids, rows.leads, columns, events, dictionaries, rows.decided, rows.flags
     )
-
-
-def _fitting(kind: FieldType, column: Array) -> Array:
-    return narrow(column) if kind in CODED else column
-
-
-def _places(ids: Array, wanted: Array) -> tuple[Array, Array]:
-    """Where these ids are among the ordered `ids`, and whether they are there at all; where not, the place is any."""
-    if not len(ids):
-        return np.zeros(len(wanted), np.int32), np.zeros(len(wanted), bool)
-    first, span = int(ids[0]), int(ids[-1] - ids[0]) + 1
-    if span > 8 * len(ids) + 1000 or len(wanted) < len(ids) // 8:
-        row = np.searchsorted(ids, wanted)
-        row[row == len(ids)] = 0
-        return row, ids[row] == wanted
-    table = np.full(span, -1, np.int32)  # looked up by id, as most numbers in between are ids
-    table[ids - first] = np.arange(len(ids), dtype=np.int32)
-    offset = wanted - first
-    inside = (offset >= 0) & (offset < span)
-    row = table[offset] if inside.all() else np.where(inside, table[np.where(inside, offset, 0)], -1)
-    return row, row >= 0
-
-
-def _events(
-    ids: Array, since: Array, sent: Array, decided: Array | None, as_of: datetime | None, base: int, kinds: int
-) -> tuple[Events, Array | None]:
-    row, there = _places(ids, sent["id"].astype(np.int64))
-    if len(ids) and since.max() > BEGINNING:
-        there &= sent["occurred"] >= since[row]
-    occurred, known = (sent[name].astype(np.int64) + SINCE_2000 for name in ("occurred", "known"))
-    counts_from = np.maximum(occurred, known)
-    if decided is not None:
-        limit: Any = decided[row] if len(ids) else np.zeros(len(sent), np.int64)
-        day: Any = limit // DAY
-    else:
-        assert as_of is not None
-        limit, day = microseconds(as_of), base
-    counted = there & (counts_from <= limit)
-    awaited = None
-    if decided is None:
-        late = there & ~counted
-        awaited = np.empty(int(late.sum()), AWAITED)
-        awaited["lead"], awaited["at"] = sent["id"][late], counts_from[late]
-    age = day - occurred // DAY
-    kept = np.flatnonzero(counted & (age < OLDEST))
-    kind, age = sent["kind"][kept].astype(np.int16), age[kept].astype(np.int16)
-    # by age, then by kind: numbers of two bytes are sorted in time that grows with their count alone
-    order = np.argsort(age, kind="stable")
-    order = order[np.argsort(kind[order], kind="stable")]
-    kept, kind = kept[order], kind[order]
-    lag = np.maximum(known[kept] // DAY - occurred[kept] // DAY, 0)
-    found = Events(
-        np.searchsorted(kind, np.arange(kinds + 1)).astype(np.int64),
-        row[kept].astype(np.int32, copy=False),
-        age[order],
-        narrow(lag),
-        narrow(sent["asset"][kept]),
-        narrow(sent["campaign"][kept]),
-    )
-    return found, awaited

@@ -1,25 +1,32 @@
 """One run of the snapshot's builder: reading rows into segments, and storing a generation."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from leads import clock
 from leads.choices import ACTIVITY_KINDS, FieldType
 from scoring.snapshot import files, packing, reading, reading_leads
+from scoring.snapshot.coding import coders
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Writer
 from scoring.snapshot.mark import Mark
 from scoring.snapshot.outcomes import Decided
 from scoring.snapshot.reader import Snapshot, arrays_of, assembled
-from scoring.snapshot.segment import Array, Segment
-from scoring.snapshot.shaping import SENT, Rows, coders, joined, make_segment
+from scoring.snapshot.segment import Array, Events, Segment
+from scoring.snapshot.shaping import Gathering, Rows, Sent, base_of, joined, make_segment, segment_of
+
+T = TypeVar("T")
+_AHEAD = 2  # answers asked for before one is read
 
 Progress = Callable[[int, int], None]
 """Told how many rows of how many are read."""
@@ -45,7 +52,6 @@ class Work:
         self.entries: dict[str, dict[str, Any]] = {}  # of segments that are in files
         self.parts: dict[str, list[dict[str, Any]]] = {}  # of dictionaries
         self.held: Snapshot | None = None
-        self._companies: reading_leads.Companies | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -75,78 +81,111 @@ class Work:
         before, settled = self.held.marks
         return before if before.following <= self.mark.oldest else settled
 
-    def _pieces(self, ids: Array, ranged: bool) -> Iterable[Sequence[int] | range]:
-        if ranged:
-            return reading.ranges(ids)
-        return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, len(ids), reading.AT_ONCE)]
-
-    def _asked(
-        self, pieces: Iterable[Sequence[int] | range], of_cases: bool
-    ) -> Iterator[tuple[packing.Answer, packing.Answer | None, Array]]:
-        """Rows, their companies and events of the pieces as they are sent. The server works on the next piece while the last one
-        is read; all companies are asked for once for all ranges of leads.
-        """
-        on = packing.session()
-        all_companies = False
-
-        def ask(piece: Sequence[int] | range) -> tuple[packing.Answer, packing.Answer | None, Array]:
-            nonlocal all_companies
-            if of_cases:
-                answer, companies = reading.ask_cases(piece, self._frozen, on), None
-                return answer, companies, reading.read_events(piece, self.kinds, on, of_cases=True)
-            answer, companies = reading_leads.ask_leads(piece, self._core, self._own, on), None
-            if not isinstance(piece, range):
-                piece = sorted(reading_leads.answered_leads(answer))
-                known = np.unique(reading_leads.answered_companies(answer))
-                companies = reading_leads.ask_companies(known.tolist(), self._core, on)
-            elif not all_companies:
-                companies, all_companies = reading_leads.ask_companies(None, self._core, on), True
-            return answer, companies, reading.read_events(piece, self.kinds, on, of_cases=False)
-
+    def _answers(self, requests: Iterable[Callable[[], T]]) -> Generator[T]:
+        """What these ask for, in their order. The server works on the next ones while one is read."""
         with ThreadPoolExecutor(1, "snapshot") as ahead:
-            coming: Future[tuple[packing.Answer, packing.Answer | None, Array]] | None = None
-            for piece in pieces:
-                found, coming = coming, ahead.submit(ask, piece)
-                if found is not None:
-                    yield found.result()
-            if coming is not None:
-                yield coming.result()
+            coming: deque[Future[T]] = deque()
+            for request in requests:
+                coming.append(ahead.submit(request))
+                if len(coming) > _AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
-    def _segment(self, ids: Array, ranged: bool, of_cases: bool, base_day: int | None) -> Segment:
-        rows: list[Rows] = []
-        events = [np.empty(0, SENT)]
-        for answer, companies, sent in self._asked(self._pieces(ids, ranged) if len(ids) else [[]], of_cases):
-            if of_cases:
-                rows.append(reading.read_cases(answer, self._frozen))
-            else:
-                rows.append(self._read_leads(answer, companies))
-            events.append(sent)
-            self.done += len(rows[-1])
-            if self.progress is not None and self.total:
-                self.progress(min(self.done, self.total), self.total)
+    def _tell(self, rows: int) -> None:
+        self.done += rows
+        if self.progress is not None and self.total:
+            self.progress(min(self.done, self.total), self.total)
+
+    def anew(self, case_ids: Array, each: int) -> tuple[list[Segment], Segment]:
+        """All of these cases, which are all or none, so many a segment, and all open leads. Activities are read once for both."""
+        on = packing.session()
+        of_cases = list(reading.ranges(case_ids))
+        of_leads = reading.ranges_of("leads_lead", reading.AT_ONCE) or [range(1)]
+        of_events = reading.ranges_of("leads_activity", reading.EVENTS_AT_ONCE)
+        self.total = sum(map(len, (*of_cases, *of_leads, *of_events)))
+        requests: list[Callable[[], Any]] = [partial(reading.ask_cases, piece, self._frozen, on) for piece in of_cases]
+        requests.append(partial(reading_leads.ask_companies, None, self._core, on))
+        requests += [partial(reading_leads.ask_leads, piece, self._core, self._own, on) for piece in of_leads]
+        requests += [partial(reading.ask_events, piece, on) for piece in of_events]
+        with closing(self._answers(requests)) as answers:
+            cases = self._joined((reading.read_cases(next(answers), self._frozen), piece) for piece in of_cases)
+            companies = reading_leads.read_companies(next(answers), self._core)
+            leads = self._joined(
+                (reading_leads.read_leads(next(answers), self._core, self._own, companies), piece) for piece in of_leads
+            )
+            assert leads is not None
+            base = base_of(self.moment)
+            gatherings = [Gathering(leads, self.moment, base)] + ([Gathering(cases, None, 0)] if cases else [])
+            for piece in of_events:
+                sent = reading.read_events(next(answers), self.kinds)
+                for one in gatherings:
+                    one.take(sent)
+                self._tell(len(piece))
+        (events,) = gatherings[0].events(len(self.kinds))
+        opened = replace(self._made(leads, events, self.moment), awaited=gatherings[0].awaited())
+        decided = []
+        if cases is not None:
+            for number, events in enumerate(gatherings[1].events(len(self.kinds), each)):
+                decided.append(self._made(cases.taken(slice(number * each, (number + 1) * each)), events, None))
+        return decided, opened
+
+    def _joined(self, parts: Iterator[tuple[Rows, range]]) -> Rows | None:
+        """The rows of all parts in the order of their ids, None when there are no parts."""
+        found = []
+        for rows, piece in parts:
+            found.append(rows.in_order())
+            self._tell(len(piece))
+        return joined(found) if found else None
+
+    def _made(self, rows: Rows, events: Events, as_of: datetime | None) -> Segment:
+        return segment_of(token_hex(8), rows, events, self.fields, self.dictionaries, as_of, base_of(as_of))
+
+    def _pieces(self, ids: Array) -> Iterator[list[int]]:
+        for first in range(0, max(len(ids), 1), reading.AT_ONCE):
+            yield ids[first : first + reading.AT_ONCE].tolist()
+
+    def cases(self, ids: Array) -> Segment:
+        """These cases."""
+        on = packing.session()
+
+        def ask(piece: list[int]) -> tuple[packing.Answer, list[packing.Answer]]:
+            answer = reading.ask_cases(piece, self._frozen, on)
+            return answer, reading.ask_events(np.unique(reading.answered_leads(answer)).tolist(), on)
+
+        rows, sent = [], []
+        for answer, events in self._answers(partial(ask, piece) for piece in self._pieces(ids)):
+            rows.append(reading.read_cases(answer, self._frozen))
+            sent.append(reading.read_events(events, self.kinds))
+        return self._segment(rows, sent, None, None)
+
+    def leads(self, ids: Array, *, base_day: int) -> Segment:
+        """Those of these leads that are open."""
+        on = packing.session()
+
+        def ask(piece: list[int]) -> tuple[packing.Answer, packing.Answer, list[packing.Answer]]:
+            answer = reading_leads.ask_leads(piece, self._core, self._own, on)
+            known = np.unique(reading_leads.answered_companies(answer))
+            companies = reading_leads.ask_companies(known.tolist(), self._core, on)
+            return answer, companies, reading.ask_events(reading_leads.answered_leads(answer), on)
+
+        rows, sent = [], []
+        for answer, about, events in self._answers(partial(ask, piece) for piece in self._pieces(ids)):
+            companies = reading_leads.read_companies(about, self._core)
+            rows.append(reading_leads.read_leads(answer, self._core, self._own, companies))
+            sent.append(reading.read_events(events, self.kinds))
+        return self._segment(rows, sent, self.moment, base_day)
+
+    def _segment(self, rows: Sequence[Rows], sent: Sequence[Sent], as_of: datetime | None, base_day: int | None) -> Segment:
         return make_segment(
             token_hex(8),
             joined(rows),
-            np.concatenate(events),
+            sent,
             fields=self.fields,
             dictionaries=self.dictionaries,
-            as_of=None if of_cases else self.moment,
+            as_of=as_of,
             base_day=base_day,
         )
-
-    def _read_leads(self, answer: packing.Answer, companies: packing.Answer | None) -> Rows:
-        if companies is not None:
-            self._companies = reading_leads.read_companies(companies, self._core)
-        assert self._companies is not None
-        return reading_leads.read_leads(answer, self._core, self._own, self._companies)
-
-    def cases(self, ids: Array, *, ranged: bool = False) -> Segment:
-        """These cases; `ranged`: all between the first and the last."""
-        return self._segment(ids, ranged, True, None)
-
-    def leads(self, ids: Array, *, ranged: bool = False, base_day: int | None = None) -> Segment:
-        """Those of these leads that are open."""
-        return self._segment(ids, ranged, False, base_day)
 
     def publish(self, decided: Sequence[Decided], leads: Sequence[Segment], kept: Sequence[Snapshot] = ()) -> Snapshot:
         """Store what is not in files yet, make it the current generation, and remove what neither it nor `kept` needs."""

@@ -12,9 +12,10 @@ from scoring.evaluate_numpy import NO_GATE, NO_TIER, evaluate
 from scoring.evaluate_python import Facts, Result
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.registry import Registry
+from scoring.snapshot.coding import coders
 from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Segment
-from scoring.snapshot.shaping import BEGINNING, SENT, SINCE_2000, Rows, coders, make_segment, microseconds
+from scoring.snapshot.shaping import BEGINNING, SINCE_2000, Rows, Sent, make_segment, microseconds
 from scoring.spec import Spec
 
 
@@ -64,7 +65,15 @@ def segment_of(
         None if decided is None else np.array([microseconds(at) for at in decided], np.int64),
         None if decided is None else np.array([DATED | (HAS_ACTIVITY if one.has_activity else 0) for one in rows], np.uint8),
     )
-    return make_segment(key, made, np.array(sent, SENT), fields=fields, dictionaries=dictionaries, as_of=as_of, base_day=base_day)
+    return make_segment(
+        key,
+        made,
+        [Sent(*np.array(sent, np.int64).reshape(-1, 6).T)],
+        fields=fields,
+        dictionaries=dictionaries,
+        as_of=as_of,
+        base_day=base_day,
+    )
 
 
 def told(spec: Spec, segment: Segment, day: int | None = None) -> list[tuple[object, ...]]:
