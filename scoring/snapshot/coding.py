@@ -14,7 +14,7 @@ from leads.choices import FieldType
 from leads.lib.folding import fold
 from scoring.operators import READERS
 from scoring.snapshot.dictionaries import Dictionary
-from scoring.snapshot.segment import CODED, UNKNOWN_CODE, UNKNOWN_DAY, Array
+from scoring.snapshot.segment import CODED, UNKNOWN_CODE, UNKNOWN_DAY, Array, narrow
 
 _TYPES: Mapping[FieldType, Any] = {FieldType.NUMBER: np.float64, FieldType.BOOLEAN: np.int8}
 
@@ -54,12 +54,13 @@ class Coder(dict[str, Any]):
 
     def column(self, raw: Sequence[str]) -> Array:
         """The column of these raw values."""
-        return np.fromiter(map(self.__getitem__, raw), self._type, len(raw))
+        found = np.fromiter(map(self.__getitem__, raw), self._type, len(raw))
+        return narrow(found) if self.kind in CODED else found
 
     def parted(self, packed: str | None, separator: str, count: int) -> Array:
         """The column of `count` raw values that are parted by `separator`."""
         if not packed or len(packed) == count - 1 == packed.count(separator):
-            return np.full(count, self.unknown, self._type)
+            return np.full(count, self.unknown, np.int8 if self.kind in CODED else self._type)
         return self.column(packed.split(separator))
 
 

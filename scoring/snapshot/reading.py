@@ -109,13 +109,13 @@ def ask_events(of: Sequence[int] | range, on: Session) -> list[Answer]:
 
 def read_events(answer: Sequence[Answer], kinds: Dictionary) -> Sent:
     """What `ask_events` answered. Kinds met for the first time get a code."""
-    columns: list[list[Array]] = [[np.empty(0, np.int64)] for _ in range(6)]
+    columns: list[list[Array]] = [[np.empty(0, kind)] for kind in (np.int64, np.int16, np.int64, np.int64, np.int8, np.int8)]
     for kind, *packed in sorted(answer, key=lambda row: row[0]):
         arrays = [None if one is None else numbers(one, ">i8") for one in packed]
         assert arrays[0] is not None
         count = len(arrays[0])
-        for column, array in zip(columns, [arrays[0], np.full(count, kinds.code(kind)), *arrays[1:]], strict=True):
-            column.append(np.zeros(count, np.int64) if array is None else array)
+        for column, array in zip(columns, [arrays[0], np.full(count, kinds.code(kind), np.int16), *arrays[1:]], strict=True):
+            column.append(np.zeros(count, np.int8) if array is None else array)
     return Sent(*map(np.concatenate, columns))
 
 

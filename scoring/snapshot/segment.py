@@ -118,5 +118,5 @@ def narrow(values: Array) -> Array:
     for kind in (np.int8, np.int16, np.int32):
         limits = np.iinfo(kind)
         if limits.min <= low and high <= limits.max:
-            return values.astype(kind)
-    return values.astype(np.int64)
+            return values.astype(kind, copy=False)
+    return values.astype(np.int64, copy=False)

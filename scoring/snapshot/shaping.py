@@ -169,7 +169,7 @@ class Gathering:
         at = at[kept]
         lag = np.maximum(known[kept] // DAY - happened[kept], 0)
         rest = (narrow(lag), narrow(sent.assets[at]), narrow(sent.campaigns[at]))
-        self._pieces.append((row[kept], sent.kinds[at].astype(np.int16), age[kept].astype(np.int16), *rest))
+        self._pieces.append((row[kept], sent.kinds[at].astype(np.int16, copy=False), age[kept].astype(np.int16), *rest))
 
     def events(self, kinds: int, rows_each: int | None = None) -> Iterator[Events]:
         """All that was taken in, where so many kinds are known: of every so many rows, counted from the first of them, or of all."""

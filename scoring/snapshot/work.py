@@ -16,7 +16,7 @@ import numpy as np
 from leads import clock
 from leads.choices import ACTIVITY_KINDS, FieldType
 from scoring.snapshot import files, packing, reading, reading_leads
-from scoring.snapshot.coding import coders
+from scoring.snapshot.coding import Coder, coders
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Writer
 from scoring.snapshot.mark import Mark
@@ -110,10 +110,12 @@ class Work:
         requests += [partial(reading.ask_events, piece, on) for piece in of_events]
         with closing(self._answers(requests)) as answers:
             cases = self._joined((reading.read_cases(next(answers), self._frozen), piece) for piece in of_cases)
+            _forget(self._frozen)
             companies = reading_leads.read_companies(next(answers), self._core)
             leads = self._joined(
                 (reading_leads.read_leads(next(answers), self._core, self._own, companies), piece) for piece in of_leads
             )
+            _forget(self._core, self._own)
             assert leads is not None
             base = base_of(self.moment)
             gatherings = [Gathering(leads, self.moment, base)] + ([Gathering(cases, None, 0)] if cases else [])
@@ -242,3 +244,10 @@ class Work:
             "base_day": segment.base_day,
             "file": self.writer.arrays(f"seg/{segment.key}.bin", arrays_of(segment)),
         }
+
+
+def _forget(*coders: Mapping[str, Coder]) -> None:
+    """Free the memory of all raw values met: with many different ones it is most of what a build needs."""
+    for some in coders:
+        for one in some.values():
+            one.clear()
