@@ -685,7 +685,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='activity',
-            index=models.Index(fields=['lead', 'kind', 'occurred_at'], name='activity_lead_kind'),
+            index=models.Index(fields=['lead', 'kind', 'occurred_at'], include=('id', 'known_at', 'asset', 'campaign'), name='activity_lead_kind'),
         ),
         migrations.AddConstraint(
             model_name='activity',

@@ -33,8 +33,11 @@ class Activity(models.Model):
             models.CheckConstraint(condition=models.Q(kind__regex=r"^[a-z][a-z0-9_]{0,39}$"), name="activity_kind_shape"),
         )
         indexes = (
-            # A lead's facts for scoring, and its timeline.
-            models.Index(fields=("lead", "kind", "occurred_at"), name="activity_lead_kind"),
+            # A lead's timeline, and all that scoring asks of its activities: leads that changed are anywhere in the table, and
+            # their activities are read from here alone.
+            models.Index(
+                fields=("lead", "kind", "occurred_at"), include=("id", "known_at", "asset", "campaign"), name="activity_lead_kind"
+            ),
         )
 
     def __str__(self) -> str:
