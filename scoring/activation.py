@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from leads.errors import AccordError, Conflict
 from leads.jobs import hold, work_on
 from leads.models import Job, User
-from scoring import filling, partitions
+from scoring import filling, partitions, swap_history
 from scoring.actions.activating import activate_version, put_into_force
 from scoring.actions.signing import ON_ITS_WAY, lock_model
 from scoring.entering import spread, unseen
@@ -119,6 +119,7 @@ def activate_here(version: ModelVersion, *, actor: User | None, reason: str, wav
 
 def drop_old_scores(now: datetime) -> int:
     """Forget the scores of versions that are out of force for a week, or were taken back; answers how many had tables."""
+    swap_history.write_all()
     kept = set(Activation.objects.filter(at__gt=now - timedelta(days=7)).values_list("from_version_id", flat=True))
     busy = set(Activation.objects.filter(step__in=ON_ITS_WAY).values_list("version_id", flat=True))
     own = partitions.own_tables()

@@ -11,12 +11,10 @@ from typing import Any
 from django.db import connection
 
 from leads import clock
-from leads.choices import OUTCOME_STAGES, Stage
 from leads.errors import AccordError, Conflict
 from leads.jobs import Work
 from scoring import partitions, store
 from scoring.compiler import Live, stored_spec
-from scoring.holds import perhaps_held
 from scoring.locks import SCORER, VERSIONS, lock
 from scoring.looking import rescore_some
 from scoring.models import ModelVersion
@@ -31,9 +29,8 @@ COMPARED = 1000
 FEW = 100  # leads changed in a round of catching up, from which on the moment may come
 MOST_ROUNDS = 20
 ATTACH_TRIES = 4
-_HELD = [str(stage) for stage in (*OUTCOME_STAGES, Stage.DISQUALIFIED, Stage.REJECTED, Stage.RECYCLED)]
 _REST = """
-SELECT l.id, l.stage <> ALL(%s) AND l.contactable FROM leads_lead l WHERE l.id > %s AND NOT EXISTS
+SELECT l.id FROM leads_lead l WHERE l.id > %s AND NOT EXISTS
     (SELECT FROM scoring_leadscore s WHERE s.version_id = %s AND s.lead_id = l.id) ORDER BY l.id LIMIT %s
 """
 
@@ -42,7 +39,7 @@ class Filling(Work):
     """Makes a proposed version's scores and keeps them up to date from then on. `phases` in their order; each repeats until done."""
 
     phases: "tuple[tuple[str, str], ...]" = (
-        ("fill", "Scoring every open lead"),
+        ("fill", "Scoring every lead"),
         ("compare", "Checking against the reference"),
         ("attach", "Storing the scores"),
         ("rest", "Scoring the other leads"),
@@ -56,7 +53,7 @@ class Filling(Work):
             self.version.pk, self.version.model_id, self.version.no, stored_spec(self.version.pk, self.version.spec_hash), True
         )
         self.job.total = len(self.phases)
-        self._covered: Any = None
+        self._known: Any = None  # of whom the columns spoke
 
     def step(self) -> bool:
         self._check()
@@ -85,31 +82,24 @@ class Filling(Work):
     # --- Phases: each answers whether it is done ---
 
     def _fill(self) -> bool:
-        """Everybody the columns can speak of; who is held back by their stage is left to the reference."""
-        import numpy as np  # loaded by who works, not by every process that starts
-
+        """Everybody the columns can speak of, open or closed."""
+        from scoring.by_columns import read_columns  # takes numpy with it: for who works, not for every process that starts
         from scoring.columns import NotInSnapshot
-        from scoring.evaluate_numpy import evaluate
-        from scoring.snapshot.building import refresh
 
         ModelVersion.objects.filter(pk=self.version.pk).update(kept_since=None)
         table = partitions.begin(self.version.pk)
-        snapshot, filled = refresh(), 0
+        columns, filled = read_columns(), 0
         try:
-            scores = evaluate(self.live.spec, snapshot.leads)
+            said = columns.said_by(self.live, with_due=False)
         except NotInSnapshot:  # it asks for what never enters the files: the reference does it all
-            pass
+            self._known = None
         else:
-            leads = snapshot.leads.leads
-            held = list(perhaps_held(leads[scores.mql].tolist()))
-            chosen = np.flatnonzero(scores.in_scope & ~np.isin(leads, held))
-            columns = [one[chosen] for one in (scores.fit, scores.engagement, scores.tier, scores.flags, scores.gate)]
-            gates = [gate.key for gate in self.live.spec.gates]
-            filled = partitions.fill(table, self.version.pk, leads[chosen], columns, gates)
+            self._known = columns.ids
+            filled = partitions.fill(table, self.version.pk, columns.ids[said.in_scope], said.rows(said.in_scope), said.gates)
         if table != partitions.PARENT:
             partitions.finish(self.version.pk)
-        as_of = snapshot.as_of.isoformat()
-        self._note(mark=snapshot.mark.text, as_of=as_of, generation=snapshot.number, table=table, filled=filled)
+        as_of, generation = columns.as_of.isoformat(), columns.snapshot.number
+        self._note(mark=columns.mark.text, as_of=as_of, generation=generation, table=table, filled=filled)
         return True
 
     def _compare(self) -> bool:
@@ -142,29 +132,26 @@ class Filling(Work):
         raise Conflict("Readers and writers of the scores left no gap to store new ones.", code="busy")
 
     def _rest(self) -> bool:
-        """Decided leads, those held back by their stage, and those who came in since: a thousand a step."""
-        covered = self._snapshot_leads()
+        """Those who came in since, and where columns could say nothing everybody: a thousand a step."""
         with connection.cursor() as cursor:
-            cursor.execute(_REST, [_HELD, self.job.payload.get("cursor", 0), self.version.pk, BATCH])
-            rows = cursor.fetchall()
-        ids = [lead_id for lead_id, free in rows if not (free and lead_id in covered)]
+            cursor.execute(_REST, [self.job.payload.get("cursor", 0), self.version.pk, BATCH])
+            rows = [row[0] for row in cursor.fetchall()]
+        ids = self._unknown(rows)
         if ids:
             score_again(self.live, ids, clock.now())
         if rows:
-            self._note(cursor=rows[-1][0])
+            self._note(cursor=rows[-1])
         return len(rows) < BATCH
 
-    def _snapshot_leads(self) -> "set[int] | frozenset[int]":
-        """Open leads the columns have spoken of: without a score they are out of scope."""
-        if not self.job.payload.get("filled"):
-            return frozenset()
-        if self._covered is None:
-            from scoring.snapshot.reader import current_snapshot
+    def _unknown(self, lead_ids: list[int]) -> list[int]:
+        """Of leads without a score those of whom the columns did not speak: the others are out of scope. All, in another process
+        than the one that filled.
+        """
+        if self._known is None or not lead_ids:
+            return lead_ids
+        import numpy as np
 
-            snapshot = current_snapshot()
-            same = snapshot is not None and snapshot.number == self.job.payload["generation"]
-            self._covered = set(snapshot.leads.leads.tolist()) if snapshot is not None and same else frozenset()
-        found: set[int] | frozenset[int] = self._covered
+        found: list[int] = np.setdiff1d(lead_ids, self._known).tolist()
         return found
 
     def _keep(self) -> bool:

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Q
-from django.db.models.expressions import RawSQL
-
 from leads.choices import OUTCOME_STAGES, Stage
 from leads.models import Lead
 from scoring.evaluate_python import Evaluator, Facts, Result
@@ -27,8 +24,7 @@ HOLD_WORDS = {
     DECIDED: "Decided, until a new engagement",
 }
 
-
-_HELD = [*OUTCOME_STAGES, Stage.DISQUALIFIED, Stage.REJECTED, Stage.RECYCLED]
+HELD_STAGES = (*OUTCOME_STAGES, Stage.DISQUALIFIED, Stage.REJECTED, Stage.RECYCLED)  # beside who cannot be reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +41,6 @@ def standings_of(lead_ids: Sequence[int]) -> dict[int, Standing]:
     """Where these leads stand, in one query."""
     rows = Lead.objects.filter(pk__in=lead_ids).order_by().values_list("pk", "stage", "stage_since", "contactable", "return_on")
     return {pk: Standing(stage, since, contactable, back) for pk, stage, since, contactable, back in rows}
-
-
-def perhaps_held(lead_ids: Sequence[int]) -> set[int]:
-    """Of leads that meet a version those whom `hold_of` may hold back; of the others it says nothing."""
-    rows = Lead.objects.filter(pk__in=RawSQL("SELECT unnest(%s::bigint[])", [list(lead_ids)]))
-    return set(rows.filter(Q(stage__in=_HELD) | Q(contactable=False)).order_by().values_list("pk", flat=True))
 
 
 def hold_of(standing: Standing, evaluator: Evaluator, facts: Facts, result: Result, as_of: datetime) -> str:

@@ -2,48 +2,97 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from django.db import transaction
 
+from leads import clock
 from leads.models import Lead
-from scoring import mass, waiting
+from scoring import mass, swap_history, swapping, waiting
 from scoring.locks import SCORER, try_lock
 from scoring.looking import BATCH, batches_of, rescore_some, score_now
+from scoring.mass import Reading
+from scoring.models import LeadState
 from scoring.reference_scores import Differ
 from scoring.waiting import Pending
 
 log = logging.getLogger(__name__)
 
 MANY_AT_ONCE = 50_000  # leads of one transaction by columns
+SHARE = 0.5  # of all leads that wait, from which on it is looked at whether most scores are other ones
 _columns_trusted = True  # until they differ from the reference once
 
 
 def rescore_all(after: int = 0) -> Iterator[tuple[int, int]]:
     """Score every lead with an id above `after`, batch by batch; yields the last id and the size of each when it is committed.
 
-    Where there are many, by columns and in larger batches. Raises `Differ` when those say something else than the reference.
+    Where there are many, by columns: the whole table exchanged at once when most scores differ, else those that do in large
+    batches. Raises `Differ` when columns say something else than the reference.
     """
     ids = list(Lead.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True))
-    if len(ids) > waiting.MANY:
-        yield from rescore_by_columns(ids)
+    if len(ids) <= waiting.MANY:
+        while batch := rescore_some(after, BATCH):
+            after = batch[-1]
+            yield after, len(batch)
         return
-    while batch := rescore_some(after, BATCH):
-        after = batch[-1]
-        yield after, len(batch)
+    reading = None if after else exchange_if_most_differ()
+    if reading is None:
+        yield from rescore_what_differs(after)
+    else:
+        yield ids[-1], len(ids)
+        follow_up(reading)
 
 
-def rescore_by_columns(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Score these leads, in the order of ids, by columns, and by the reference where those do not know enough; like `rescore_all`."""
-    columns = mass.read_columns()
+def exchange_if_most_differ(look: Callable[[Sequence[int]], object] = score_now) -> Reading | None:
+    """Have the tables of all versions say what columns say, where that is something else of most leads, and look at those that
+    had to be left out; None, and nothing done, where it is not so or cannot be.
+    """
+    if not swapping.is_possible():
+        return None
+    reading, left = mass.read(), None
+    with suppress(mass.Overtaken):
+        if reading is not None and swapping.most_differ(reading):
+            left = swapping.exchange_all(reading)
+    if left is None:
+        return None
+    for batch in batches_of(left):
+        look(batch)
+    return reading
+
+
+def follow_up(reading: Reading) -> None:
+    """After tables were exchanged: the history of what moved, and when leads are due again."""
+    score_now(swapping.note_due_days(reading))
+    swap_history.write_all()
+
+
+def rescore_what_differs(after: int = 0) -> Iterator[tuple[int, int]]:
+    """Score the leads with an id above `after` that wait for it or of whom something else is stored, like `rescore_all`."""
+    reading = mass.read()
+    ids, pending = waiting.all_waiting(clock.now())
+    if reading is None or pending is not None:
+        ids = list(Lead.objects.values_list("pk", flat=True))
+    else:
+        ids += mass.differing(reading)
+        ids += swapping.note_due_days(reading)
+    yield from rescore_by_columns(sorted({one for one in ids if one > after}), reading)
+
+
+def rescore_by_columns(ids: Sequence[int], reading: Reading | None = None) -> Iterator[tuple[int, int]]:
+    """Score these leads, in the order of ids, by columns, and by the reference where those do not know enough; like `rescore_all`.
+
+    `reading` is what columns said of them a moment ago.
+    """
+    reading = reading or mass.read(ids)
     for batch in batches_of(ids, MANY_AT_ONCE):
         left: Sequence[int] = batch
-        while columns is not None:
+        while reading is not None:
             try:
                 with transaction.atomic():
-                    left = mass.score_by_columns(columns, batch, compared=-(-mass.COMPARED * len(batch) // len(ids)))
+                    left = mass.score_by_columns(reading, batch, compared=-(-mass.COMPARED * len(batch) // len(ids)))
                 break
             except mass.Overtaken:
-                columns = mass.read_columns()
+                reading = mass.read(ids)
         score_now(left)
         yield batch[-1], len(batch)
 
@@ -57,14 +106,25 @@ def score_many(ids: Sequence[int], pending: Pending | None, score: Callable[[Seq
     if not _columns_trusted:
         return 0
     batch = ids[:MANY_AT_ONCE]
-    columns = mass.read_columns()
-    if columns is None:
-        return 0
+
+    def guarded(some: Sequence[int]) -> bool:
+        with transaction.atomic():
+            if not try_lock(SCORER):
+                return False
+            score(some)
+            return True
+
     try:
+        if pending is None and len(ids) > SHARE * LeadState.objects.count() and (whole := exchange_if_most_differ(guarded)):
+            swapping.note_due_days(whole)  # the history follows pass by pass
+            return len(ids)
+        reading = mass.read(batch)
+        if reading is None:
+            return 0
         with transaction.atomic():
             if not try_lock(SCORER):
                 return 0
-            left = mass.score_by_columns(columns, batch, compared=mass.COMPARED)
+            left = mass.score_by_columns(reading, batch, compared=mass.COMPARED)
     except mass.Overtaken:
         return 0
     except Differ as problem:
@@ -72,10 +132,8 @@ def score_many(ids: Sequence[int], pending: Pending | None, score: Callable[[Seq
         _columns_trusted = False
         return 0
     for some in batches_of(left):
-        with transaction.atomic():
-            if not try_lock(SCORER):
-                return len(batch)
-            score(some)
+        if not guarded(some):
+            return len(batch)
     if pending is not None and pending.is_open():
         pending.note(cursor=max(batch[-1], pending.cursor))
     return len(batch)

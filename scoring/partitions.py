@@ -15,21 +15,35 @@ if TYPE_CHECKING:
 
 PARENT = "scoring_leadscore"
 COLUMNS = ("version_id", "lead_id", "fit", "engagement", "tier", "flags", "gate")
-_AT_ONCE = 200_000  # rows in memory as they are sent
+AT_ONCE = 200_000  # rows in memory as they are sent
 _MAY = """
 SELECT has_schema_privilege(current_schema(), 'CREATE')
    AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = %s::regclass), 'USAGE')
 """
 _ATTACHED = "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = %s::regclass AND inhrelid = to_regclass(%s))"
 _OWN = r"""
-SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-AND relname ~ '^scoring_leadscore_v[0-9]+$'
+SELECT DISTINCT substring(relname FROM '[0-9]+')::bigint FROM pg_class
+WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname ~ '^scoring_leadscore_v[0-9]+(_before)?$'
+"""
+_BEFORE = r"""
+SELECT substring(relname FROM '[0-9]+')::bigint, obj_description(oid, 'pg_class') FROM pg_class
+WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname ~ '^scoring_leadscore_v[0-9]+_before$' ORDER BY 1
 """
 
 
 def name_of(version_id: int) -> str:
     """The table of a version's scores."""
     return f"{PARENT}_v{version_id}"
+
+
+def next_of(version_id: int) -> str:
+    """The table that is filled to take the place of the version's own."""
+    return f"{name_of(version_id)}_next"
+
+
+def before_of(version_id: int) -> str:
+    """The table whose place was taken, kept until the history of what moved is written."""
+    return f"{name_of(version_id)}_before"
 
 
 def may_create() -> bool:
@@ -50,19 +64,35 @@ def own_tables() -> list[int]:
     """The versions that have a table of their own, attached or not."""
     with connection.cursor() as cursor:
         cursor.execute(_OWN)
-        return sorted(int(row[0].rpartition("_v")[2]) for row in cursor.fetchall())
+        return sorted(row[0] for row in cursor.fetchall())
 
 
-def _run(statement: sql.SQL, version_id: int) -> None:
-    """`statement` names the version's table as `{table}`, the partitioned one as `{parent}` and the version as `{version}`."""
+def replaced_tables() -> list[tuple[int, str]]:
+    """The versions whose table was replaced and whose history is still to be written, each with what was noted then."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL("{}").format(
-                statement.format(
-                    table=sql.Identifier(name_of(version_id)), parent=sql.Identifier(PARENT), version=sql.Literal(version_id)
-                )
-            )
-        )
+        cursor.execute(_BEFORE)
+        return [(version_id, noted or "{}") for version_id, noted in cursor.fetchall()]
+
+
+def note(version_id: int, words: str) -> None:
+    """Keep these words with the table that was replaced."""
+    _run(sql.SQL("COMMENT ON TABLE {before} IS {words}"), version_id, words=sql.Literal(words))
+
+
+def _run(statement: sql.SQL, version_id: int, table: str | None = None, **more: sql.Composable) -> None:
+    """`statement` names the version's table, or another one, as `{table}`, those that follow or went before it as `{next}` and
+    `{before}`, the partitioned one as `{parent}` and the version as `{version}`.
+    """
+    named = {
+        "table": sql.Identifier(table or name_of(version_id)),
+        "name": sql.Identifier(name_of(version_id)),
+        "next": sql.Identifier(next_of(version_id)),
+        "before": sql.Identifier(before_of(version_id)),
+        "parent": sql.Identifier(PARENT),
+        "version": sql.Literal(version_id),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("{}").format(statement.format(**named | more)))
 
 
 def some_leads(table: str, version_id: int, count: int) -> list[int]:
@@ -80,16 +110,63 @@ def begin(version_id: int) -> str:
     drop([version_id])
     if not may_create():
         return PARENT
-    _run(sql.SQL("CREATE TABLE {table} (LIKE {parent} INCLUDING DEFAULTS) WITH (fillfactor = 60)"), version_id)
-    return name_of(version_id)
+    return create(version_id, name_of(version_id))
 
 
-def finish(version_id: int) -> None:
+def create(version_id: int, table: str) -> str:
+    """An empty table for a version's scores, which nobody sees yet."""
+    _run(sql.SQL("CREATE TABLE {table} (LIKE {parent} INCLUDING DEFAULTS) WITH (fillfactor = 60)"), version_id, table)
+    return table
+
+
+def finish(version_id: int, table: str | None = None) -> None:
     """Give a filled table its keys and the check that spares a scan when it is attached."""
-    _run(sql.SQL("ALTER TABLE {table} ADD PRIMARY KEY (version_id, lead_id)"), version_id)
-    _run(sql.SQL("CREATE INDEX ON {table} (tier, lead_id) WHERE flags & 1 = 1"), version_id)
-    _run(sql.SQL("ALTER TABLE {table} ADD CONSTRAINT one_version CHECK (version_id = {version})"), version_id)
-    _run(sql.SQL("ANALYZE {table}"), version_id)
+    _run(sql.SQL("ALTER TABLE {table} ADD PRIMARY KEY (version_id, lead_id)"), version_id, table)
+    _run(sql.SQL("CREATE INDEX ON {table} (tier, lead_id) WHERE flags & 1 = 1"), version_id, table)
+    _run(sql.SQL("ALTER TABLE {table} ADD CONSTRAINT one_version CHECK (version_id = {version})"), version_id, table)
+    _run(sql.SQL("ANALYZE {table}"), version_id, table)
+
+
+def shut(*, wait: str) -> None:
+    """Keep all readers and writers of scores out until the transaction ends. Raises OperationalError when they leave no gap within
+    `wait`, for which nobody else is kept waiting for longer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
+        cursor.execute("LOCK TABLE scoring_leadscore IN ACCESS EXCLUSIVE MODE")
+
+
+def carry_over(version_id: int, lead_ids: Sequence[int]) -> None:
+    """Have the table that is to follow say of these leads what the version's own says."""
+    with connection.cursor() as cursor:
+        for statement in (
+            "DELETE FROM {next} WHERE lead_id = ANY({ids}::bigint[])",
+            "INSERT INTO {next} SELECT * FROM {name} WHERE version_id = {version} AND lead_id = ANY({ids}::bigint[])",
+        ):
+            cursor.execute(
+                sql.SQL("{}").format(
+                    sql.SQL(statement).format(
+                        next=sql.Identifier(next_of(version_id)),
+                        name=sql.Identifier(name_of(version_id)),
+                        version=sql.Literal(version_id),
+                        ids=sql.Literal(list(lead_ids)),
+                    )
+                )
+            )
+
+
+def exchange(version_id: int) -> None:
+    """Have the finished table that is to follow take the place of the version's own, which stays aside. After `shut`."""
+    _run(sql.SQL("ALTER TABLE {parent} DETACH PARTITION {name}"), version_id)
+    _run(sql.SQL("ALTER TABLE {name} RENAME TO {before}"), version_id)
+    _run(sql.SQL("ALTER TABLE {next} RENAME TO {name}"), version_id)
+    _run(sql.SQL("ALTER TABLE {parent} ATTACH PARTITION {name} FOR VALUES IN ({version})"), version_id)
+    _run(sql.SQL("ALTER TABLE {name} DROP CONSTRAINT one_version"), version_id)
+
+
+def drop_before(version_id: int) -> None:
+    """Forget the table that was replaced."""
+    _run(sql.SQL("DROP TABLE IF EXISTS {before}"), version_id)
 
 
 def attach(version_id: int, *, wait: str = "2s") -> bool:
@@ -117,7 +194,7 @@ def drop(version_ids: Iterable[int]) -> int:
     wanted = list(version_ids)
     own = [version_id for version_id in own_tables() if version_id in set(wanted)]
     for version_id in own:
-        _run(sql.SQL("DROP TABLE {table}"), version_id)
+        _run(sql.SQL("DROP TABLE IF EXISTS {table}, {before}"), version_id)
     rest = [version_id for version_id in wanted if version_id not in own]
     if rest:
         with connection.cursor() as cursor:
@@ -136,8 +213,8 @@ def fill(table: str, version_id: int, leads: "Array", columns: Sequence["Array"]
         copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), names)
         with cursor.copy(copy) as sent:
             sent.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-            for first in range(0, len(leads), _AT_ONCE):
-                part = slice(first, first + _AT_ONCE)
+            for first in range(0, len(leads), AT_ONCE):
+                part = slice(first, first + AT_ONCE)
                 for block in _blocks(version_id, leads[part], [one[part] for one in columns], gates):
                     sent.write(block)
             sent.write(b"\xff\xff")

@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 from django.db import transaction
 
 from leads import clock
-from scoring import store, waiting
+from scoring import store, swap_history, waiting
 from scoring.locks import SCORER, try_lock
 from scoring.looking import BATCH, score_batch
 from scoring.qualifying import promote_released
@@ -22,7 +22,7 @@ def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], object] 
     """Score up to `limit` leads that wait for it; answers how many. One process at a time does this, others get 0.
 
     Changed leads come first, then those whose day has come, then the rest that was not looked at under a new version yet.
-    `score` scores a batch inside the transaction, in place of `score_batch`.
+    Last comes a part of the history of what moved when all scores were made anew. `score` scores a batch inside the transaction, in place of `score_batch`.
     """
     score = score or score_batch
     with transaction.atomic():
@@ -37,7 +37,7 @@ def score_dirty(limit: int = BATCH, *, score: Callable[[Sequence[int]], object] 
         for pending in waiting.pending_activations()[:1]:
             done += _work_off(pending, limit - done, score)
         promote_released(clock.now())
-    return done + (_many(score) if done >= limit else 0)
+    return done + (_many(score) if done >= limit else 0) + swap_history.write_some()
 
 
 def _many(score: Callable[[Sequence[int]], object]) -> int:

@@ -187,3 +187,14 @@ def note_states(lead_ids: Sequence[int], revs: Sequence[int], due_days: Sequence
             " OR s.scored_at <= (SELECT max(at) FROM scoring_activation WHERE step = %s))",
             [at, list(lead_ids), list(revs), list(due_days), SETTLING],
         )
+
+
+def note_due(lead_ids: Sequence[int], revs: Sequence[int], due_days: Sequence[int | None], at: datetime) -> None:
+    """Note the day (UTC day number) each is due again where it is still at that revision: who is not was looked at since."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE scoring_leadstate s SET due_on = date '1970-01-01' + n.due, scored_at = %s"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS n (lead_id, rev, due)"
+            " WHERE s.lead_id = n.lead_id AND s.rev = n.rev AND s.scored_at < %s",
+            [at, list(lead_ids), list(revs), list(due_days), at],
+        )

@@ -114,6 +114,13 @@ def changed_leads(limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def changed_ids(limit: int) -> list[int]:
+    """Up to `limit` leads whose facts are newer than their score."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGED, [_mark(CHANGED), limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
 def due_leads(now: datetime, limit: int) -> list[int]:
     """Up to `limit` leads whose day has come; looked for until the day is a little old, as scoring sets no day that is past."""
     today = day_of(now)
@@ -131,7 +138,13 @@ def due_leads(now: datetime, limit: int) -> list[int]:
 
 
 def many_waiting(now: datetime) -> "tuple[list[int], Pending | None]":
-    """The ids, in order, of all leads that wait when there are more than `MANY`, else none; and the version for which they do."""
+    """What `all_waiting` answers when there are more than `MANY` of them, else none."""
+    ids, pending = all_waiting(now)
+    return (ids, pending) if len(ids) > MANY else ([], None)
+
+
+def all_waiting(now: datetime) -> "tuple[list[int], Pending | None]":
+    """The ids, in order, of all leads that wait; and the version for which they do, if they do for one."""
     pending = next(iter(pending_activations()), None)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -146,7 +159,7 @@ def many_waiting(now: datetime) -> "tuple[list[int], Pending | None]":
             },
         )
         ids = [row[0] for row in cursor.fetchall()]
-    return (ids, pending) if len(ids) > MANY else ([], None)
+    return ids, pending
 
 
 @dataclass(slots=True)

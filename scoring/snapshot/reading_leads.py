@@ -20,7 +20,8 @@ _JOINED = {"first_campaign": "first_campaign_id", "product_interest": "product_i
 _COMPANY = "company__"  # paths of the fields that are read once a company
 _LEADS = sql.SQL("leads_lead AS r")
 _COMPANIES = sql.SQL("leads_company AS company")
-_STILL_OPEN = sql.SQL("r.stage = ANY({})").format(sql.Literal(_OPEN))
+_IN_STAGE = sql.SQL("r.stage = ANY({})")
+_STILL_OPEN = _IN_STAGE.format(sql.Literal(_OPEN))
 
 
 def _core(field: CoreField) -> sql.Composed:
@@ -44,8 +45,10 @@ def _core(field: CoreField) -> sql.Composed:
 _PACKED_AS = {FieldType.NUMBER: ">f8", FieldType.BOOLEAN: ">i1", FieldType.DATE: ">i4"}
 
 
-def ask_leads(ids: Sequence[int] | range, core: Iterable[str], own: Iterable[str], on: Session) -> Answer:
-    """These leads as they are now, of those in an open stage, for `read_leads`. Without what is said of their companies."""
+def ask_leads(
+    ids: Sequence[int] | range, core: Iterable[str], own: Iterable[str], on: Session, stages: Sequence[str] = _OPEN
+) -> Answer:
+    """These leads as they are now, of those in one of the stages, for `read_leads`. Without what is said of their companies."""
     fields = [field for field in _core_fields(core) if not field.path.startswith(_COMPANY)]
     joins = [
         sql.SQL("LEFT JOIN {} AS {} ON {}.id = r.{}").format(
@@ -62,7 +65,7 @@ def ask_leads(ids: Sequence[int] | range, core: Iterable[str], own: Iterable[str
     wanted += [pack_text(sql.SQL("(r.attributes -> {})::text").format(sql.Literal(key.partition(".")[2]))) for key in own]
     where, parameters = rows_named(ids)
     query = sql.SQL("SELECT {} FROM {} {} WHERE {} AND {}").format(
-        sql.SQL(", ").join(wanted), _LEADS, sql.SQL(" ").join(joins), where, _STILL_OPEN
+        sql.SQL(", ").join(wanted), _LEADS, sql.SQL(" ").join(joins), where, _IN_STAGE.format(sql.Literal(list(stages)))
     )
     return ask(query, parameters, on)
 

@@ -1,6 +1,7 @@
 """A version's way into force: prepared aside, checked, kept up to date, and changed in one moment."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -14,11 +15,12 @@ from leads.errors import AccordError, Conflict, Invalid
 from leads.models import ImportRun, Job, Lead, LeadField, LeadRevision, Submission
 from leads.notify import bell, notices
 from leads.revisions import touch_revisions
-from scoring import effect, filling, mass, partitions
+from scoring import by_columns, effect, filling, partitions
 from scoring.actions.activating import activate_version, begin_due, begin_trial, call_off, end_trial, go_on, put_into_force
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here, drop_old_scores
+from scoring.closed_leads import closed_leads
 from scoring.effect import newcomers
 from scoring.looking import score_now
 from scoring.many import rescore_by_columns
@@ -482,7 +484,8 @@ def test_what_changes_between_the_moment_and_the_first_look(
             cursor.execute("SELECT txid_current() + 1")
             ended = cursor.fetchone()[0]
         monkeypatch.setattr(Mark, "now", lambda: Mark(f"{ended}:{ended}:"))
-        monkeypatch.setattr(mass, "refresh", rebuild)
+        monkeypatch.setattr(by_columns, "refresh", rebuild)
+        monkeypatch.setattr(by_columns, "closed_leads", partial(closed_leads, anew=True))
         assert list(rescore_by_columns([lead.pk for lead in Lead.objects.order_by("pk")])) == [(never.pk, 6)]
     for work in (lambda: finish(job), score_dirty) if looked_at_by == "the job" else (score_dirty, lambda: finish(job)):
         while work() and work is score_dirty:

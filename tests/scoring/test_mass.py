@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -13,7 +14,8 @@ from leads import clock
 from leads.choices import Stage
 from leads.models import ImportRun, Lead, LeadRevision, Submission
 from leads.revisions import touch_revisions
-from scoring import many, mass, waiting
+from scoring import by_columns, many, mass, waiting
+from scoring.closed_leads import closed_leads
 from scoring.compiler import Live, stored_spec
 from scoring.looking import score_now
 from scoring.many import rescore_all
@@ -56,7 +58,8 @@ def one_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
         cursor.execute("SELECT txid_current() + 1")
         ended = cursor.fetchone()[0]
     monkeypatch.setattr(Mark, "now", lambda: Mark(f"{ended}:{ended}:"))
-    monkeypatch.setattr(mass, "refresh", building.rebuild)
+    monkeypatch.setattr(by_columns, "refresh", building.rebuild)
+    monkeypatch.setattr(by_columns, "closed_leads", partial(closed_leads, anew=True))
 
 
 def drain(limit: int = 20) -> None:
@@ -116,8 +119,8 @@ def by_both(
     start = clock.now()
     real = mass.score_by_columns
 
-    def watched(columns: mass.Columns, ids: Any, **more: Any) -> list[int]:
-        found = real(columns, ids, **more)
+    def watched(reading: mass.Reading, ids: Any, **more: Any) -> list[int]:
+        found = real(reading, ids, **more)
         done.append(len(ids) - len(found))
         return found
 
@@ -166,13 +169,13 @@ def test_where_the_two_ways_differ_nothing_is_written_and_the_reference_goes_on(
     company = make.company(employees=300)
     ids = [make.lead(company=company).pk for _ in range(50)]
     score_now(ids)
-    right = mass.evaluate
+    right = by_columns.evaluate
 
     def wrong(*asked: Any) -> Any:
         found = right(*asked)
         return replace(found, sums=replace(found.sums, engagement=found.engagement + 1))
 
-    monkeypatch.setattr(mass, "evaluate", wrong)
+    monkeypatch.setattr(by_columns, "evaluate", wrong)
     with pytest.raises(Differ, match="The two ways of scoring differ"):
         list(rescore_all())
     assert set(LeadScore.objects.filter(version=version).values_list("fit", "engagement")) == {(25, 0)}
@@ -198,8 +201,8 @@ def test_killed_in_a_batch_and_changed_meanwhile_nothing_is_lost(
 
     real, calls = mass.score_by_columns, []
 
-    def killed(columns: mass.Columns, some: Any, **more: Any) -> list[int]:
-        left = real(columns, some, **more)
+    def killed(reading: mass.Reading, some: Any, **more: Any) -> list[int]:
+        left = real(reading, some, **more)
         calls.append(len(some) - len(left))
         if len(calls) == 2:
             raise KeyboardInterrupt
