@@ -35,7 +35,6 @@ NO_DAY = 2**31 - 1
 # since when it stands there, in microseconds since 2000.
 STANDING = np.dtype([("lead", ">i8"), ("stage", ">i2"), ("reachable", ">i2"), ("back", ">i4"), ("since", ">i8")])
 _CLOSED = sorted(str(stage) for stage in frozenset(Stage) - SCORED_OPEN)
-_DENSE = 20
 _SHARE_ANEW = 0.3  # of the leads that, once so many changed, are all read again
 _READ = sql.SQL("""
 SELECT string_agg(int8send(r.id) || int2send((coalesce(array_position({stages}::text[], r.stage::text), 0) - 1)::int2)
@@ -113,14 +112,12 @@ def _is_closed(standings: Array) -> Array:
     return found
 
 
-def _pieces(ids: Array) -> Iterable[Sequence[int] | range]:
-    """What to read of the ordered ids at a time: all in a range, where so many of them are wanted that to seek each takes longer."""
-    if len(ids) and int(ids[-1] - ids[0]) < _DENSE * len(ids):
-        return [
-            range(first, min(first + reading.AT_ONCE, int(ids[-1]) + 1))
-            for first in range(int(ids[0]), int(ids[-1]) + 1, reading.AT_ONCE)
-        ]
-    return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, max(len(ids), 1), reading.AT_ONCE)]
+def _pieces(ids: Array, ranged: bool) -> Iterable[Sequence[int] | range]:
+    """What to read of the ordered ids at a time: these, or all from the first to the last."""
+    if not ranged or not len(ids):
+        return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, max(len(ids), 1), reading.AT_ONCE)]
+    first, end = int(ids[0]), int(ids[-1]) + 1
+    return [range(one, min(one + reading.AT_ONCE, end)) for one in range(first, end, reading.AT_ONCE)]
 
 
 @dataclass
@@ -135,7 +132,7 @@ class _Reading:
 
     def all(self) -> ClosedLeads:
         standings = self.standings(None)
-        leads, since = self.segments(standings["lead"][_is_closed(standings)].astype(np.int64), standings)
+        leads, since = self.segments(standings["lead"][_is_closed(standings)].astype(np.int64), standings, ranged=True)
         return ClosedLeads(self.source, self.mark, self.dictionaries, standings, leads, since)
 
     def standings(self, lead_ids: Array | None) -> Array:
@@ -146,8 +143,10 @@ class _Reading:
         found = np.frombuffer(packed or b"", STANDING)
         return found[np.argsort(found["lead"], kind="stable")]
 
-    def segments(self, lead_ids: Array, standings: Array) -> tuple[Segment, Segment]:
-        """Those of these leads that are closed, twice: with all their events, and with those since they are."""
+    def segments(self, lead_ids: Array, standings: Array, *, ranged: bool = False) -> tuple[Segment, Segment]:
+        """Those of these leads that are closed, twice: with all their events, and with those since they are. `ranged`: all closed
+        ones from the first to the last, which is read faster than very many one by one.
+        """
         fields = dict(self.source[2])
         core = coders(
             {key: kind for key, kind in fields.items() if not key.startswith("custom.")}, self.dictionaries, as_json=False
@@ -156,7 +155,7 @@ class _Reading:
         kinds = reading.known_kinds(ACTIVITY_KINDS, self.dictionaries)
         on, rows, events = packing.session(), [], [np.empty(0, SENT)]
         companies: reading_leads.Companies | None = None
-        for piece in _pieces(lead_ids):
+        for piece in _pieces(lead_ids, ranged):
             answer = reading_leads.ask_leads(piece, core, own, on, _CLOSED)
             if companies is None or not isinstance(piece, range):  # once all, for ranges
                 some = None if isinstance(piece, range) else np.unique(reading_leads.answered_companies(answer)).tolist()

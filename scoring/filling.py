@@ -95,7 +95,8 @@ class Filling(Work):
             self._known = None
         else:
             self._known = columns.ids
-            filled = partitions.fill(table, self.version.pk, columns.ids[said.in_scope], said.rows(said.in_scope), said.gates)
+            leads, rows, is_new = columns.ids[said.in_scope], said.rows(said.in_scope), table != partitions.PARENT
+            filled = partitions.fill(table, self.version.pk, leads, rows, said.gates, is_new=is_new)
         if table != partitions.PARENT:
             partitions.finish(self.version.pk)
         as_of, generation = columns.as_of.isoformat(), columns.snapshot.number

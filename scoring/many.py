@@ -38,8 +38,10 @@ def rescore_all(after: int = 0) -> Iterator[tuple[int, int]]:
     reading = None if after else exchange_if_most_differ()
     if reading is None:
         yield from rescore_what_differs(after)
+        reading = mass.read()
     else:
         yield ids[-1], len(ids)
+    if reading is not None:
         follow_up(reading)
 
 
@@ -61,7 +63,7 @@ def exchange_if_most_differ(look: Callable[[Sequence[int]], object] = score_now)
 
 
 def follow_up(reading: Reading) -> None:
-    """After tables were exchanged: the history of what moved, and when leads are due again."""
+    """After all scores were compared or exchanged: when leads are due again, and the history of what was exchanged."""
     score_now(swapping.note_due_days(reading))
     swap_history.write_all()
 
@@ -74,7 +76,6 @@ def rescore_what_differs(after: int = 0) -> Iterator[tuple[int, int]]:
         ids = list(Lead.objects.values_list("pk", flat=True))
     else:
         ids += mass.differing(reading)
-        ids += swapping.note_due_days(reading)
     yield from rescore_by_columns(sorted({one for one in ids if one > after}), reading)
 
 
@@ -89,7 +90,9 @@ def rescore_by_columns(ids: Sequence[int], reading: Reading | None = None) -> It
         while reading is not None:
             try:
                 with transaction.atomic():
-                    left = mass.score_by_columns(reading, batch, compared=-(-mass.COMPARED * len(batch) // len(ids)))
+                    left = mass.score_by_columns(
+                        reading, batch, compared=-(-mass.COMPARED * len(batch) // max(len(ids), MANY_AT_ONCE))
+                    )
                 break
             except mass.Overtaken:
                 reading = mass.read(ids)

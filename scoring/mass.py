@@ -200,11 +200,21 @@ class _Chunk:
         self.rows = np.minimum(np.searchsorted(known, self.leads), max(len(known) - 1, 0))
         there = known[self.rows] == self.leads if len(known) else np.zeros(len(found), bool)
         self.left = ~there | reading.columns.mark.passed_by(found["txid"])
-        kept_back = Qualification.objects.filter(closed_at=None, taken_at=None, release_at=None)
-        self.left |= np.isin(self.leads, list(kept_back.values_list("lead_id", flat=True))) & (found["rev"] != found["scored"])
+        self.left |= self._kept_back()
         self.new: dict[int, Array] = {}
         self.changed: dict[int, Array] = {}
         self.first_looks: dict[int, Array] = {}
+
+    def _kept_back(self) -> Array:
+        """Whose facts are newer and whose qualification is kept back: sales may be to get it now."""
+        newer: Array = self.found["rev"] != self.found["scored"]
+        if not newer.any():
+            return newer
+        held = Qualification.objects.filter(
+            closed_at=None, taken_at=None, release_at=None, lead_id__in=self.leads[newer].tolist()
+        )
+        newer &= np.isin(self.leads, list(held.values_list("lead_id", flat=True)))
+        return newer
 
     def _states(self) -> Array:
         """Where these leads stand, by id. When each was made is looked up only where that says something."""
@@ -214,8 +224,9 @@ class _Chunk:
         return self._mine(found)
 
     def _mine(self, found: Array) -> Array:
-        found = found[np.isin(found["lead"], self.ids)]
-        return found[np.argsort(found["lead"], kind="stable")]
+        mine: Array = found[np.isin(found["lead"], self.ids)]
+        in_order: Array = mine[np.argsort(mine["lead"], kind="stable")]
+        return in_order
 
     def judge(self, place: int) -> None:
         """Note what is new by this version, and leave to the reference whom the columns do not know well enough."""
@@ -302,7 +313,7 @@ def compare(reading: Reading, known: Array, count: int) -> None:
     """Ask the reference of so many of these known leads, drawn at random. Raises `Differ` when it says something else of one and
     no newer change explains that.
     """
-    some = np.sort(np.random.default_rng().choice(known, min(count, len(known)), replace=False))
+    some = np.sort(known[np.random.default_rng().choice(len(known), min(count, len(known)), replace=False)])
     places = np.searchsorted(reading.columns.ids, some)
     for live, said in zip(reading.lives, reading.said, strict=True):
         found = judged(live, some.tolist(), reading.as_of)

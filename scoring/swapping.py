@@ -26,6 +26,7 @@ from scoring.snapshot.segment import Array
 from scoring.waiting import changed_ids, pending_activations, pending_question
 
 MOST_LEFT = 20_000  # leads, from which on a table is not exchanged as too many would have to be scored one by one
+SHARE_LEFT = 0.2  # of the leads, likewise
 SAMPLE = 1000
 SHARE = 0.3  # of a sample that has to differ
 _TRIES, _WAIT = 6, "300ms"
@@ -86,10 +87,13 @@ def exchange_all(reading: Reading, *, compared: int = mass.COMPARED) -> list[int
     """
     swap_history.write_all()
     waiting = np.array(sorted(changed_ids(MOST_LEFT)), np.int64)
-    mass.compare(reading, np.setdiff1d(reading.columns.ids, waiting), compared)
+    ids = reading.columns.ids
+    if len(waiting) > SHARE_LEFT * len(ids):
+        return None
+    mass.compare(reading, ids[~np.isin(ids, waiting)] if len(waiting) else ids, compared)
     left = waiting
     for live, said in zip(reading.lives, reading.said, strict=True):
-        mine = np.union1d(waiting, _entering(live, said, reading.columns.ids))
+        mine = np.union1d(waiting, _entering(live, said, ids))
         if len(mine) > MOST_LEFT or not _exchange(reading, live, said, mine):
             return None
         left = np.union1d(left, mine)
@@ -119,7 +123,7 @@ def _exchange(read: Reading, live: Live, said: Said, left: Array) -> bool:
     chosen[np.searchsorted(ids, left[np.isin(left, ids)])] = False
     with transaction.atomic():
         partitions.create(live.version_id, table)
-        partitions.fill(table, live.version_id, ids[chosen], said.rows(chosen), said.gates)
+        partitions.fill(table, live.version_id, ids[chosen], said.rows(chosen), said.gates, is_new=True)
         partitions.finish(live.version_id, table)
         for number in range(_TRIES):
             try:

@@ -16,7 +16,8 @@ from tests.scoring.conftest import clear_scores
 STEPS = {
     "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "flips",
     "suggestions", "one_lead", "thousand_leads",
-    "snapshot_build", "snapshot_refresh_1pct", "rescore_all", "rescore_1pct", "web_memory_mb", "load",
+    "snapshot_build", "snapshot_refresh_1pct", "rescore_all", "rescore_history", "rescore_in_place", "rescore_1pct",
+    "rescore_facts_1pct", "activation", "activation_swap", "web_memory_mb", "load",
 }  # fmt: skip
 
 

@@ -7,23 +7,28 @@ from functools import partial
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 
 from leads import clock
 from leads.choices import Stage
 from leads.models import ImportRun, Lead, LeadRevision, Submission
 from leads.revisions import touch_revisions
-from scoring import by_columns, many, mass, waiting
+from scoring import by_columns, many, mass, partitions, swap_history, swapping, waiting
+from scoring.actions.versions import create_draft, write_content
 from scoring.closed_leads import closed_leads
-from scoring.compiler import Live, stored_spec
+from scoring.compiler import Live, compile_version, stored_spec
 from scoring.looking import score_now
 from scoring.many import rescore_all
-from scoring.models import FLAG_MQL, LeadScore, LeadState, Qualification, ScoreChange
+from scoring.models import FLAG_MQL, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
 from scoring.reference_scores import Differ, judged
 from scoring.rescoring import score_dirty
 from scoring.snapshot import building
+from scoring.snapshot import reading as snapshot_reading
 from scoring.snapshot.mark import Mark
+from scoring.snapshot.segment import Segment
 from scoring.store import Score
 from tests.builders import Builders
 from tests.scoring.conftest import clear_scores
@@ -156,9 +161,150 @@ def test_columns_write_what_the_reference_writes(make: Builders, agree: Any, han
         assert other[what] == rows, what
     assert sum(done) > 150
     assert {cause for _, _, _, cause, *_ in one["changes"]} == {"activation", "event", "facts", "time", "import"}
-    one, other, done = by_both(hands, monkeypatch, lambda: list(rescore_all()))
-    assert one == other
-    assert sum(done) > 50
+
+
+@pytest.mark.usefixtures("one_transaction")
+def test_a_table_is_exchanged_or_changed_in_place_to_what_the_reference_says(
+    make: Builders, agree: Any, hands: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = crowd(make, 150)
+    Lead.objects.filter(pk__in=[lead.pk for lead in leads[::2]]).update(stage_since=NOW - timedelta(days=25))
+    agree(SIZE, DEMO, VIEWS, NEW, scope=when(clause("company.employees", "between", low=5)), wave="none", **PARTS)
+    first = agree(a_tally("often", 25, "page_view", days=40, award="each"), NEW, name="Second", **PARTS)
+    assert many.exchange_if_most_differ() is None  # while leads are looked at for the first time under it
+    drain()
+    tried = create_draft(first.model, actor=None, start="empty")
+    write_content(tried, {"decision": TOTAL, "criteria": [SIZE, DEMO]})
+    ModelVersion.objects.filter(pk=tried.pk).update(status="proposed", **frozen(tried), kept_since=NOW, trial_since=NOW)
+    partitions.begin(tried.pk)
+    partitions.finish(tried.pk)
+    assert partitions.attach(tried.pk)
+    list(rescore_all())
+    drain()
+    hands.advance(timedelta(hours=2))
+    make.activity(leads[0], "demo_request", NOW + timedelta(hours=1))
+    touch_revisions([leads[0].pk])
+    LeadScore.objects.update(fit=F("fit") + 1000)
+    LeadScore.objects.filter(lead_id__in=[lead.pk for lead in leads[3::9]]).update(flags=0)  # who therefore qualifies anew
+    found, before = [], Qualification.objects.count()
+    for most, may in ((10**9, True), (20, True), (20, False)):
+        monkeypatch.setattr(waiting, "MANY", most)
+        monkeypatch.setattr(partitions, "may_create", lambda may=may: may)
+        exchanged: list[list[int]] = []
+        right = swapping.exchange_all
+
+        def watched(reading: Any, right: Any = right, exchanged: Any = exchanged) -> Any:
+            left = right(reading)
+            exchanged.append(left)
+            return left
+
+        monkeypatch.setattr(swapping, "exchange_all", watched)
+        with transaction.atomic():
+            list(rescore_all())
+            found.append(everything())
+            assert partitions.replaced_tables() == []
+            transaction.set_rollback(True)
+        monkeypatch.setattr(swapping, "exchange_all", right)
+        assert len(exchanged) == (most == 20 and may)
+        assert not exchanged or leads[0].pk in exchanged[0]
+    assert len(found[0]["qualifications"]) >= before
+    assert len(found[0]["scores"]) > 200
+    for what, rows in found[0].items():
+        assert found[1][what] == rows, f"exchanged: {what}"
+        assert found[2][what] == rows, f"in place: {what}"
+    assert {gate for *_, gate in found[0]["scores"]} >= {"decided", "unreachable", "in_review", "rival", None}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_before_the_moment_nothing_was_done_and_after_it_the_history_follows(
+    make: Builders, agree: Any, hands: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = [lead.pk for lead in crowd(make, 90)]
+    version = agree(SIZE | {"points": 15}, DEMO, VIEWS, **PARTS)
+    drain()
+    right = dict(LeadScore.objects.values_list("lead_id", "fit"))
+    history, moment = ScoreChange.objects.count(), swapping._at_once
+    LeadScore.objects.update(fit=F("fit") + 1000)
+
+    def killed(*asked: Any) -> None:
+        moment(*asked)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(swapping, "_at_once", killed)
+    with pytest.raises(KeyboardInterrupt):
+        list(rescore_all())
+    assert partitions.own_tables() == [version.pk]
+    assert (partitions.replaced_tables(), LeadScore.objects.filter(fit__gte=1000).count()) == ([], 90)
+
+    busy = connection.copy()  # a reader that goes on for long keeps nobody else waiting: it is done in place then
+    monkeypatch.setattr(swapping, "_at_once", moment)
+    monkeypatch.setattr(swapping, "_WAIT", "10ms")
+    monkeypatch.setattr(swapping, "_TRIES", 1)
+    busy.set_autocommit(False)
+    with busy.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM scoring_leadscore")
+    assert many.exchange_if_most_differ() is None
+    busy.rollback()
+    busy.close()
+
+    gone, changed = leads[5], leads[7]
+    Lead.objects.filter(pk=changed).update(
+        stage="prospect", contactable=True, contact_problem="", company=make.company(employees=2)
+    )
+    touch_revisions([changed])
+    drain()
+    LeadScore.objects.filter(lead_id=changed).update(fit=1000)
+    monkeypatch.setattr(swap_history, "AT_ONCE", leads[4] - 1)
+    assert many.exchange_if_most_differ() is not None
+    assert not LeadScore.objects.filter(fit__gte=1000).exists()
+    assert swap_history.write_some() > 0
+    Lead.objects.filter(pk=changed).update(company=make.company(employees=900))  # scored before its history is written
+    touch_revisions([changed])
+    score_now([changed])
+    Lead.objects.filter(pk=gone).delete()
+    swap_history.look_again()  # as another process does that begins
+    drain()
+    assert partitions.replaced_tables() == []
+    rows = ScoreChange.objects.order_by("pk")[history:]
+    moved = {lead: [(row.old_fit, row.new_fit) for row in rows if row.lead_id == lead] for lead in leads}
+    assert sorted(moved.pop(changed)) == [(0, 15), (1000, 0)]
+    assert moved.pop(gone) == []
+    assert moved == {lead: [(right[lead] + 1000, right[lead])] for lead in moved}
+
+
+@pytest.mark.usefixtures("one_transaction")
+def test_closed_leads_are_brought_up_to_date(make: Builders, hands: Any) -> None:
+    leads = crowd(make, 80)
+    before = closed_leads(anew=True)
+    assert 10 < len(before.leads) < 80
+    for lead in leads[:40]:
+        make.activity(lead, "demo_request", NOW - timedelta(days=3))
+    Lead.objects.filter(pk__in=[lead.pk for lead in leads[:20]]).update(stage=Stage.WON, stage_since=NOW - timedelta(days=5))
+    Lead.objects.filter(pk__in=[lead.pk for lead in leads[20:30]]).update(
+        stage=Stage.PROSPECT, contactable=True, contact_problem=""
+    )
+    changed = sorted(lead.pk for lead in leads[:40])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshot_reading, "changed_leads", lambda mark: changed)
+        kept = closed_leads()
+    anew = closed_leads(anew=True)
+    assert kept.leads.key != before.leads.key
+    assert len(kept.since.events.row) >= 20
+    for one, other in ((kept.leads, anew.leads), (kept.since, anew.since)):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert said(one) == said(other)
+    assert kept.standings.tolist() == anew.standings.tolist()
+
+
+def said(segment: Segment) -> list[tuple[int, int, int]]:
+    """Kind, row and age of every event."""
+    kinds = np.repeat(np.arange(len(segment.events.start) - 1), np.diff(segment.events.start))
+    return sorted(zip(kinds.tolist(), segment.events.row.tolist(), segment.events.age.tolist(), strict=True))
+
+
+def frozen(version: ModelVersion) -> dict[str, Any]:
+    spec = compile_version(version)
+    return {"spec": spec.as_json(), "spec_hash": spec.hash}
 
 
 @pytest.mark.usefixtures("one_transaction")
