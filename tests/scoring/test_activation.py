@@ -156,7 +156,7 @@ def test_a_difference_between_the_evaluators_stops_it_and_it_can_be_tried_again(
     monkeypatch.setattr(
         partitions,
         "fill",
-        lambda table, pk, leads, columns, gates: right(table, pk, leads, [columns[0] + 1, *columns[1:]], gates),
+        lambda table, pk, leads, columns, gates, **more: right(table, pk, leads, [columns[0] + 1, *columns[1:]], gates, **more),
     )
     jobs.run_once()
     asked.refresh_from_db()
