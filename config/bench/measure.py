@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -98,6 +99,11 @@ def check(condition: object, message: str) -> None:
     """Refuse all figures when `condition` does not hold."""
     if not condition:
         raise CheckFailed(message)
+
+
+def load_result(size: int) -> Result:
+    """The machine's load of the last minute, beside its cores."""
+    return Result("load", size, limit=f"{os.cpu_count()} cores", ratio=os.getloadavg()[0])
 
 
 def table(results: Sequence[Result]) -> str:

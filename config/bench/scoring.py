@@ -16,10 +16,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
 
-from config.bench.measure import Measured, Probe, Result, check, interleave, median_ms, p95_ms
+from config.bench.measure import Measured, Probe, Result, check, interleave, load_result, median_ms, p95_ms
 from config.bench.past import make_past
 from config.bench.rescores import Rescores, activate, change
 from config.bench.scratch import database_url, scratch_database
+from config.bench.twenty import model
 from leads import clock
 from leads.models import Case, Lead
 from leads.revisions import touch_revisions
@@ -66,44 +67,6 @@ OF_U = ("rescore_history", "rescore_facts_1pct", "activation", "activation_swap"
 FLOOR_MS = 15.0
 LIMIT_MS = {"one_lead": 5.0, "thousand_leads": 150.0}
 GROWTH = 1.3
-
-
-def _test(key: str, points: int, field: str, op: str, **arguments: Any) -> dict[str, Any]:
-    when = {"all": [{"field": field, "op": op, **arguments}]}
-    return {"key": key, "label": key, "dimension": "fit", "shape": "test", "points": points, "when": when}
-
-
-def _tally(key: str, points: int, kind: str, days: int, **more: Any) -> dict[str, Any]:
-    event = {"event": {"kinds": [kind]}, "days": days}
-    return {"key": key, "label": key, "dimension": "engagement", "shape": "tally", "points": points} | event | more
-
-
-def model(*, low: int = 50, points: int = 14, edges: tuple[int, int] = (35, 60)) -> dict[str, Any]:
-    """Twenty criteria over every type of field and the usual kinds of activity."""
-    criteria = [
-        _test("director", points, "lead.job_title", "words", values=["director", "head of"]),
-        _test("intern", -15, "lead.job_title", "part", values=["intern"]),
-        _test("senior", 8, "lead.seniority", "in", values=["director", "vp"]),
-        _test("free_mail", -6, "lead.email_domain", "in", values=["gmail.com"]),
-        _test("country", 4, "lead.country", "in", values=["de", "at", "ch"]),
-        _test("source", 3, "lead.first_source", "in", values=["partner", "trade show"]),
-        _test("size", 12, "company.employees", "between", low=low, high=5000),
-        _test("industry", 6, "company.industry", "in", values=["industry 1", "industry 2", "industry 3"]),
-        _test("customer", -20, "company.is_customer", "is", value=True),
-        _test("segment", 7, "custom.segment", "in", values=["large"]),
-        _test("wants", 5, "custom.wants", "has_any", values=["sso", "audit"]),
-        _test("seats", 9, "custom.seats", "between", low=50),
-        _test("pilot", 8, "custom.pilot", "is", value=True),
-        _test("renewal", 6, "custom.renewal", "within_days", days=90),
-        _tally("papers", 8, "whitepaper", 180, award="each", freq_max=3, half_life=30, cap=20),
-        _tally("webinar", 7, "webinar_attended", 120),
-        _tally("pricing", 6, "pricing_view", 30, award="each", freq_max=3),
-        _tally("demo", 18, "demo_request", 90),
-        _tally("pages", 1, "page_view", 60, award="each", freq_max=10),
-        _tally("trial", 20, "trial_started", 180),
-    ]  # fmt: skip
-    decision = {"kind": "total", "tiers": ["C", "B", "A"], "edges": list(edges), "mql_from": "B"}
-    return {"format": 1, "evaluator": 1, "model": "bench", "criteria": criteria, "decision": decision}
 
 
 @dataclass
@@ -213,8 +176,7 @@ def _one_size(size: int, seed: int, rounds: int, slack: float, name: str) -> Ite
     yield Result(
         "web_memory_mb", size, rate_per_s=None, limit="MB", ratio=memory, target=300.0, met=memory <= 300, target_of="ratio"
     )
-    load = os.getloadavg()[0]
-    yield Result("load", size, limit=f"{os.cpu_count()} cores", ratio=load)
+    yield load_result(size)
 
 
 def _result(step: Probe, size: int, limits: dict[str, float], slack: float) -> Result:
@@ -301,7 +263,7 @@ from scoring.snapshot.reader import open_snapshot
 from scoring.spec_reader import read_spec
 from scoring.suggest import suggest
 from scoring.vocabulary import load_registry
-from config.bench.scoring import model
+from config.bench.twenty import model
 import config.urls
 snapshot = open_snapshot(Path(sys.argv[1]))
 live = read_spec(model(), load_registry())

@@ -7,41 +7,66 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 
+from config.bench.timing import HEADER, Spent
+from scoring.snapshot import files
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_WITHIN_S = 60
+SNAPSHOT_WITHIN_S = 600
 
 
 @contextmanager
-def serving(database_url: str, *, workers: int = 2, threads: int = 4) -> Iterator[int]:
+def serving(
+    database_url: str, *, workers: int = 2, threads: int = 4, settings_too: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """Run gunicorn as in production on `database_url`; yields its port and ends it afterwards."""
     port = _free_port()
-    environment = os.environ | {
-        "DATABASE_URL": database_url,
+    environment = {
         "PORT": str(port),
         "BIND": f"127.0.0.1:{port}",
         "WEB_CONCURRENCY": str(workers),
         "WEB_THREADS": str(threads),
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
-        "SECRET_KEY": settings.SECRET_KEY,
         "DEBUG": "0",
         "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "config.bench.settings",
     }
-    process = subprocess.Popen(  # noqa: S603 - our own server
-        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
+    command = ["-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"]
+    with _running(command, database_url, environment | dict(settings_too or {})) as process:
+        _wait_until_up(port, process)
+        yield port
+
+
+@contextmanager
+def keeping_snapshot(database_url: str, folder: Path) -> Iterator[None]:
+    """Run the worker's part that keeps the snapshot in `folder`; begins once there is one."""
+    command = ["manage.py", "worker", "--only", "snapshot"]
+    with _running(command, database_url, {"SCORING_SNAPSHOT_DIR": str(folder)}) as process:
+        until = time.monotonic() + SNAPSHOT_WITHIN_S
+        while files.current(folder) is None:
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("the worker made no snapshot")
+            time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def _running(command: list[str], database_url: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program of ours as a process of its own, ended afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", *command],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"DATABASE_URL": database_url, "SECRET_KEY": settings.SECRET_KEY, **environment},
         stdin=subprocess.PIPE,
     )
     try:
-        _wait_until_up(port, process)
-        yield port
+        yield process
     finally:
         process.terminate()
         try:
@@ -76,6 +101,7 @@ class Browser:
         self.port = port
         self.headers = headers
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.spent: Spent | None = None  # by the last answer; only the pages of the portal tell
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         """The status and body of one answer; a connection the server closed between requests is opened anew."""
@@ -83,6 +109,8 @@ class Browser:
             try:
                 self.connection.request(method, path, body, self.headers | headers)
                 response = self.connection.getresponse()
+                told = response.getheader(HEADER)
+                self.spent = Spent.of(told) if told else None
                 return response.status, response.read()
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 self.connection.close()
