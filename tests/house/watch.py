@@ -83,9 +83,17 @@ def pytest_testnodedown(node, error) -> None:
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus: int, config: pytest.Config) -> None:
+    for name, count in compared(terminalreporter):
+        terminalreporter.write_line(f"{name}: {count:,} compared")
     if exitstatus in (0, 1) and is_whole_run(config) and not terminalreporter.stats.get("failed"):
         for name in never_rendered(RENDERED):
             terminalreporter.write_line(f"FAILED no test renders the template {name}", red=True)
+
+
+def compared(terminalreporter) -> list[tuple[str, int]]:
+    """The tests that say how many random cases they compared, with how many."""
+    told = [(one.nodeid, dict(one.user_properties)) for one in terminalreporter.getreports("passed")]
+    return [(name.rpartition("::")[2], said["compared"]) for name, said in told if "compared" in said]
 
 
 def is_whole_run(config: pytest.Config) -> bool:

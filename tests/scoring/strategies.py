@@ -1,6 +1,7 @@
 """Random models and facts: every operator, blank and unknown facts, umlauts, ages on and around each window's edge."""
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -193,3 +194,33 @@ def known_facts(draw: st.DrawFn) -> Facts:
     events = [draw(_event(number)) for number in range(1, draw(st.integers(0, 7)) + 1)]
     start = draw(st.none() | st.sampled_from((10, 50)).map(lambda age: AS_OF - timedelta(days=age)))
     return Facts(values, events, draw(st.integers(0, 9)) > 0, start)
+
+
+def many_facts(seed: int, count: int) -> list[Facts]:
+    """As `known_facts`, dozens at once and fifty times faster; fewer of the same seed are the first of them."""
+    dice = Random(seed)
+    return [_facts_by(dice) for _ in range(count)]
+
+
+def _age_by(dice: Random) -> int:
+    return dice.choice((dice.choice(DAYS) - dice.randint(0, 1), dice.randint(-3, 100)))
+
+
+def _facts_by(dice: Random) -> Facts:
+    values: dict[str, object] = {
+        "lead.job_title": dice.choice((None, *TITLES)),
+        "lead.email_domain": dice.choice((None, "", "gmail.com", "GMX.de", "web.de", "vp.example")),
+        "lead.seniority": dice.choice((None, "", "vp", "staff", "retired")),
+        "company.employees": dice.choice((None, dice.randint(0, 1000), dice.randint(0, 1000), 0.5, 499.5)),
+        "company.is_customer": dice.choice((None, True, False)),
+        "custom.interests": dice.choice((None, dice.choices(("api", "sso", "audit"), k=dice.randint(0, 3)))),
+        "custom.renewal": dice.choice((None, (AS_OF - timedelta(days=_age_by(dice))).date().isoformat())),
+    }
+    events = []
+    for number in range(1, dice.randint(0, 7) + 1):
+        at = AS_OF - timedelta(days=_age_by(dice), seconds=dice.choice((-1, 0, 1, 3600, -3600)))
+        late = timedelta(days=dice.choice((0, 0, 0, 1, 5)))
+        events.append(Event(number, dice.choice(KINDS), at, at + late, dice.choice((None, 1, 2))))
+    start = dice.choice((None, None, 10, 50))
+    begun = None if start is None else AS_OF - timedelta(days=start)
+    return Facts(values, events, dice.randint(0, 9) > 0, begun)
