@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from config.bench import intake
 from config.bench.measure import CheckFailed, Probe, Result, check, interleave, table
+from config.bench.meeting import Inputs
 from config.management.commands import bench
 from tests.importing.samples import ROOT
 from tests.importing.test_kill import address
@@ -117,3 +118,22 @@ def test_scoring_is_measured_for_real(django_db_setup):
     assert all(list(one) == KEYS and one["size"] == 1000 for one in told["results"])
     assert steps["thousand_leads"]["target"] == 1000.0
     assert steps["thousand_leads"]["median_ms"] > steps["one_lead"]["median_ms"] > 0
+
+
+FORM = b"""<form id="other"><input name="no" value="1"></form>
+<form id="part"><input type="hidden" name="rev" value="7"><input name="size-low" value="50"><input type="checkbox" name="kinds" value="a">
+<input type="checkbox" name="kinds" value="b" checked><input type="radio" name="mode" value="all" checked>
+<select name="op"><option value="in">in<option value="between" selected>between</select><select name="first"><option value="">none<option value="x">x</select>
+<button name="redraw" value="add">Another</button></form>"""
+
+
+def test_a_form_is_sent_as_a_browser_would():
+    sent = [("rev", "7"), ("size-low", "50"), ("kinds", "b"), ("mode", "all"), ("op", "between"), ("first", "")]
+    assert Inputs.of(FORM, "part") == sent
+    with pytest.raises(CheckFailed):
+        Inputs.of(FORM, "third")
+
+
+def test_only_the_workshop_keeps_its_data():
+    with pytest.raises(CommandError, match="--keep"):
+        call_command("bench", "score", "--keep")
