@@ -53,17 +53,32 @@ def gate_data(gate: Gate) -> dict[str, Any]:
     return {"key": gate.key, "label": gate.label, "when": gate.condition}
 
 
-def version_data(version: ModelVersion) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A version's parts as stored, each kind read once."""
+
+    groups: list[CriterionGroup]
+    criteria: list[Criterion]
+    gates: list[Gate]
+
+    @classmethod
+    def of(cls, version: ModelVersion) -> "Rows":
+        """Three queries."""
+        return cls(list(version.groups.all()), list(version.criteria.select_related("group")), list(version.gates.all()))
+
+
+def version_data(version: ModelVersion, rows: Rows | None = None) -> dict[str, Any]:
     """The version's rows as the JSON of a spec, not checked."""
+    rows = rows or Rows.of(version)
     return {
         "format": FORMAT,
         "evaluator": EVALUATOR,
         "model": version.model.key,
         "scope": version.scope or {"all": []},
         "dimensions": version.dimensions,
-        "groups": [group_data(group) for group in version.groups.all()],
-        "criteria": [criterion_data(one) for one in version.criteria.select_related("group")],
-        "gates": [gate_data(gate) for gate in version.gates.all()],
+        "groups": [group_data(group) for group in rows.groups],
+        "criteria": [criterion_data(one) for one in rows.criteria],
+        "gates": [gate_data(gate) for gate in rows.gates],
         "decision": version.decision,
     }
 
@@ -78,9 +93,9 @@ def compile_version(version: ModelVersion, registry: Registry | None = None) -> 
     return read_spec(version_data(version), registry or load_registry())
 
 
-def draft_problems(version: ModelVersion, registry: Registry | None = None) -> list[Invalid]:
+def draft_problems(version: ModelVersion, registry: Registry | None = None, rows: Rows | None = None) -> list[Invalid]:
     """Everything that keeps a draft from being put into force, part by part."""
-    return problems_of(version_data(version), registry or load_registry())
+    return problems_of(version_data(version, rows), registry or load_registry())
 
 
 def reach_of(version: ModelVersion, registry: Registry | None = None) -> tuple[dict[Dimension, int], dict[Dimension, int]] | None:

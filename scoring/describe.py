@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from leads.errors import Invalid
 from scoring import spec
-from scoring.compiler import criterion_data, draft_problems, gate_data, group_data, stored_spec
+from scoring.compiler import Rows, criterion_data, draft_problems, gate_data, group_data, stored_spec
 from scoring.models import ModelVersion
 from scoring.reading import At
 from scoring.registry import Registry
@@ -75,14 +75,14 @@ class Described:
         return sum(len(block.rows) for block in self.dimensions)
 
 
-def describe(version: ModelVersion) -> Described:
-    """The words of a version: of its frozen spec, or of a draft's rows as they are now."""
+def describe(version: ModelVersion, rows: Rows | None = None) -> Described:
+    """The words of a version: of its frozen spec, or of a draft's rows as they are now, if they are not given."""
     registry = load_registry()
     wording = load_wording(registry)
     if version.spec is not None:
         one = stored_spec(version.pk, version.spec_hash)
         return _frozen(version, one, wording)
-    return _draft(version, registry, wording)
+    return _draft(version, rows or Rows.of(version), registry, wording)
 
 
 def _frozen(version: ModelVersion, one: spec.Spec, wording: Wording) -> Described:
@@ -99,18 +99,17 @@ def _frozen(version: ModelVersion, one: spec.Spec, wording: Wording) -> Describe
     )
 
 
-def _draft(version: ModelVersion, registry: Registry, wording: Wording) -> Described:
-    group_rows = list(version.groups.all())
+def _draft(version: ModelVersion, stored: Rows, registry: Registry, wording: Wording) -> Described:
     at = At("This", "")
-    groups = {row.key: read_group(at, group_data(row)) for row in group_rows}
-    labels = {row.key: row.label for row in group_rows}
+    groups = {row.key: read_group(at, group_data(row)) for row in stored.groups}
+    labels = {row.key: row.label for row in stored.groups}
     rows = []
-    for row in version.criteria.select_related("group"):
+    for row in stored.criteria:
         one, problem = _try(read_criterion, at, criterion_data(row), registry, groups)
         shown = _row(one, wording, labels) if one else CriterionRow(row.key, row.label, row.points, row.why, problem=problem)
         rows.append((row.dimension, shown))
     gates = []
-    for gate in version.gates.all():
+    for gate in stored.gates:
         read, problem = _try(read_gate, at, gate_data(gate), registry)
         gates.append(PartRow(gate.key, gate.label, wording.condition(read.when) if read else "", problem))
     decision, _ = _try(read_decision, at, version.decision, registry)
@@ -119,9 +118,9 @@ def _draft(version: ModelVersion, registry: Registry, wording: Wording) -> Descr
         version=version,
         dimensions=_blocks(rows, version.dimensions),
         gates=gates,
-        groups=[PartRow(row.key, row.label, _bounds(group_data(row), "cap")) for row in group_rows],
+        groups=[PartRow(row.key, row.label, _bounds(group_data(row), "cap")) for row in stored.groups],
         scope=wording.condition(scope) if scope else "",
-        problems=draft_problems(version, registry),
+        problems=draft_problems(version, registry, stored),
         **_decided(decision, wording),
     )
 

@@ -1,13 +1,16 @@
 """The registry as it stands in the database: core fields, the company's own fields, activity kinds and value lists."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import Max
+from psycopg import sql
 
 from leads.choices import ACTIVITY_KINDS, FieldType, Known, activity_label
 from leads.facts import CORE_FIELDS
 from leads.lib.folding import fold
-from leads.models import Asset, Campaign, LeadField, ValueList, ValueListRevision
+from leads.models import LeadField, ValueListRevision
+from scoring.questions import Question, ask, ask_all
 from scoring.registry import Field, Registry, by_key
 from scoring.wording import Wording
 
@@ -15,35 +18,50 @@ _CORE = tuple(Field(one.key, one.label, FieldType(one.type), one.choices) for on
 
 
 def load_registry() -> Registry:
-    """Everything a draft may name now. Three queries; a list's values are read when a criterion names it."""
-    own = [
+    """Everything a draft may name now, in one round trip; a list's values are read when a criterion names it."""
+    own, kinds, lists = ask_all(_FIELDS, _KINDS, _LISTS)
+    return Registry(by_key([*_CORE, *own]), kinds, lists, list_values)
+
+
+def _read_fields(rows: list[tuple[Any, ...]]) -> list[Field]:
+    return [
         Field(
-            f"custom.{one.key}",
-            one.label,
-            FieldType(one.type),
-            tuple((choice, choice) for choice in one.choices),
-            Known(one.known),
-            one.personal,
-            one.active,
+            f"custom.{key}",
+            label,
+            FieldType(kind),
+            tuple((choice, choice) for choice in choices),
+            Known(known),
+            personal,
+            active,
         )
-        for one in LeadField.objects.all()
+        for key, label, kind, choices, known, personal, active in rows
     ]
-    kinds = ACTIVITY_KINDS | {
-        kind: activity_label(kind) for kind in Asset.objects.order_by().values_list("kind", flat=True).distinct()
-    }
-    return Registry(by_key([*_CORE, *own]), kinds, _latest_lists(), list_values)
+
+
+_FIELDS = Question(
+    sql.SQL("SELECT key, label, type, choices, known, personal, active FROM leads_leadfield ORDER BY position, label, id"),
+    [],
+    _read_fields,
+)
+_KINDS = Question(
+    sql.SQL("SELECT DISTINCT kind FROM leads_asset"),
+    [],
+    lambda rows: ACTIVITY_KINDS | {kind: activity_label(kind) for (kind,) in rows},
+)
+_LISTS: Question[Mapping[str, int]] = Question(
+    sql.SQL("SELECT l.key, max(r.no) FROM leads_valuelist l JOIN leads_valuelistrevision r ON r.list_id = l.id GROUP BY l.id"),
+    [],
+    dict,
+)
+_ASSETS: Question[dict[int, str]] = Question(sql.SQL("SELECT id, name FROM leads_asset"), [], dict)
+_CAMPAIGNS: Question[dict[int, str]] = Question(sql.SQL("SELECT id, name FROM leads_campaign"), [], dict)
 
 
 def stored_registry() -> Registry:
     """For specs that were valid when they were frozen: retired fields and choices still mean what they meant."""
     own = [Field(f"custom.{key}", key, FieldType(kind)) for key, kind in LeadField.objects.values_list("key", "type")]
     core = [Field(one.key, one.label, one.type) for one in _CORE]
-    return Registry(by_key([*core, *own]), {}, _latest_lists(), list_values)
-
-
-def _latest_lists() -> dict[str, int]:
-    pairs = ValueList.objects.annotate(latest=Max("revisions__no")).values_list("key", "latest")
-    return {key: latest for key, latest in pairs if latest is not None}
+    return Registry(by_key([*core, *own]), {}, ask(_LISTS), list_values)
 
 
 @lru_cache(maxsize=256)
@@ -63,9 +81,5 @@ def list_values(key: str, rev: int) -> frozenset[str] | None:
 
 
 def load_wording(registry: Registry | None = None) -> Wording:
-    """The words for specs with the names of assets and campaigns as they are now; two queries more than the registry."""
-    return Wording(
-        registry or load_registry(),
-        dict(Asset.objects.values_list("pk", "name")),
-        dict(Campaign.objects.values_list("pk", "name")),
-    )
+    """The words for specs with the names of assets and campaigns as they are now; a round trip more than the registry."""
+    return Wording(registry or load_registry(), *ask_all(_ASSETS, _CAMPAIGNS))

@@ -10,6 +10,7 @@ from typing import Any
 
 from leads.models import User
 from scoring.actions.drafting import changed_fields, thing_of, who_of
+from scoring.compiler import Rows
 from scoring.describe import CriterionRow, Described, describe
 from scoring.models import Criterion, CriterionGroup, DraftEvent, ModelVersion
 from scoring.talk import CriterionTalk, Said, said_about, talk_of
@@ -94,10 +95,11 @@ class _Read:
 
 
 def _read(version: ModelVersion) -> _Read:
-    stored = {row.key: row for row in version.criteria.select_related("group")}
+    rows = Rows.of(version)
+    stored = {row.key: row for row in rows.criteria}
     said = said_about([row.pk for row in stored.values()])
     labels = {key: row.label for key, row in stored.items()}
-    return _Read(describe(version), stored, list(version.groups.all()), said, log_of(version, labels))
+    return _Read(describe(version, rows), stored, rows.groups, said, log_of(version, labels))
 
 
 _SHARED_S = 3.0  # names of fields and assets may be this late on other people's screens

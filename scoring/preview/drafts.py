@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from threading import Lock
 
 from django.db import connection
@@ -89,14 +90,14 @@ class _Recent:
     """The latest previews of this process: several people look at the same draft, and ask the same."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[tuple[object, ...], Preview] = OrderedDict()
+        self._held: OrderedDict[str, Preview] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: tuple[object, ...]) -> Preview | None:
+    def get(self, key: str) -> Preview | None:
         with self._lock:
             return self._held.get(key)
 
-    def put(self, key: tuple[object, ...], made: Preview) -> None:
+    def put(self, key: str, made: Preview) -> None:
         with self._lock:
             self._held[key] = made
             while len(self._held) > _KEPT:
@@ -104,6 +105,14 @@ class _Recent:
 
 
 _recent = _Recent()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A preview and a name for it: where the name is the same, so is everything it says."""
+
+    preview: Preview
+    name: str
 
 
 def preview_of(
@@ -115,11 +124,13 @@ def preview_of(
     cases: CasesIn,
     told: Mapping[int, Reason],
     weekly: int | None,
-) -> Preview:
+) -> Told:
     """The preview of a draft; the same question over the same data is answered from what is kept."""
     live = specs.live.hash if specs.live else None
-    key = (snapshot.folder, snapshot.number, specs.draft.hash, live, goal, points, cases, weekly, frozenset(told.items()))
-    found = _recent.get(key)
+    reasons = sorted((number, reason.label, *sorted(reason.fields)) for number, reason in told.items())
+    asked = (str(snapshot.folder), snapshot.manifest["digest"], specs.draft.hash, live, goal, points, cases, weekly, reasons)
+    name = sha256(repr(asked).encode()).hexdigest()
+    found = _recent.get(name)
     if found is None:
         found = preview(
             specs.draft,
@@ -131,5 +142,5 @@ def preview_of(
             cases=cases,
             reasons=told,
         )
-        _recent.put(key, found)
-    return found
+        _recent.put(name, found)
+    return Told(found, name)

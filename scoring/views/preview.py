@@ -111,7 +111,7 @@ def _answer(request: HttpRequest, version: ModelVersion, asked: Asked) -> HttpRe
     if snapshot is None:
         return _draw(request, context)
     try:
-        result = drafts.preview_of(
+        told = drafts.preview_of(
             specs,
             snapshot,
             goal=asked.goal,
@@ -122,7 +122,7 @@ def _answer(request: HttpRequest, version: ModelVersion, asked: Asked) -> HttpRe
         )
     except NotInSnapshot as missing:
         return _without_field(request, context, missing.fields)
-    return _draw(request, context | _shown(request, version, specs, result, waiting))
+    return _draw(request, context | _shown(request, version, specs, told, waiting))
 
 
 def _without_field(request: HttpRequest, context: dict[str, Any], fields: tuple[str, ...]) -> HttpResponse:
@@ -138,14 +138,17 @@ def _without_field(request: HttpRequest, context: dict[str, Any], fields: tuple[
     return _draw(request, context | {"state": keeping.standing(), "fields": [field.label for field in asked_for]})
 
 
-def _shown(request: HttpRequest, version: ModelVersion, specs: Any, result: Any, waiting: int) -> dict[str, Any]:
+def _shown(request: HttpRequest, version: ModelVersion, specs: Any, told: Any, waiting: int) -> dict[str, Any]:
     from scoring.preview.drafts import threshold_of
 
+    result = told.preview
     labels = {one.key: one for one in specs.draft.criteria}
     rows = [] if result.flips is None else [*result.flips.entering.rows, *result.flips.leaving.rows]
     leads = Lead.objects.visible_to(reader(request)).select_related("company").in_bulk({row.lead for row in rows})
     return {
         "result": result,
+        "drawn_as": told.name,  # what many look at is drawn once a process
+        "drawn_leads": [(pk, lead.name, lead.company and lead.company.name) for pk, lead in sorted(leads.items())],
         "specs": specs,
         "decision": specs.draft.decision,
         "threshold": threshold_of(specs.draft.decision),

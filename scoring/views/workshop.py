@@ -24,11 +24,12 @@ from scoring.talk_panel import talk_panel
 from scoring.workshop import Workshop, changes_since, log_of, workshop
 
 EDIT = "scoring.edit_draft"
+VERSIONS = ModelVersion.objects.select_related("model", "copied_from")
 
 
 def draft_of(pk: int) -> ModelVersion:
     """A version that may be edited; one that no longer may leads to a conflict, as somebody put it into force meanwhile."""
-    version = get_object_or_404(ModelVersion.objects.select_related("model", "copied_from"), pk=pk)
+    version = get_object_or_404(VERSIONS, pk=pk)
     if version.status != ModelVersion.Status.DRAFT:
         raise Conflict(f"{version.label} is no longer a draft, so it can no longer be edited.", code="frozen")
     return version
@@ -75,7 +76,7 @@ def draft_page(
     request: HttpRequest, version: ModelVersion, *, part: str = "draft", error: str = "", status: int = 200, **more: Any
 ) -> HttpResponse:
     """The page of a draft, or for htmx the named part of it: draft, criteria, gates, groups."""
-    version.refresh_from_db()
+    version.refresh_from_db(from_queryset=VERSIONS)
     shop = workshop(version, reader(request))
     context = {
         **parts_of(request, version, shop),
@@ -93,7 +94,7 @@ def draft_page(
 
 @page(EDIT, DISCUSS)
 def criteria_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    version = get_object_or_404(ModelVersion.objects.select_related("model", "copied_from"), pk=pk)
+    version = get_object_or_404(VERSIONS, pk=pk)
     if version.status != ModelVersion.Status.DRAFT:
         return redirect("admin:criteria-version", pk)
     return draft_page(request, version)
@@ -101,7 +102,7 @@ def criteria_draft(request: HttpRequest, pk: int) -> HttpResponse:
 
 def row_answer(request: HttpRequest, version: ModelVersion, key: str, *, status: int = 200, **more: Any) -> HttpResponse:
     """One criterion's row as it is now; nothing of it when it is gone."""
-    version.refresh_from_db()
+    version.refresh_from_db(from_queryset=VERSIONS)
     shop = workshop(version, reader(request), shared=True)
     row = shop.rows.get(key)
     if row is None:
@@ -130,7 +131,7 @@ def criterion_row(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 @page(EDIT, DISCUSS)
 def criteria_delta(request: HttpRequest, pk: int) -> HttpResponse:
     """What changed since `rev` and `talk`, and who is here; 204 when all is as the browser has it."""
-    version = get_object_or_404(ModelVersion.objects.select_related("model", "copied_from"), pk=pk)
+    version = get_object_or_404(VERSIONS, pk=pk)
     if version.status != ModelVersion.Status.DRAFT:
         response = render(request, "scoring/_delta_frozen.html", {"version": version}, fragment="scoring/_delta_frozen.html")
         return _fresh(response)

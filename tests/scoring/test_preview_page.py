@@ -263,7 +263,7 @@ def test_a_preview_asks_a_fixed_number_of_queries(history, client_of, cast, djan
     building.refresh()
     browser, url = client_of(cast.marketer), reverse("admin:criteria-effect", args=[history.pk])
     browser.get(url, headers=HTMX)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(13):
         assert "34 leave" in text(browser.get(url, headers=HTMX))
 
 
