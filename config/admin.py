@@ -25,7 +25,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 import handoff.urls
 import leads.urls
 import scoring.urls
-from config import door, views
+from config import door, health, health_page, views
 from leads.models import User
 from leads.slots import NavItem, slots
 
@@ -100,6 +100,7 @@ class AccordAdminSite(admin.AdminSite):
             path("", self.admin_view(views.home), name="home"),
             path("preferences/", self.admin_view(views.preferences), name="preferences"),
             path("theme/", views.theme_choose, name="theme-choose"),
+            path("health/", self.admin_view(health_page.health), name="health"),
             *self._password_reset_urls(),
         ]
         for module in (leads.urls, scoring.urls, handoff.urls):
@@ -159,6 +160,8 @@ class AccordAdminSite(admin.AdminSite):
             **context,
             "in_setup": in_setup,
             "has_setup": self.has_setup(request),
+            "worker_silence": health.banner.now(),
+            "may_see_health": user.has_perm(health.SEE),
             "is_setup_index": request.path == reverse("admin:index"),
             "nav_items": nav,
             "tab_items": sorted(nav, key=lambda item: not item["tab"])[:4],

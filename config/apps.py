@@ -9,8 +9,11 @@ class AccordConfig(AppConfig):
     verbose_name = "Accord"
 
     def ready(self) -> None:
+        from config.health import NAV
         from config.timestamps import read_fast
+        from leads.slots import slots
 
+        slots.nav.append(NAV)
         connection_created.connect(read_fast, dispatch_uid="utc-timestamps")
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
-from config import health
+from config import health, metrics
 from config.logs import request_id
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
 
@@ -51,7 +51,7 @@ class RequestLog:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = held
-            if request.path != health.PATH:
+            if request.path not in ANSWERED_FIRST:
                 self._write(request, response.status_code, (time.perf_counter() - began) * 1000)
             return response
         finally:
@@ -67,6 +67,9 @@ class RequestLog:
         )  # fmt: skip
 
 
+ANSWERED_FIRST = {health.PATH: health.healthz, metrics.PATH: metrics.metrics}
+
+
 class HealthFirst:
     """Answers monitors before anything asks for a host they cannot know, for https, or for the database."""
 
@@ -74,7 +77,8 @@ class HealthFirst:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return health.healthz(request) if request.path == health.PATH else self.get_response(request)
+        answer = ANSWERED_FIRST.get(request.path)
+        return answer(request) if answer else self.get_response(request)
 
 
 class PersonsZone:

@@ -1,5 +1,6 @@
 """Every setting of the portal, read from the environment; see the table in the README."""
 
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -173,6 +174,10 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
     }
 }
+
+# What this host is called among those that run a worker, and what a monitor has to know to read the figures.
+WORKER_HOST = env.str("WORKER_HOST", default="") or socket.gethostname()
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOGGING = logs.configuration(env.str("LOG_LEVEL", default="INFO").upper())
 

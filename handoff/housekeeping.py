@@ -12,7 +12,7 @@ from django_q.models import Task
 
 from leads import clock
 from leads.importing.retention import forget_files
-from leads.models import Heartbeat, Outbox
+from leads.models import Heartbeat, Incident, Outbox
 from scoring.activation import drop_old_scores
 
 EVERY = timedelta(hours=1)
@@ -21,6 +21,7 @@ FILES = 50
 BUDGET_S = 10.0
 MESSAGES_KEPT = timedelta(days=90)
 FAILURES_KEPT = timedelta(days=30)
+INCIDENTS_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
 TURN = "housekeeping"
 DELIVERED = (Outbox.State.SENT, Outbox.State.DROPPED)
@@ -38,14 +39,15 @@ def purge_hourly(now: datetime | None = None) -> int:
 def purge(now: datetime) -> int:
     """Delete what is old; returns how many rows and files. Stops after ten seconds: the next hour goes on.
 
-    Sessions go when they have ended, signs of life of a process after a day, failures of background tasks and the files of
-    imports that are over after 30 days, messages sent or dropped after 90. The scores by a version go a week after it was replaced.
+    Sessions go when they have ended, signs of life of a process after a day, failures of background tasks, incidents of the
+    worker and the files of imports that are over after 30 days, messages sent or dropped after 90. The scores by a version go a week after it was replaced.
     """
     ends, gone = time.monotonic() + BUDGET_S, 0
     old: tuple[QuerySet[Any], ...] = (
         Session.objects.filter(expire_date__lt=now),
         Heartbeat.objects.filter(name__startswith="q2:", at__lt=now - HEARTBEATS_KEPT),
         Task.objects.filter(stopped__lt=now - FAILURES_KEPT),
+        Incident.objects.filter(at__lt=now - INCIDENTS_KEPT),
     )
     for rows in old:
         while time.monotonic() < ends:

@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 PIPE = "ACCORD_PARENT"  # the environment variable that names the pipe's end in a child
 LONGEST_PAUSE = 60.0
+EMPTY_AFTER = 5.0  # seconds a killed group has to be gone
 STEADY = 120.0  # seconds a child has to live for its next pause to start from nothing
 
 logger = logging.getLogger("accord.supervisor")
@@ -99,8 +101,8 @@ class Child:
             sys.stderr.flush()
             os._exit(code)
 
-    def supervise(self) -> None:
-        """To be called often: notices the end of the child and starts it again when its pause is over."""
+    def supervise(self) -> bool:
+        """To be called often: notices the end of the child and starts it again when its pause is over; whether it did just now."""
         if self.pid is not None and self._has_ended(self.pid):
             code = self._bury(self.pid)
             now = time.monotonic()
@@ -113,6 +115,8 @@ class Child:
             if self.before_restart is not None:
                 self.before_restart()
             self.start()
+            return True
+        return False
 
     @staticmethod
     def _has_ended(pid: int) -> bool:
@@ -122,6 +126,9 @@ class Child:
     def _bury(self, pid: int) -> int:
         """Leaves nobody of the group; returns the exit code, negative for a signal."""
         self.kill()
+        end = time.monotonic() + EMPTY_AFTER
+        while members(pid) and time.monotonic() < end:
+            time.sleep(0.02)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         if self._popen is not None:
             self._popen.returncode, self._popen = code, None
@@ -136,6 +143,12 @@ class Child:
             for target in (os.killpg, os.kill):  # the group may not be there yet
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     target(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kills the child and its group, and waits until they are gone. It is not started again by itself."""
+        if self.pid is not None:
+            self.kill()
+            self._bury(self.pid)
 
     def ask_to_stop(self) -> None:
         """SIGTERM, once and to the main process alone: it knows how to stop its own children."""
@@ -154,6 +167,17 @@ class Child:
                 break
             time.sleep(0.02)
         self._bury(self.pid)
+
+
+def members(pgid: int) -> list[int]:
+    """The processes of a group that live; those that only wait for somebody to notice their end do not. Empty without /proc."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = place.read_text().rpartition(")")[2].split()[:3]
+            if int(group) == pgid and state not in "ZX":
+                found.append(int(place.parent.name))
+    return found
 
 
 def stop_all(children: Iterable[Child], patience: float) -> None:

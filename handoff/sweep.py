@@ -22,7 +22,8 @@ from handoff.ladder import ACTS, PAUSE_CAP, Firing, Plan, Rung, advance
 from handoff.models import SlaTimer
 from handoff.policybook import PolicyBook
 from leads import clock
-from leads.models import Outbox
+from leads.heartbeats import note_incident
+from leads.models import Incident, Outbox
 from leads.notify.messages import Message, enqueue
 
 logger = logging.getLogger("accord.sweep")
@@ -130,6 +131,7 @@ def _fire(timers: Sequence[Due], now: datetime, book: PolicyBook, people: People
     prevented = len(firings) - len(written)
     if prevented:
         logger.error("%s steps had fired before and were prevented", prevented)
+        note_incident(Incident.Kind.PREVENTED, "sweeper", number=prevented)
     fired: dict[int, list[Firing]] = defaultdict(list)
     for timer, firing in firings:
         if firing.outcome == "fired" and (timer.pk, firing.code) in written:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import ParamSpec, TypeVar
@@ -14,13 +13,14 @@ from django_q.models import Schedule
 
 from handoff.housekeeping import purge_hourly
 from handoff.sweep import sweep
-from leads import clock
+from leads import clock, heartbeats
 from leads.models import Heartbeat
 from leads.notify.outbox import deliver
 
 P = ParamSpec("P")
 R = TypeVar("R")
 BACKSTOP = "backstop"
+BEAT = "beat"
 BACKSTOP_LIMIT = 58
 
 
@@ -44,7 +44,7 @@ def task(limit: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def _stamp(*, busy_for: int, name: str = "") -> None:
     now = clock.now()
     Heartbeat.objects.update_or_create(
-        name=name or f"q2:{os.getpid()}", host=socket.gethostname(),
+        name=name or f"{heartbeats.TASKS}{os.getpid()}", host=heartbeats.host(),
         defaults={"at": now, "busy_until": now + timedelta(seconds=busy_for) if busy_for else None, "pgid": os.getpgid(0)},
     )  # fmt: skip
 
@@ -60,7 +60,8 @@ def backstop() -> int:
 
 @task(10)
 def beat() -> None:
-    """Nothing: the stamps around it say that the cluster works."""
+    """Nothing but a stamp of its own: the next beat is only asked for when this one has come."""
+    _stamp(busy_for=0, name=BEAT)
 
 
 @transaction.atomic

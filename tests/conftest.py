@@ -48,6 +48,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
         sync_roles()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_banner() -> None:
+    """No worker runs beside the tests; that every page says so has a test of its own."""
+    from config.health import banner
+
+    banner.hold(None)
+
+
 @pytest.fixture(scope="session")
 def _snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("snapshots")

@@ -266,6 +266,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Incident',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('restart', 'Started again'), ('prevented', 'Kept from firing twice')], max_length=9)),
+                ('name', models.CharField(max_length=40)),
+                ('host', models.CharField(blank=True, default='', max_length=120)),
+                ('at', models.DateTimeField()),
+                ('number', models.PositiveIntegerField(default=1)),
+            ],
+            options={
+                'ordering': ('-at', '-pk'),
+                'indexes': [models.Index(fields=['at'], name='incident_at')],
+            },
+        ),
+        migrations.CreateModel(
             name='IdempotentAnswer',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -726,6 +741,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='outbox',
             index=models.Index(condition=models.Q(('channel', 'inapp')), fields=['recipient', '-id'], name='outbox_bell'),
+        ),
+        migrations.AddIndex(
+            model_name='outbox',
+            index=models.Index(condition=models.Q(('state', 'dead')), fields=['channel', 'id'], name='outbox_dead'),
         ),
         migrations.AddIndex(
             model_name='outbox',

@@ -10,7 +10,7 @@ from leads.models.importing import ImportRefusal, ImportRun
 from leads.models.job import Job
 from leads.models.lead import Deletion, ExternalId, Lead, LeadNote, LeadRevision
 from leads.models.notice import Notice, NoticeReceipt
-from leads.models.outbox import Heartbeat, Lane, Outbox
+from leads.models.outbox import Heartbeat, Incident, Lane, Outbox
 from leads.models.team import Team, TeamMember
 from leads.models.user import User
 
@@ -29,6 +29,7 @@ __all__ = [
     "IdempotentAnswer",
     "ImportRefusal",
     "ImportRun",
+    "Incident",
     "Job",
     "Lane",
     "Lead",

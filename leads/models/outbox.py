@@ -70,6 +70,8 @@ class Outbox(models.Model):
             ),
             # The bell: a person's newest messages, seen or not.
             models.Index(fields=("recipient", "-id"), condition=models.Q(channel="inapp"), name="outbox_bell"),
+            # Health and the list of what could not be sent.
+            models.Index(fields=("channel", "id"), condition=models.Q(state="dead"), name="outbox_dead"),
             # The messages about a hand-off, on its page.
             models.Index(fields=("handoff_id",), condition=models.Q(handoff_id__isnull=False), name="outbox_handoff"),
         )
@@ -109,3 +111,27 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.host}"
+
+
+class Incident(models.Model):
+    """What went wrong in the worker and was healed by itself: a part started again, a step that would have fired twice."""
+
+    class Kind(models.TextChoices):
+        RESTART = "restart", "Started again"
+        PREVENTED = "prevented", "Kept from firing twice"
+
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    name = models.CharField(max_length=40)
+    host = models.CharField(max_length=120, blank=True, default="")
+    at = models.DateTimeField()
+    number = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes = (
+            # Health: what happened lately.
+            models.Index(fields=("at",), name="incident_at"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.get_kind_display().lower()}"

@@ -36,6 +36,7 @@ from django.test.utils import setup_test_environment
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from config import embedded
+from config.health import banner
 from handoff.models import Handoff, SlaTimer
 from leads import clock
 from leads.models import Lead, User
@@ -97,6 +98,7 @@ def portal(leads: int) -> Iterator[str]:
     try:
         call_command("demo", leads=leads)
         fill_one_inbox()
+        banner.hold(None)  # no worker runs beside the pictures
         thread = LiveServerThread("127.0.0.1", StaticFilesHandler)
         thread.daemon = True
         thread.start()

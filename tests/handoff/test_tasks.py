@@ -38,7 +38,8 @@ def test_a_task_is_busy_while_it_runs_and_free_afterwards_even_when_it_fails(db,
         failing()
     assert Heartbeat.objects.get().busy_until is None
     beat()
-    assert Heartbeat.objects.count() == 1
+    assert Heartbeat.objects.filter(name__startswith="q2:").count() == 1
+    assert Heartbeat.objects.get(name="beat").at == MONDAY
 
 
 def test_there_is_one_schedule_whatever_became_of_it(db):

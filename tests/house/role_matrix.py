@@ -77,6 +77,7 @@ ROWS: dict[str, Row] = {
     # the portal itself
     "admin:home": Row(sent_on="rep other_rep"),
     "admin:preferences": Row(post={"full_name": "New Name", "time_zone": "Europe/Berlin"}, did=422),
+    "admin:health": Row("admin"),
     "admin:theme-choose": Row(got=0, post={"theme": "dark"}, public=True),
     "admin:login": Row(public=True, sent_on=ALL, post={"username": "x@y.test", "password": "wrong"}, did=200),
     "admin:logout": Row(got=0, post={}, public=True, did=200, sent_on="outsider anonymous"),

@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from config import logs
+from config import health, logs
 from config.middleware import DomainErrors, PersonsZone
 from leads import clock, heartbeats
 from leads.errors import AccordError, Conflict, Invalid, NotAllowed, NotFound
@@ -136,7 +136,7 @@ def test_health_says_so_when_the_database_is_away(client, monkeypatch):
     def away():
         raise OperationalError("gone")
 
-    monkeypatch.setattr(heartbeats, "lives", away)
+    monkeypatch.setattr(health, "core", away)
     response = client.get("/healthz")
     assert response.status_code == 503
     assert (response.json()["database"], response.json()["worker"]) == ("down", "unknown")

@@ -9,10 +9,8 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.backends.signals import connection_created
-from django_q.models import OrmQ
 
 from config import limits
 from config.management.commands import worker
@@ -90,16 +88,6 @@ def test_a_life_sign_comes_before_every_step(stop):
     assert log == ["beat", "step", "beat", "step"]
 
 
-def test_what_a_dead_cluster_had_taken_is_given_back(db):
-    later = clock.now() + timedelta(minutes=3)
-    name = settings.Q_CLUSTER["name"]
-    OrmQ.objects.create(key=name, payload="taken", lock=later)
-    OrmQ.objects.create(key="another", payload="not ours", lock=later)
-    worker.release_queue()
-    assert OrmQ.objects.get(key=name).lock <= clock.now()
-    assert OrmQ.objects.get(key="another").lock == later
-
-
 def test_a_hanging_sender_is_replaced_and_three_end_the_worker(monkeypatch, stop):
     class Hanging:
         is_stuck = True
@@ -109,7 +97,7 @@ def test_a_hanging_sender_is_replaced_and_three_end_the_worker(monkeypatch, stop
 
     monkeypatch.setattr(worker, "Sender", Hanging)
     parent = worker.Worker.__new__(worker.Worker)
-    parent.stop, parent.children, parent.senders, parent.lost = stop, [], [Hanging()], 0
+    parent.stop, parent.children, parent.senders, parent.lost, parent.restarted = stop, [], [Hanging()], 0, []
     first = parent.senders[0]
     parent.supervise()
     assert first.retired.is_set()
@@ -117,6 +105,7 @@ def test_a_hanging_sender_is_replaced_and_three_end_the_worker(monkeypatch, stop
     parent.supervise()
     with pytest.raises(SystemExit):
         parent.supervise()
+    assert parent.restarted == ["outbox"] * 3
 
 
 @pytest.mark.django_db(transaction=True)

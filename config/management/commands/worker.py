@@ -20,11 +20,13 @@ from django.db import InterfaceError, OperationalError, connections
 from config import limits
 from handoff import supervisor
 from leads import clock
-from leads.heartbeats import Pulse
+from leads.heartbeats import Pulse, note_incident
+from leads.models import Incident
 
 logger = logging.getLogger("accord.worker")
 
-CHILDREN = ("qcluster", "pipeline", "jobs", "snapshot")
+CLUSTER = "qcluster"
+CHILDREN = (CLUSTER, "pipeline", "jobs", "snapshot")
 SENDERS = 4
 SENDER_STUCK = 60.0  # seconds at one `deliver`, which starts no message after 25 s, before a sender counts as lost
 PATIENCE = 70.0
@@ -56,7 +58,7 @@ def run_part(only: str) -> None:
     """One child of the worker, until SIGTERM."""
     supervisor.stop_with_parent()
     stop = stop_on_signal()
-    if only == "qcluster":
+    if only == CLUSTER:
         limit_statements("30s", "60s")
         run_cluster(stop)
     elif only == "pipeline":
@@ -152,14 +154,6 @@ def run_cluster(stop: threading.Event) -> None:
     cluster.stop()
 
 
-def release_queue() -> None:
-    """Gives back what a dead cluster had taken, instead of leaving it locked until `retry` is over."""
-    from django_q.models import OrmQ
-
-    at = clock.now()
-    OrmQ.objects.filter(key=settings.Q_CLUSTER["name"], lock__gt=at).update(lock=at)
-
-
 class Sender:
     """A thread with its own connection that delivers messages, second by second."""
 
@@ -191,22 +185,27 @@ class Sender:
         repeat("outbox", self._stop, step, pulse=self._pulse, pause=1.0)
 
 
+def _command(name: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--only", name]
+
+
 class Worker:
     """The parent: fires clocks, watches its senders and children, and stops them in order."""
 
     def __init__(self) -> None:
+        from handoff.cluster import Keeper
+
         self.stop = stop_on_signal()
-        self.children = [
-            supervisor.Child(
-                name,
-                [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker", "--only", name],
-                forked=partial(run_part, name),
-                before_restart=release_queue if name == "qcluster" else None,
-            )
-            for name in CHILDREN
-        ]
+        self.children = [self._child(name) for name in CHILDREN if name != CLUSTER]
+        # Never a fork: it is started when the lease is ours, and its environment tells its processes from others.
+        self.keeper = Keeper(supervisor.Child("q2", _command(CLUSTER)))
+        self.restarted: list[str] = []  # to be noted as soon as the database can
         self.senders: list[Sender] = []
         self.lost = 0
+
+    @staticmethod
+    def _child(name: str) -> supervisor.Child:
+        return supervisor.Child(name, _command(name), forked=partial(run_part, name))
 
     def start_children(self) -> None:
         for child in self.children:
@@ -227,6 +226,11 @@ class Worker:
                 ensure_schedule()
                 begun = True
             pulse()
+            if self.keeper.step():
+                self.restarted.append("q2")
+            while self.restarted:
+                note_incident(Incident.Kind.RESTART, self.restarted[0])
+                del self.restarted[0]
 
         try:
             self.senders = [Sender(number, self.stop) for number in range(SENDERS)]
@@ -237,21 +241,23 @@ class Worker:
             self.finish()
 
     def supervise(self) -> None:
-        for child in self.children:
-            child.supervise()
+        self.restarted += [child.name for child in self.children if child.supervise()]
         for place, sender in enumerate(self.senders):
             if sender.is_stuck:
                 sender.retired.set()
                 self.lost += 1
+                self.restarted.append("outbox")
                 logger.error("a sender hangs and is replaced (%s so far)", self.lost)
                 self.senders[place] = Sender(SENDERS + self.lost, self.stop)
         if self.lost >= 3:
             raise SystemExit(1)
 
     def finish(self) -> None:
-        for child in self.children:
+        children = [*self.children, self.keeper.child]
+        for child in children:
             child.ask_to_stop()
         for sender in self.senders:
             sender.thread.join(25)
-        supervisor.stop_all(self.children, PATIENCE)
+        supervisor.stop_all(children, PATIENCE)
+        self.keeper.finish()
         logger.info("the worker has stopped")
