@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
 import numpy as np
 from psycopg import sql
@@ -21,12 +20,13 @@ from scoring.holds import HELD_STAGES
 from scoring.operators import day_of
 from scoring.snapshot import packing, reading, reading_leads
 from scoring.snapshot.building import REREAD_AFTER, fields_kept
+from scoring.snapshot.coding import coders
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import merge, places_of
 from scoring.snapshot.reader import snapshot_folder
 from scoring.snapshot.segment import Array, Segment
-from scoring.snapshot.shaping import BEGINNING, SENT, coders, joined, make_segment, microseconds
+from scoring.snapshot.shaping import BEGINNING, Gathering, Rows, joined, microseconds, segment_of
 from scoring.vocabulary import load_registry
 
 STAGES = sorted(str(stage) for stage in HELD_STAGES)
@@ -153,20 +153,29 @@ class _Reading:
         )
         own = coders({key: kind for key, kind in fields.items() if key.startswith("custom.")}, self.dictionaries, as_json=True)
         kinds = reading.known_kinds(ACTIVITY_KINDS, self.dictionaries)
-        on, rows, events = packing.session(), [], [np.empty(0, SENT)]
+        on, parts = packing.session(), []
         companies: reading_leads.Companies | None = None
         for piece in _pieces(lead_ids, ranged):
             answer = reading_leads.ask_leads(piece, core, own, on, _CLOSED)
-            if companies is None or not isinstance(piece, range):  # once all, for ranges
-                some = None if isinstance(piece, range) else np.unique(reading_leads.answered_companies(answer)).tolist()
+            if companies is None or not ranged:  # once all, for ranges
+                some = None if ranged else np.unique(reading_leads.answered_companies(answer)).tolist()
                 companies = reading_leads.read_companies(reading_leads.ask_companies(some, core, on), core)
-            rows.append(reading_leads.read_leads(answer, core, own, companies))
-            sent = reading.read_events(piece, kinds, on, of_cases=False)
-            events.append(sent[np.isin(sent["id"].astype(np.int64), rows[-1].ids)] if isinstance(piece, range) else sent)
-        whole, sent = joined(rows), np.concatenate(events)
-        at: dict[str, Any] = {"fields": fields, "dictionaries": self.dictionaries, "as_of": self.now, "base_day": self.base_day}
-        stands = np.append(standings["since"].astype(np.int64), BEGINNING)  # of who changed in between, whom nobody asks for
-        place = np.searchsorted(standings["lead"], whole.ids)
-        place[np.append(standings["lead"], -1)[place] != whole.ids] = len(standings)
-        later = replace(whole, since=np.maximum(whole.since, stands[place]))
-        return make_segment(token_hex(8), whole, sent, **at), make_segment(token_hex(8), later, sent, **at)
+            parts.append(reading_leads.read_leads(answer, core, own, companies))
+        rows = joined(parts).in_order()
+        stands = np.append(standings["since"].astype(np.int64), BEGINNING)  # the last: of who changed in between
+        place = np.searchsorted(standings["lead"], rows.ids)
+        place[np.append(standings["lead"], -1)[place] != rows.ids] = len(standings)
+        later = replace(rows, since=np.maximum(rows.since, stands[place]))
+        both = [Gathering(one, self.now, self.base_day) for one in (rows, later)]
+        every = reading.ranges_of("leads_activity", reading.EVENTS_AT_ONCE) if ranged else [rows.ids.tolist()]
+        for asked in every:
+            sent = reading.read_events(reading.ask_events(asked, on), kinds)
+            for gathering in both:
+                gathering.take(sent)
+        return self._made(rows, both[0], len(kinds)), self._made(later, both[1], len(kinds))
+
+    def _made(self, rows: Rows, gathering: Gathering, kinds: int) -> Segment:
+        (events,) = gathering.events(kinds)
+        fields = dict(self.source[2])
+        made = segment_of(token_hex(8), rows, events, fields, self.dictionaries, self.now, self.base_day)
+        return replace(made, awaited=gathering.awaited())
