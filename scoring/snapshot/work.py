@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from scoring.snapshot.segment import Array, Events, Segment
 from scoring.snapshot.shaping import Gathering, Rows, Sent, base_of, joined, make_segment, segment_of
 
 T = TypeVar("T")
-_AHEAD = 2  # answers asked for before one is read
+_AHEAD = 3  # answers asked for before one is read
 
 Progress = Callable[[int, int], None]
 """Told how many rows of how many are read."""
@@ -143,39 +144,46 @@ class Work:
     def _made(self, rows: Rows, events: Events, as_of: datetime | None) -> Segment:
         return segment_of(token_hex(8), rows, events, self.fields, self.dictionaries, as_of, base_of(as_of))
 
-    def _pieces(self, ids: Array) -> Iterator[list[int]]:
-        for first in range(0, max(len(ids), 1), reading.AT_ONCE):
-            yield ids[first : first + reading.AT_ONCE].tolist()
+    def _pieces(self, ids: Array) -> list[list[int]]:
+        return [ids[first : first + reading.AT_ONCE].tolist() for first in range(0, max(len(ids), 1), reading.AT_ONCE)]
 
     def cases(self, ids: Array) -> Segment:
         """These cases."""
         on = packing.session()
-
-        def ask(piece: list[int]) -> tuple[packing.Answer, list[packing.Answer]]:
-            answer = reading.ask_cases(piece, self._frozen, on)
-            return answer, reading.ask_events(np.unique(reading.answered_leads(answer)).tolist(), on)
-
         rows, sent = [], []
-        for answer, events in self._answers(partial(ask, piece) for piece in self._pieces(ids)):
-            rows.append(reading.read_cases(answer, self._frozen))
-            sent.append(reading.read_events(events, self.kinds))
+        pieces = self._pieces(ids)
+
+        def ask(piece: list[int]) -> Iterator[Callable[[], Any]]:
+            first = cache(lambda: reading.ask_cases(piece, self._frozen, on))
+            yield first
+            yield lambda: reading.ask_events(np.unique(reading.answered_leads(first())).tolist(), on)
+
+        with closing(self._answers(chain.from_iterable(map(ask, pieces)))) as answers:
+            for _ in pieces:
+                rows.append(reading.read_cases(next(answers), self._frozen))
+                sent.append(reading.read_events(next(answers), self.kinds))
         return self._segment(rows, sent, None, None)
 
     def leads(self, ids: Array, *, base_day: int) -> Segment:
         """Those of these leads that are open."""
         on = packing.session()
-
-        def ask(piece: list[int]) -> tuple[packing.Answer, packing.Answer, list[packing.Answer]]:
-            answer = reading_leads.ask_leads(piece, self._core, self._own, on)
-            known = np.unique(reading_leads.answered_companies(answer))
-            companies = reading_leads.ask_companies(known.tolist(), self._core, on)
-            return answer, companies, reading.ask_events(reading_leads.answered_leads(answer), on)
-
         rows, sent = [], []
-        for answer, about, events in self._answers(partial(ask, piece) for piece in self._pieces(ids)):
-            companies = reading_leads.read_companies(about, self._core)
-            rows.append(reading_leads.read_leads(answer, self._core, self._own, companies))
-            sent.append(reading.read_events(events, self.kinds))
+        pieces = self._pieces(ids)
+
+        def ask(piece: list[int]) -> Iterator[Callable[[], Any]]:
+            first = cache(lambda: reading_leads.ask_leads(piece, self._core, self._own, on))
+            yield first
+            yield lambda: reading_leads.ask_companies(
+                np.unique(reading_leads.answered_companies(first())).tolist(), self._core, on
+            )
+            yield lambda: reading.ask_events(reading_leads.answered_leads(first()), on)
+
+        with closing(self._answers(chain.from_iterable(map(ask, pieces)))) as answers:
+            for _ in pieces:
+                answer, about = next(answers), next(answers)
+                companies = reading_leads.read_companies(about, self._core)
+                rows.append(reading_leads.read_leads(answer, self._core, self._own, companies))
+                sent.append(reading.read_events(next(answers), self.kinds))
         return self._segment(rows, sent, self.moment, base_day)
 
     def _segment(self, rows: Sequence[Rows], sent: Sequence[Sent], as_of: datetime | None, base_day: int | None) -> Segment:
