@@ -38,6 +38,7 @@ from scoring.preview.counting import judge
 from scoring.preview.criteria import figures_of
 from scoring.preview.flips import flips_of
 from scoring.preview.population import population_of
+from scoring.preview.replay import REPLAYED, Replay
 from scoring.preview.result import Preview
 from scoring.registry import Registry
 from scoring.rescoring import score_dirty
@@ -94,6 +95,12 @@ class Bench:
         assert snapshot is not None
         self.ask(self.spec(low=60), _cache(), snapshot)
 
+    def replay(self) -> None:
+        """All weeks that a page replays, one after the other, by the version in force."""
+        weeks = Replay(self.snapshot)
+        for place in range(REPLAYED):
+            weeks.entries(self.live, place)
+
     def next(self) -> int:
         self.turn += 1
         return self.turn
@@ -143,6 +150,7 @@ def _one_size(size: int, seed: int, rounds: int, slack: float, name: str) -> Ite
         Probe("lifts", lambda: figures_of(live, judged, {})),
         Probe("flips", lambda: flips_of(other, live, judged_otherwise, judged, {})),
         Probe("suggestions", lambda: suggest(live, bench.snapshot, cache=bench.warm)),
+        Probe("replay", bench.replay),
         Probe("one_lead", lambda: score_now(touched(1)), items=1),
         Probe("thousand_leads", lambda: score_now(touched(min(1000, size // 10))), items=1000),
     ]
