@@ -1,9 +1,11 @@
 """Signing in real browsers, two at once: edit against sign, objection against activation; every state usable by all."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
-from leads import jobs
+from leads import clock, jobs
 from scoring.actions.criteria import add_criterion
 from scoring.actions.signing import give_verdict, propose_version
 from scoring.actions.versions import create_draft, create_model
@@ -12,6 +14,8 @@ from scoring.models import Activation, ModelVersion, SignOff
 from tests.browser.conftest import unusable
 from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_test, clause
+from tests.scoring.test_signing import SIZE, WHY
+from tests.scoring.test_since import decided, met
 
 
 @pytest.fixture
@@ -157,3 +161,39 @@ def test_every_state_is_usable_by_all_and_on_a_phone(people, page_as, proposed, 
     check("/")
     page.get_by_role("link", name="Enterprise v2 is in force").click()
     assert unusable(page, complaints) == []
+
+
+def test_what_came_of_a_version_and_when_it_is_looked_at_again(people, page_as, make, complaints):
+    clear_scores()
+    began = clock.now() - timedelta(days=30)
+    with clock.frozen(began):
+        version = create_model("Enterprise", actor=people.marketer, start="empty")
+        add_criterion(version, SIZE, actor=people.marketer, rev=1)
+        propose_version(version, actor=people.marketer, rev=2, reason=WHY)
+        sign(version, people.head_of_marketing, people.head_of_sales)
+        activate_here(version, actor=people.head_of_sales, reason=WHY)
+    for day, outcome in ((1, "working"), (9, "rejected")):
+        at = began + timedelta(days=day)
+        decided(met(version, make, at), outcome, at + timedelta(days=1))
+    page = page_as(people.head_of_marketing)
+    page.goto(address(version))
+    card = page.locator("#since")
+    expect(card.get_by_role("heading", name="What came of it")).to_be_visible()
+    expect(card.locator(".p-figures")).to_contain_text("1 of 2")
+    card.get_by_text("Tables").click()
+    answered = card.get_by_role("row", name="Accepted of those answered")
+    expect(answered.get_by_role("cell").last).to_have_text("1 of 2")
+    assert unusable(page, complaints) == []
+    page.goto("/criteria/")
+    review = page.locator("#review")
+    expect(review).to_contain_text("overdue")
+    review.get_by_text("Set another day").click()
+    on = (clock.now() + timedelta(days=40)).date()
+    review.get_by_label("Next review on").fill(on.isoformat())
+    review.get_by_role("button", name="Set it").click()
+    expect(page.locator("#review")).to_contain_text("in 40 days")
+    version.model.refresh_from_db()
+    assert version.model.next_review_on == on
+    page.get_by_role("link", name="What came of them so far").click()
+    expect(page.locator("#since")).to_be_in_viewport()
+    clear_scores()
