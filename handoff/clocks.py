@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from handoff.businesstime import ELAPSED, Calendar, between, is_open, next_close, next_open
-from handoff.models import SlaTimer
+from handoff.models import SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
-from handoff.states import OWNER_CLOCKS, HandoffState, state_words
+from handoff.states import OWNER_CLOCKS, ClockKind, HandoffState, state_words
 from leads.clockface import ClockFace, state_of
 
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+# The promises of sales, a place in the queue included, and those of marketing; one hand-off never runs both.
+SALES_CLOCKS = OWNER_CLOCKS | {ClockKind.OFFER}
+REVIEW_CLOCKS = frozenset({ClockKind.REVIEW, ClockKind.DISPUTE})
 OPEN_CLOCKS = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
 # Where no clock runs a pill says more than the state's name, or less.
 DONE_WORDS = {
@@ -54,8 +61,8 @@ class Running(Protocol):
     def consumed_us(self) -> int: ...
 
 
-class OwnerClock(NamedTuple):
-    """An open timer of whoever has a hand-off, without the rest of its row: a desk reads hundreds of them."""
+class OpenClock(NamedTuple):
+    """An open timer of a hand-off, without the rest of its row: a board reads thousands of them."""
 
     handoff_id: int
     due_at: datetime
@@ -101,22 +108,51 @@ def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: C
     return ClockFace(state_of(left, due_today=today), due_at=due, left=left, total=total, runs_until=next_close(calendar, now))
 
 
-def owner_clocks(handoff_ids: Iterable[int]) -> dict[int, OwnerClock]:
-    """The next promise due of whoever has each hand-off; none where nothing runs. One query."""
-    clocks: dict[int, OwnerClock] = {}
-    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=OWNER_CLOCKS)
-    for clock in map(OwnerClock._make, rows.values_list(*OwnerClock._fields)):
-        clocks[clock.handoff_id] = min(clocks.get(clock.handoff_id, clock), clock)
+def open_clocks(handoff_ids: Iterable[int], kinds: Collection[ClockKind] = SALES_CLOCKS) -> dict[int, OpenClock]:
+    """The clock that speaks for each hand-off: of those that run the first due, else one on hold; none where none is open. One query."""
+    clocks: dict[int, OpenClock] = {}
+    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=kinds)
+    for clock in map(OpenClock._make, rows.values_list(*OpenClock._fields)):
+        clocks[clock.handoff_id] = min(clocks.get(clock.handoff_id, clock), clock, key=_speaks)
     return clocks
 
 
-def faces_of(handoffs: Sequence[InState], now: datetime, book: PolicyBook | None = None) -> dict[int, ClockFace]:
+def _speaks(clock: OpenClock) -> tuple[bool, datetime, int]:
+    return clock.state != SlaTimer.State.RUNNING, clock.due_at, clock.pk
+
+
+def faces_of(
+    handoffs: Sequence[InState], now: datetime, book: PolicyBook | None = None, *, kinds: Collection[ClockKind] = SALES_CLOCKS
+) -> dict[int, ClockFace]:
     """The faces of many hand-offs: a query for their timers and two for each calendar they run on."""
     book = book or PolicyBook(now)
-    clocks = owner_clocks(handoff.pk for handoff in handoffs)
+    clocks = open_clocks((handoff.pk for handoff in handoffs), kinds)
     faces = {}
     for handoff in handoffs:
         clock = clocks.get(handoff.pk)
         calendar = book.calendar(clock.calendar_id) if clock else ELAPSED
         faces[handoff.pk] = clock_of(handoff, clock, now, calendar)
     return faces
+
+
+def is_overdue(now: datetime, kinds: Collection[ClockKind] = SALES_CLOCKS) -> Exists:
+    """Whether a hand-off's face at `now` is overdue, as a condition on hand-offs: what lists count must be what they show."""
+    late = SlaTimer.objects.filter(handoff=OuterRef("pk"), kind__in=kinds, state=SlaTimer.State.RUNNING, due_at__lt=now)
+    return Exists(late)
+
+
+def answer_promises(now: datetime) -> QuerySet[SlaTimer]:
+    """The promises to answer that are decided at `now`, with `KEPT` telling which were kept.
+
+    Broken are also those that are overdue with the person still, and those overdue when they went to somebody else.
+    """
+    ended = SlaEvent.objects.filter(handoff_id=OuterRef("handoff_id"), timer_id=OuterRef("pk"), step="cancel")
+    return SlaTimer.objects.filter(
+        Q(state=SlaTimer.State.MET)
+        | Q(state=SlaTimer.State.RUNNING, due_at__lt=now)
+        | Q(Exists(ended.filter(fired_at__gt=OuterRef("due_at"))), state=SlaTimer.State.CANCELLED),
+        kind=ClockKind.ACCEPT,
+    )
+
+
+KEPT = Q(met_at__lte=F("due_at"))

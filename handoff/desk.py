@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, F, Q
 
-from handoff.clocks import faces_of, standing_face
-from handoff.models import Handoff, SlaEvent, SlaTimer
-from handoff.states import WITH_REP, ClockKind, HandoffState
+from handoff.clocks import KEPT, answer_promises, faces_of
+from handoff.models import Handoff
+from handoff.states import WITH_REP, HandoffState
 from leads.clockface import ClockFace
 from leads.lib.folding import fold
 
@@ -29,7 +29,7 @@ TIMED = frozenset({HandoffState.OFFERED, HandoffState.ACCEPTED})
 ANSWER_DAYS = 30
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _DRAWN = (
-    "state", "tier", "score", "is_mqo", "headline", "answered_at", "reached_at", "undo_until", "reason__label",
+    "state", "closed_as", "tier", "score", "is_mqo", "headline", "answered_at", "reached_at", "undo_until", "reason__label",
     "lead__first_name", "lead__last_name", "lead__email", "lead__phone", "lead__job_title", "lead__country", "lead__first_source",
     "lead__company__name", "lead__company__domain", "lead__company__industry", "lead__company__employees", "lead__company__country",
     "lead__first_campaign__name",
@@ -122,8 +122,7 @@ class Desk:
         """The person's hand-offs, the most urgent first: by due time to the minute, then tier, then score."""
         found = Handoff.objects.filter(owner=self.user, state__in=WITH_REP).order_by("pk").values_list(*InHand._fields)
         rows = [InHand._make(row) for row in found]
-        faces = faces_of([row for row in rows if row.state in TIMED], self.now)
-        self._faces = {row.pk: faces.get(row.pk) or standing_face(row) for row in rows}
+        self._faces = faces_of(rows, self.now)
         return sorted(rows, key=self._urgency)
 
     def _urgency(self, handoff: InHand) -> tuple[datetime, int, int, int]:
@@ -188,18 +187,10 @@ class Desk:
 
     @cached_property
     def _in_time(self) -> float | None:
-        """The share of the promises to answer of the last 30 days that were kept.
-
-        Broken are also those that are overdue with the person still, and those overdue when they went to somebody else.
-        """
-        ended = SlaEvent.objects.filter(handoff_id=OuterRef("handoff_id"), timer_id=OuterRef("pk"), step="cancel")
-        promises = SlaTimer.objects.filter(
-            Q(state=SlaTimer.State.MET)
-            | Q(state=SlaTimer.State.RUNNING, due_at__lt=self.now)
-            | Q(Exists(ended.filter(fired_at__gt=OuterRef("due_at"))), state=SlaTimer.State.CANCELLED),
-            owner=self.user, kind=ClockKind.ACCEPT, due_at__gte=self.now - timedelta(days=ANSWER_DAYS),
-        )  # fmt: skip
-        counts = promises.aggregate(all=Count("pk"), kept=Count("pk", filter=Q(met_at__lte=F("due_at"))))
+        """The share of the promises to answer of the last 30 days that were kept."""
+        since = self.now - timedelta(days=ANSWER_DAYS)
+        promises = answer_promises(self.now).filter(owner=self.user, due_at__gte=since)
+        counts = promises.aggregate(all=Count("pk"), kept=Count("pk", filter=KEPT))
         return counts["kept"] / counts["all"] if counts["all"] else None
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +93,33 @@ class ReassignForm(forms.Form):
         field.queryset = reps if reps is not None else User.objects.none()
         if not field.queryset.exists():
             field.help_text = "Nobody you manage takes leads now. Setup, Reps says who is switched off."
+
+
+class CoverForm(forms.Form):
+    """Who covers for somebody, and for what of theirs. `reps` are those there now."""
+
+    to = forms.MultipleChoiceField(
+        error_messages={
+            "required": "Choose at least one rep who covers.",
+            "invalid_choice": "Choose among those who take leads now and are not away.",
+        }
+    )
+    what = forms.ChoiceField(
+        choices=(("timed", "What waits for an answer or a first attempt"), ("all", "Everything in hand, opportunities included")),
+        initial="timed",
+    )
+    reason = forms.CharField(max_length=200, required=False)
+
+    def __init__(self, *args: Any, reps: Sequence[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reps = {str(one.pk): one for one in reps}
+        to = self.fields["to"]
+        assert isinstance(to, forms.MultipleChoiceField)
+        to.choices = [(key, str(one)) for key, one in self.reps.items()]
+
+    @property
+    def chosen(self) -> list[User]:
+        return [self.reps[key] for key in self.cleaned_data["to"]]
 
 
 class ReviewForm(forms.Form):

@@ -38,6 +38,7 @@ VERBS = {
     "interest": "New interest",
     "offer": "Offered",
     "attempt": "Tried to reach the person",
+    "nudge": "Nudged",
 }
 TONES = {
     "accept": "good", "convert": "good", "win": "good", "reject": "bad", "lose": "bad", "give_up": "bad", "expire": "bad",

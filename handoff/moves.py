@@ -100,7 +100,7 @@ def what_happened(handoff: Handoff) -> str:
     """What came before whoever is too late, in a sentence."""
     event = (
         HandoffEvent.objects.filter(handoff=handoff)
-        .exclude(verb__in=("attempt", "interest"))
+        .exclude(verb__in=("attempt", "interest", "see", "nudge"))
         .select_related("actor")
         .order_by("-at", "-pk")
         .first()

@@ -1,10 +1,10 @@
-"""The hand-off's places in the frame: inbox and rejections in the navigation, the bell in the top bar."""
+"""The hand-off's places in the frame: inbox, board and rejections in the navigation, the bell in the top bar."""
 
 from __future__ import annotations
 
 from handoff.desk import waiting_count
 from handoff.rejections import unreviewed_count
-from handoff.states import ANSWER, REVIEW
+from handoff.states import ANSWER, ASSIGN, REVIEW
 from leads.notify import bell
 from leads.slots import NavItem, slots
 
@@ -35,6 +35,18 @@ def connect() -> None:
             shortcut="r",
             tab=True,
             badge=unreviewed_count,
+        )
+    )
+    slots.nav.append(
+        NavItem(
+            key="board",
+            label="SLA board",
+            icon="board",
+            url_name="admin:sla-board",
+            order=15,
+            permissions=(ASSIGN,),
+            shortcut="s",
+            tab=True,
         )
     )
     slots.bell = NavItem(

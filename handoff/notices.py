@@ -16,7 +16,7 @@ from handoff.audience import People
 from handoff.businesstime import next_open
 from handoff.models import Handoff, RejectionReview, SlaTimer
 from handoff.policybook import PolicyBook
-from handoff.states import DONE, OPEN, TERMINAL, HandoffState
+from handoff.states import DONE, OPEN, TERMINAL, ClockKind, HandoffState
 from leads.models import Outbox, User
 from leads.models.lead import best_name
 from leads.notify.messages import Message
@@ -34,6 +34,7 @@ INTEREST = "handoff.interest"
 REGRADED = "handoff.regraded"
 DISPUTED = "handoff.disputed"
 WITHDRAWN = "handoff.breach_withdrawn"
+NUDGED = "handoff.nudged"
 WORK = "handoff.work"
 DIGEST_S = 60
 INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
@@ -237,6 +238,22 @@ def _to(payload: dict[str, Any]) -> str:
     return words + (f": {payload['reason']}" if payload.get("reason") else "")
 
 
+def _nudged(rows: Sequence[Outbox]) -> Rendered:
+    zone = _zone(rows[0])
+    each = [
+        f"{row.payload['actor']} asks you to {PROMISES[row.payload['clock']]}: {_name(row.payload)}"
+        + (f", due {_when(row.payload['due'], zone)}" if row.payload.get("due") else "")
+        for row in rows
+    ]
+    if len(rows) > 1:
+        title = f"You are asked about {len(rows)} of your leads"
+        return _digest(rows, title, title, each, "/inbox/")
+    payload = rows[0].payload
+    return Rendered(
+        "You are asked about one of your leads", f"{payload['actor']} asks about {_name(payload)}", each[0] + ".", _link(payload)
+    )
+
+
 def _interest(rows: Sequence[Outbox]) -> Rendered:
     each = [_interest_words(row.payload) for row in rows]
     if len(rows) > 1:
@@ -312,6 +329,12 @@ def _dispute_stands(row: Outbox) -> bool:
     return RejectionReview.objects.filter(pk=row.payload.get("review") or 0).exists()
 
 
+def _nudge_stands(row: Outbox) -> bool:
+    """Whoever was asked has it still and has done nothing about it since."""
+    wanted = HandoffState.OFFERED if row.payload.get("clock") == ClockKind.ACCEPT else HandoffState.ACCEPTED
+    return Handoff.objects.filter(pk=row.handoff_id or 0, owner_id=row.recipient_id, state=wanted).exists()
+
+
 def _is_open(row: Outbox) -> bool:
     return Handoff.objects.filter(pk=row.handoff_id or 0, state__in=OPEN).exists()
 
@@ -327,5 +350,6 @@ def register_kinds() -> None:
     register(INTEREST, Kind("New interest", _interest, _is_open))
     register(REGRADED, Kind("Changed grade", _regraded, _is_open))
     register(DISPUTED, Kind("Dispute", _disputed, _dispute_stands))
+    register(NUDGED, Kind("Nudge", _nudged, _nudge_stands))
     register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
     register(WORK, Kind("Step of a policy", handle=do_step))

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from handoff.api_shapes import LatestHandoff
-from handoff.clocks import faces_of
+from handoff.clocks import faces_of, is_overdue
 from handoff.models import Handoff
 from handoff.routewords import routed
 from handoff.states import ASSIGN, OPEN, HandoffState, state_words
@@ -121,18 +121,22 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
     open_now = Handoff.objects.visible_to(user).filter(state__in=sorted(OPEN))
     counts = open_now.aggregate(
         **{state.value: Count("pk", filter=Q(state=state)) for state in HandoffState if state in OPEN},
-        overdue=Count("pk", filter=Q(due_at__lt=now)),
+        overdue=Count("pk", filter=Q(is_overdue(now))),
         left=Count("pk", filter=Q(owner__is_active=False)),
     )
     left = open_now.filter(owner__is_active=False).select_related("lead__company", "owner").order_by("offered_at", "pk")
-    late = open_now.filter(due_at__lt=now, owner__isnull=False).select_related("lead__company", "owner").order_by("due_at", "pk")
+    late = list(
+        open_now.filter(is_overdue(now), owner__isnull=False)
+        .select_related("lead__company", "owner")
+        .order_by("due_at", "pk")[:QUEUE_REASONS]
+    )
+    faces = faces_of(late, now)
     queue = (
         open_now.filter(state=HandoffState.QUEUED)
         .values("queue_reason")
         .annotate(count=Count("pk"), since=Min("opened_at"))
         .order_by("since")
     )
-    # Until there is a board, the list in Setup is where a team's hand-offs stand one by one.
     listed = reverse("admin:handoff_handoff_changelist") if user.has_perm("handoff.view_handoff") else ""
     states = [
         (LABELS[state], counts[state.value], f"{listed}?state__exact={state.value}" if listed else "")
@@ -146,7 +150,7 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
         "overdue": counts["overdue"],
         "left": list(left[:QUEUE_REASONS]),
         "left_count": counts["left"],
-        "late": list(late[:QUEUE_REASONS]),
+        "late": [(one, faces[one.pk]) for one in late],
         "queue": list(queue[:QUEUE_REASONS]),
         "total": sum(count for _, count, _ in states),
     }

@@ -112,6 +112,7 @@ TRANSITIONS = (
         meets=(K.OFFER,), starts=(K.ACCEPT,), cancels=(K.ACCEPT, K.FIRST_CONTACT),
     ),
     Transition("reassign", "Reassign", frozenset({S.CONVERTED}), None, ASSIGN),
+    Transition("nudge", "Nudge", frozenset({S.OFFERED, S.ACCEPTED}), None, ASSIGN),
     Transition("return", "Return to the queue", frozenset({S.OFFERED}), S.QUEUED, "", starts=(K.OFFER,), cancels=(K.ACCEPT,)),
     Transition("withdraw", "Withdraw", OPEN, S.CLOSED, ASSIGN, cancels=WORKED),
     Transition("agree", "Agree", frozenset({S.REJECTED}), None, REVIEW, meets=(K.REVIEW,)),
@@ -131,7 +132,7 @@ DONE = {
     "convert": "converted", "win": "won", "lose": "lost", "give_up": "gave up and recycled", "expire": "recycled", "reassign": "reassigned",
     "return": "returned to the queue", "withdraw": "withdrew", "agree": "agreed to the rejection of", "dispute": "disputed the rejection of",
     "recycle": "recycled", "open": "opened", "join": "joined", "settle": "settled the dispute about",
-    "unreview": "took back the verdict on",
+    "unreview": "took back the verdict on", "nudge": "nudged about",
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, inbox, notifications, packet, rejections, work
+from handoff.views import answers, board, inbox, notifications, packet, rejections, work
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -18,6 +18,12 @@ urlpatterns: list[URLPattern] = [
     path("handoffs/<int:pk>/reassign/", work.reassign, name="handoff-reassign"),
     path("handoffs/<int:pk>/withdraw/", work.withdraw, name="handoff-withdraw"),
     path("handoffs/<int:pk>/settle/", work.settle, name="handoff-settle"),
+    path("handoffs/<int:pk>/nudge/", board.nudge, name="handoff-nudge"),
+    path("board/", board.board, name="sla-board"),
+    path("board/pulse/", board.board_pulse, name="sla-board-pulse"),
+    path("board/export/", board.board_export, name="sla-board-export"),
+    path("board/<int:pk>/reassign/", board.reassign, name="board-reassign"),
+    path("board/cover/<int:pk>/", board.rep_cover, name="rep-cover"),
     path("rejections/", rejections.rejection_list, name="rejection-list"),
     path("rejections/export/", rejections.rejection_export, name="rejection-export"),
     path("rejections/review/", rejections.rejection_review, name="rejection-review"),

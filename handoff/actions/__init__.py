@@ -2,6 +2,8 @@
 
 from handoff.actions.answering import accept_handoff, reject_handoff, undo_answer
 from handoff.actions.assigning import reassign, withdraw
+from handoff.actions.covering import cover
+from handoff.actions.nudging import nudge
 from handoff.actions.opening import open_handoffs
 from handoff.actions.reviewing import review_rejection, settle_dispute, undo_review
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
@@ -11,7 +13,9 @@ __all__ = [
     "close_lost",
     "close_won",
     "convert",
+    "cover",
     "log_attempt",
+    "nudge",
     "open_handoffs",
     "reassign",
     "recycle_handoff",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from handoff.clocks import is_overdue
 from handoff.models import Handoff, HandoffEvent, RejectionReview
 from handoff.states import OPEN
 from leads import clock
@@ -52,8 +53,8 @@ class OverdueFilter(FixedFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now, running = clock.now(), queryset.filter(state__in=OPEN)
         if self.value() == "overdue":
-            return running.filter(due_at__lt=now)
-        return running.filter(due_at__gte=now) if self.value() == "ahead" else queryset
+            return running.filter(is_overdue(now))
+        return running.filter(~is_overdue(now), due_at__isnull=False) if self.value() == "ahead" else queryset
 
 
 WHEN = (
@@ -82,7 +83,7 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Handoff]:
         seen: QuerySet[Handoff] = Handoff.objects.visible_to(reader(request))
-        return seen
+        return seen.annotate(overdue=is_overdue(clock.now()))
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         """What is due first comes first where a deadline was asked for, else the newest; an index holds either."""
@@ -97,10 +98,10 @@ class HandoffAdmin(BoundedAdmin[Handoff], ReadOnlyAdmin[Handoff]):
 
     @admin.display(description="due at")
     def due(self, handoff: Handoff) -> SafeString | str:
-        if handoff.due_at is None:
+        late = handoff.state in OPEN and getattr(handoff, "overdue", False)
+        if handoff.due_at is None and not late:
             return self.get_empty_value_display()
-        late = handoff.state in OPEN and handoff.due_at < clock.now()
-        said = moment(handoff.due_at)
+        said = moment(handoff.due_at) if handoff.due_at else "to be offered"
         return format_html('<span class="p-badge p-danger">Overdue</span> {}', said) if late else said
 
     @admin.display(description="packet")

@@ -5,6 +5,8 @@ COUNTS: dict[str, tuple[str, int]] = {
     "admin:lead-list": ("marketer", 13),
     "admin:inbox": ("rep", 13),
     "admin:inbox-pulse": ("rep", 10),
+    "admin:sla-board": ("manager", 22),
+    "admin:sla-board-pulse": ("manager", 13),
     "admin:rejection-list": ("marketer", 16),
     "admin:import-list": ("marketer", 7),
     "admin:notification-list": ("rep", 7),

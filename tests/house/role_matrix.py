@@ -210,6 +210,19 @@ ROWS: dict[str, Row] = {
     ),
     "admin:handoff-withdraw": Row("manager head_of_sales admin", of=handoff, got=0, post={"withdraw-reason": "Came by mistake"}),
     "admin:handoff-settle": Row(MARKETING, of=rejected, got=0, post={}, did=422),
+    "admin:handoff-nudge": Row("manager head_of_sales admin", of=handoff, got=0, post={}),
+    "admin:sla-board": Row("manager head_of_sales admin"),
+    "admin:sla-board-pulse": Row("manager head_of_sales admin"),
+    "admin:sla-board-export": Row("manager head_of_sales admin"),
+    "admin:board-reassign": Row(
+        "manager head_of_sales admin",
+        of=handoff,
+        got=0,
+        post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
+    ),
+    "admin:rep-cover": Row(
+        "manager head_of_sales admin", of=lambda world: [world.handoff.owner_id], post={"what": "timed"}, did=422
+    ),
     "admin:rejection-list": Row(MARKETING),
     "admin:rejection-export": Row(MARKETING),
     "admin:rejection-undo": Row(MARKETING, got=0, post=lambda world: {"ids": [world.rejected.pk]}),
