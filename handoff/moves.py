@@ -160,13 +160,17 @@ def turn_clocks(held: Held, move: Transition, *, met_at: datetime | None = None)
 
 
 def reopen_clocks(held: Held, ended_at: datetime) -> None:
-    """Restart the clocks that the act of `ended_at`, which is taken back, had met or cancelled."""
+    """Restart the clocks that the act of `ended_at`, which is taken back, had met or cancelled; an offer is never taken back."""
     ended = SlaEvent.objects.filter(handoff_id=held.handoff.pk, fired_at=ended_at, step__in=("met", "cancel")).values(
         "timer_id", "epoch"
     )
     stamps = {row["timer_id"]: row["epoch"] for row in ended}
     for timer in (
-        SlaTimer.objects.select_for_update(no_key=True).filter(pk__in=stamps).exclude(state__in=OPEN_CLOCKS).order_by("pk")
+        SlaTimer.objects.select_for_update(no_key=True)
+        .filter(pk__in=stamps)
+        .exclude(state__in=OPEN_CLOCKS)
+        .exclude(kind=ClockKind.OFFER)
+        .order_by("pk")
     ):
         if timer.epoch == stamps[timer.pk]:
             held.clocks.restart(timer)
