@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, board, inbox, notifications, packet, rejections, work
+from handoff.views import answers, blame, board, inbox, notifications, packet, rejections, work
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern] = [
     path("board/", board.board, name="sla-board"),
     path("board/pulse/", board.board_pulse, name="sla-board-pulse"),
     path("board/export/", board.board_export, name="sla-board-export"),
+    path("board/time/", blame.time_report, name="time-report"),
+    path("board/time/export/", blame.time_export, name="time-export"),
     path("board/<int:pk>/reassign/", board.reassign, name="board-reassign"),
     path("board/cover/<int:pk>/", board.rep_cover, name="rep-cover"),
     path("rejections/", rejections.rejection_list, name="rejection-list"),

@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from handoff.actions.seen import mark_seen
+from handoff.blame_report import spent_on
 from handoff.clocks import faces_of
 from handoff.desk import Desk, Row, named_tier, shown, tier_name
 from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
@@ -82,6 +83,7 @@ def drawn(
         "attempts": list(handoff.attempts.select_related("actor")),
         "history": history(handoff),
         "promises": promises(handoff, now),
+        "spent": spent_on(handoff, now),
         "routed": routed(handoff),
         "review": _review(handoff),
         "undo": _can_undo(user, handoff, now),

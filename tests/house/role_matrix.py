@@ -214,6 +214,8 @@ ROWS: dict[str, Row] = {
     "admin:sla-board": Row("manager head_of_sales admin"),
     "admin:sla-board-pulse": Row("manager head_of_sales admin"),
     "admin:sla-board-export": Row("manager head_of_sales admin"),
+    "admin:time-report": Row(f"manager {MARKETING} head_of_sales admin"),
+    "admin:time-export": Row(f"manager {MARKETING} head_of_sales admin"),
     "admin:board-reassign": Row(
         "manager head_of_sales admin",
         of=handoff,
