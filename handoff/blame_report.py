@@ -115,9 +115,7 @@ class Report:
         self.user, self.now, self.days, self.by = user, now, days, by
         since = now - timedelta(days=days)
         seen = Handoff.objects.visible_to(user).filter(opened_at__gt=since)
-        rows = seen.order_by("-opened_at", "-pk").values_list(
-            "pk", "owner", "owner__full_name", "lead__first_source", "answered_at", "contacted_at"
-        )
+        rows = seen.order_by("-opened_at", "-pk").values_list("pk", "owner", "lead__first_source", "answered_at", "contacted_at")
         self.rows = list(rows[: MOST + 1])
         self.is_cut = len(self.rows) > MOST
         self.rows = self.rows[:MOST]
@@ -128,7 +126,7 @@ class Report:
     def stages(self) -> list[Line]:
         """By the clock on the wall, of the hand-offs that got through each."""
         found: dict[str, list[float]] = {name: [] for name in STAGES}
-        for pk, _, _, _, answered, contacted in self.rows:
+        for pk, _, _, answered, contacted in self.rows:
             course = self.courses[pk]
             moments = (course.submitted_at, course.qualified_at, _first_offer(course), answered, contacted)
             for name, start, end in zip(STAGES, moments, moments[1:], strict=False):
@@ -155,19 +153,36 @@ class Report:
 
     @cached_property
     def groups(self) -> list[tuple[Line, Line, Line]]:
-        """Of each group the time that was the rep's, that was spent in the queue, and the whole; the largest group first."""
-        teams = dict(TeamMember.objects.order_by("-team_id").values_list("user", "team__name")) if self.by == "team" else {}
+        """Of each group the time that was a rep's, that was spent in the queue, and the whole; the largest group first.
+
+        By rep or team, time is of whose it was when it passed: who got a hand-off late does not answer for who had it before.
+        """
         rep: dict[str, list[float]] = defaultdict(list)
         queue: dict[str, list[float]] = defaultdict(list)
         every: dict[str, list[float]] = defaultdict(list)
-        for pk, owner, name, source, _, _ in self.rows:
-            group = {"rep": name, "source": source, "team": teams.get(owner or 0, "")}[self.by] or self._none
-            took = shares(self.gaps[pk])
-            rep[group].append(took.get(Whose.REP, timedelta(0)).total_seconds())
-            queue[group].append(took.get(Whose.QUEUE, timedelta(0)).total_seconds())
+        for pk, owner, source, _, _ in self.rows:
+            group = self._group(owner, source)
+            theirs: dict[str, timedelta] = defaultdict(timedelta)
+            for gap in self.gaps[pk]:
+                if gap.whose == Whose.REP:
+                    theirs[self._group(gap.owner_id, source)] += gap.took
+            for name, took in theirs.items():
+                rep[name].append(took.total_seconds())
+            queue[group].append(shares(self.gaps[pk]).get(Whose.QUEUE, timedelta(0)).total_seconds())
             every[group].append(whole(self.gaps[pk]).total_seconds())
-        names = sorted(every, key=lambda name: (-len(every[name]), name))
+        names = sorted(rep.keys() | every.keys(), key=lambda name: (-len(every[name]), name))
         return [(Line(name, tuple(rep[name])), Line(name, tuple(queue[name])), Line(name, tuple(every[name]))) for name in names]
+
+    def _group(self, owner: int | None, source: str) -> str:
+        return (source if self.by == "source" else self._names.get(owner or 0, "")) or self._none
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        """The name of each rep's group: their own, or the team's that was made first."""
+        if self.by == "team":
+            return dict(TeamMember.objects.order_by("-team_id").values_list("user", "team__name"))
+        owners = {row[1] for row in self.rows} | {gap.owner_id for found in self.gaps.values() for gap in found}
+        return {user.pk: str(user) for user in User.objects.filter(pk__in=[pk for pk in owners if pk is not None])}
 
     @property
     def _none(self) -> str:
