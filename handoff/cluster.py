@@ -36,6 +36,7 @@ RENEW = timedelta(seconds=3)
 CONFIRM = timedelta(seconds=2.5)  # a lease that ended is looked at for so long: after an outage its holder comes first
 BEAT_EVERY = timedelta(seconds=3)
 BEAT_LOST = timedelta(seconds=30)
+UNSEEN = timedelta(seconds=6)
 SILENT = timedelta(seconds=12)
 STARTING = timedelta(seconds=20)
 SCHEDULES_STALE = timedelta(seconds=150)
@@ -51,6 +52,7 @@ class Keeper:
         child.before_restart = release_queue
         self.is_owner = False
         self._looked = float("-inf")
+        self._seen_at: datetime | None = None  # the last look that came through
         self._ended: tuple[str, datetime, datetime] | None = None  # a lease that is over: its token, its end, since when we know
         self._since: datetime | None = None  # when the cluster was started or the database came back; None: to be set
         self._beat_at: datetime | None = None  # when the beat was asked for that has not come
@@ -63,15 +65,17 @@ class Keeper:
             restarted = True
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
-            try:
-                self.look(clock.now())
-            except (OperationalError, InterfaceError):  # not the cluster's silence
-                self._since = self._beat_at = self._ended = None
-                raise
+            self.look(clock.now())
         return restarted
 
     def look(self, at: datetime) -> None:
-        """Keeps or takes the lease; judges and beats the cluster when it is ours. `at` is the database's time."""
+        """Keeps or takes the lease; judges and beats the cluster when it is ours. `at` is the database's time.
+
+        While nobody could look, as while the database was away, nobody could beat: that is no silence of the cluster's.
+        """
+        if self._seen_at is None or at - self._seen_at > UNSEEN:
+            self._since = self._beat_at = self._ended = None
+        self._seen_at = at
         if self._holds(at) and self.child.pid is not None:
             if self._since is None:
                 self._since = at
