@@ -170,7 +170,7 @@ class Report:
                 rep[name].append(took.total_seconds())
             queue[group].append(shares(self.gaps[pk]).get(Whose.QUEUE, timedelta(0)).total_seconds())
             every[group].append(whole(self.gaps[pk]).total_seconds())
-        names = sorted(rep.keys() | every.keys(), key=lambda name: (-len(every[name]), name))
+        names = sorted(rep.keys() | every.keys(), key=lambda name: (-len(rep[name]), name))
         return [(Line(name, tuple(rep[name])), Line(name, tuple(queue[name])), Line(name, tuple(every[name]))) for name in names]
 
     def _group(self, owner: int | None, source: str) -> str:

@@ -126,8 +126,8 @@ def test_it_is_read_from_what_the_verbs_stored(work, cast, client_of):
     assert stages["Answered to first attempt"] == (1, 0)
     assert {part.words: line.count for part, line in report.whose}["Marketing"] == 1
     assert [(rep.name, rep.count, rep.median, every.count) for rep, _, every in report.groups] == [
-        (str(cast.other_rep), 1, 6 * 3600, 1),
         ("Rita Rep", 2, 2 * 3600, 1),
+        (str(cast.other_rep), 1, 6 * 3600, 1),
     ]
     page = client_of(cast.marketer).get("/board/time/", {"by": "team", "days": "x"}).content.decode()
     assert "Stage by stage" in page
