@@ -1,7 +1,7 @@
 """The one way a draft is edited: by who may, from the revision they saw, with a line in the draft's log.
 
-Edits of different parts of a draft never stand in each other's way: only a part that somebody else changed since it was
-seen is refused, with what they did.
+Edits of different parts of a draft never stand in each other's way: only a part that was changed since it was seen is
+refused, with what was done; also by oneself, in another window.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _CHANGES = ("add", "edit", "set", "remove", "restore")
 
 
 class Stale(Conflict):
-    """Others changed the part meanwhile; `edits` are theirs, oldest first."""
+    """The part was changed meanwhile; `edits` are those that did, oldest first."""
 
     code = "stale"
 
@@ -54,8 +54,8 @@ def editing(
     """Edit a draft in one transaction; its revision goes up by one and `version.rev` with it.
 
     `part` is the key of what is changed ("" for what a draft has one of), None for something new. With `fields` only a
-    change of those by others counts. Raises NotAllowed for who may not edit, Stale when others changed the part since
-    `rev`, Conflict when this is no draft any more.
+    change of those counts. Raises NotAllowed for who may not edit, Stale when the part was changed since `rev`, Conflict
+    when this is no draft any more.
     """
     demand(actor, EDIT, to="edit the criteria")
     with transaction.atomic():
@@ -92,11 +92,12 @@ def changed_fields(edit: DraftEvent) -> set[str]:
 def _refuse_stale(version: ModelVersion, actor: User | None, rev: int, verb: str, part: str, fields: Sequence[str]) -> None:
     thing = thing_of(verb)
     since = version.edits.filter(rev__gt=rev, target=part, verb__in=[f"{one}_{thing}" for one in _CHANGES])
-    if actor is not None:
-        since = since.exclude(actor=actor)  # one's own last change was seen
     theirs = [edit for edit in since.select_related("actor").order_by("rev") if not fields or changed_fields(edit) & set(fields)]
     if theirs:
-        raise Stale(f"{who_of(theirs[-1])} {_DID.get(theirs[-1].verb.partition('_')[0], 'changed')} this meanwhile.", theirs)
+        last = theirs[-1]
+        is_own = actor is not None and last.actor_id == actor.pk
+        who, where = ("You", " in another window") if is_own else (who_of(last), "")
+        raise Stale(f"{who} {_DID.get(last.verb.partition('_')[0], 'changed')} this meanwhile{where}.", theirs)
 
 
 _DID = {"remove": "removed", "restore": "put back", "add": "added"}

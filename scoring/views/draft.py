@@ -34,10 +34,11 @@ from scoring.views.workshop import EDIT, draft_of, draft_page, row_answer, seen_
 
 
 def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any], part: str = "criteria") -> HttpResponse:
-    """Do an edit and answer with the part of the draft as it is then."""
+    """Do an edit and answer with the part of the draft as it is then, and with the revision it made."""
     error, status = "", 200
     try:
         verb()
+        made = version.rev
     except AccordError as refused:
         error, status = refused.message, 409 if isinstance(refused, Conflict) else 422
         if version.__class__.objects.filter(pk=version.pk).exclude(status=ModelVersion.Status.DRAFT).exists():
@@ -45,7 +46,7 @@ def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any],
     if status == 200 and not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", version.pk)
     response = draft_page(request, version, part=part, error=error, status=status)
-    return trigger_client_event(response, "look", {}) if status == 200 else response
+    return trigger_client_event(response, "look", {"rev": made}) if status == 200 else response
 
 
 def _criterion(version: ModelVersion, key: str) -> Criterion:
@@ -88,7 +89,8 @@ def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 def _row_done(request: HttpRequest, version: ModelVersion, key: str) -> HttpResponse:
     if not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", version.pk)
-    return trigger_client_event(row_answer(request, version, key), "look", {})
+    made = version.rev
+    return trigger_client_event(row_answer(request, version, key), "look", {"rev": made})
 
 
 def _row_or_page(

@@ -21,7 +21,10 @@
   const later = () => setTimeout(() => { ask(); later(); }, 1200 + Math.random() * 600);
   if ($("#poller")) later();
   document.addEventListener("visibilitychange", ask);
-  document.addEventListener("look", () => {
+  document.addEventListener("look", (event) => {
+    // An edit made here was seen here: the form that sent it, where it stays, goes on from the revision it made.
+    const sent = event.target.closest?.("form")?.elements.rev;
+    if (sent && event.detail?.rev) sent.value = event.detail.rev;
     if ($("[data-reload-on-look]")) location.reload();
     else setTimeout(ask, 30);
   });
