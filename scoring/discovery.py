@@ -52,8 +52,8 @@ def discover(
     spec = _spec(_candidates(snapshot, registry, goal, cache, only), registry)
     chosen: list[str] = []
     if spec.criteria:
-        columns, labels = evidence_of(spec, snapshot, goal, cache, only).training()
-        chosen = [spec.criteria[place].key for place in _forward(columns, labels, most)]
+        columns, labels, history = evidence_of(spec, snapshot, goal, cache, only).training()
+        chosen = [spec.criteria[place].key for place in _forward([*columns, history], labels, most, given=not history.all())]
     picked = [one.as_json() for key in chosen for one in spec.criteria if one.key == key]
     while True:
         found = suggest(_spec(picked, registry), snapshot, cache=cache, goal=goal, largest=largest, only=only)
@@ -180,16 +180,21 @@ def _of_codes(field: Field, kind: FieldType, codes: Array, labels: Array, snapsh
 # --- Choosing -----------------------------------------------------------------------------------------------------------
 
 
-def _forward(columns: list[Array], labels: Array, most: int) -> list[int]:
-    """Choose column after column, each time the one that says most beyond those chosen (Rao's score test)."""
+def _forward(columns: list[Array], labels: Array, most: int, *, given: bool) -> list[int]:
+    """Choose column after column, each time the one that says most beyond those chosen (Rao's score test).
+
+    The last column is never chosen; `given` says that what it tells is known already.
+    """
     if len(labels) > LOOKED_AT:
         some = np.linspace(0, len(labels) - 1, LOOKED_AT).astype(np.int64)
         columns, labels = [column[some] for column in columns], labels[some]
     every = np.stack(columns, axis=1).astype(np.float64)
     target = labels.astype(np.float64)
+    last = every.shape[1] - 1
     chosen: list[int] = []
     while len(chosen) < most:
-        gains = _gains(every, target, chosen)
+        gains = _gains(every, target, [*chosen, last] if given else chosen)
+        gains[last] = 0.0
         best = int(np.argmax(gains))
         if gains[best] < _SURE:
             break

@@ -155,6 +155,11 @@ class Criterion:
     half_life: int | None = None
     cap: int | None = None
 
+    @property
+    def asks_events(self) -> bool:
+        """Whether it counts what somebody did: where their history is not there, nobody knows."""
+        return self.when is None or any(isinstance(clause, EventClause) for clause in self.when.clauses())
+
     def as_json(self) -> dict[str, Any]:
         tally = self.shape == "tally"
         return _present(

@@ -17,7 +17,7 @@ from scoring.preview.population import Part, population_of
 from scoring.preview.result import Goal
 from scoring.regression import auc, fit, patterns
 from scoring.snapshot.reader import Snapshot
-from scoring.snapshot.segment import DATED, Array
+from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Array
 from scoring.spec import ALWAYS, Criterion, Spec
 
 HELD_BACK = 0.3
@@ -66,16 +66,20 @@ class Suggestions:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evidence:
-    """Labelled leads as rows: `hits` (one bool array a criterion), `labels`, and which rows are held back."""
+    """Labelled leads as rows: `hits` (one bool array a criterion), `labels`, which rows are held back, and for which the history
+    is there.
+    """
 
     hits: list[Array]
     labels: Array
     held_back: Array
     dated: bool
+    history: Array
 
-    def training(self) -> tuple[list[Array], Array]:
+    def training(self) -> tuple[list[Array], Array, Array]:
+        """`hits`, `labels` and `history` of the rows that are not held back."""
         kept = ~self.held_back
-        return [column[kept] for column in self.hits], self.labels[kept]
+        return [column[kept] for column in self.hits], self.labels[kept], self.history[kept]
 
 
 def evidence_of(
@@ -96,8 +100,9 @@ def evidence_of(
 
     labels = gathered(lambda part: part.positive).astype(bool)
     ids, decided = gathered(lambda part: part.segment.ids), gathered(lambda part: part.segment.decided)
-    dated = bool(((gathered(lambda part: part.segment.flags) & DATED) != 0).mean() > 0.5) if len(labels) else False
-    return Evidence(hits, labels, _newest(decided, ids) if dated else _by_id(ids), dated)
+    flags = gathered(lambda part: part.segment.flags)
+    dated = bool(((flags & DATED) != 0).mean() > 0.5) if len(labels) else False
+    return Evidence(hits, labels, _newest(decided, ids) if dated else _by_id(ids), dated, (flags & HAS_ACTIVITY) != 0)
 
 
 def _of(array: Array | None) -> Array:
@@ -136,9 +141,13 @@ def suggest(
     largest: int | None = None,
     only: Callable[[Array], Array] | None = None,
 ) -> Suggestions:
-    """Points for the criteria of a spec. `largest` is what the strongest gets; by default the most points of the spec now."""
+    """Points for the criteria of a spec. `largest` is what the strongest gets; by default the most points of the spec now.
+
+    Leads that came without their history tell nothing of criteria that ask events: they are not counted for these, and one more
+    column, whether the history is there, takes up how such leads end otherwise.
+    """
     evidence = evidence_of(spec, snapshot, goal, cache, only)
-    columns, labels = evidence.training()
+    columns, labels, history = evidence.training()
     rows, positive = len(labels), int(labels.sum())
     rarer = min(positive, rows - positive)
     held = evidence.held_back
@@ -147,12 +156,15 @@ def suggest(
     refusal = _refuse_all(len(evidence.labels), rarer, len(spec.criteria))
     if refusal:
         return Suggestions(*base, current, None, (), refusal)
-    refused = [_refuse_one(column, labels) for column in columns]
+    asked = [history if criterion.asks_events else np.ones(rows, bool) for criterion in spec.criteria]
+    refused = [_refuse_one(column[some], labels[some]) for column, some in zip(columns, asked, strict=True)]
     usable = [number for number, why in enumerate(refused) if not why]
-    found = fit(*patterns([columns[number] for number in usable], labels))
+    beside = [history] if any(spec.criteria[number].asks_events for number in usable) and not history.all() else []
+    found = fit(*patterns([*(columns[number] & asked[number] for number in usable), *beside], labels))
     if not found.converged:
         return Suggestions(*base, current, None, (), "The fit did not settle: the criteria say too nearly the same.")
-    coefficients, errors = (dict(zip(usable, some.tolist(), strict=True)) for some in (found.coefficients, found.errors))
+    told = len(usable)
+    coefficients, errors = (dict(zip(usable, some[:told].tolist(), strict=True)) for some in (found.coefficients, found.errors))
     certain = [number for number in usable if abs(coefficients[number]) > Z95 * errors[number]]
     most = largest or max((abs(one.points) for one in spec.criteria), default=0) or 20
     scale = most / max((abs(coefficients[number]) for number in certain), default=1.0)
@@ -171,8 +183,8 @@ def suggest(
                 high=high,
                 coefficient=size,
                 error=error,
-                hits=int(columns[number].sum()),
-                rows=rows,
+                hits=int((columns[number] & asked[number]).sum()),
+                rows=int(asked[number].sum()),
                 refusal=why,
             )
         )

@@ -30,10 +30,6 @@ def figures_of(spec: Spec, judged: Sequence[Judged], reasons: Mapping[int, Reaso
     return tuple(_figures(one, judged, rejected, reasons) for one in spec.criteria)
 
 
-def _asks_events(criterion: Criterion) -> bool:
-    return criterion.when is None or any(isinstance(clause, EventClause) for clause in criterion.when.clauses())
-
-
 def _figures(
     criterion: Criterion, judged: Sequence[Judged], rejected: Sequence[Array], reasons: Mapping[int, Reason]
 ) -> CriterionFigures:
@@ -51,7 +47,7 @@ def _figures(
         assert part.positive is not None
         assert part.reason is not None
         asked = one.scores.in_scope
-        known = part.segment.has_activity() if _asks_events(criterion) else None
+        known = part.segment.has_activity() if criterion.asks_events else None
         if known is not None:
             asked, hits = asked & known, hits & known
         for at, picked in enumerate((hits & part.labelled, hits & part.positive, asked & part.labelled, asked & part.positive)):

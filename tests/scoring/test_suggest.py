@@ -12,6 +12,7 @@ from scoring.evaluate_numpy import evaluate
 from scoring.regression import auc, fit, patterns
 from scoring.snapshot.outcomes import Decided, update_counted
 from scoring.snapshot.reader import OUTCOMES
+from scoring.snapshot.segment import HAS_ACTIVITY
 from scoring.suggest import HELD_BACK, evidence_of, suggest
 from tests.scoring.history import some_history
 from tests.scoring.samples import REGISTRY, a_tally, a_test, clause, spec
@@ -122,6 +123,22 @@ def test_what_was_planted_is_found_and_ranks_those_held_back():
     assert told.auc_suggested > 0.68 > told.auc_current
     assert told.held_back == pytest.approx(told.rows * HELD_BACK, abs=1)
     assert [criterion.points for criterion in one.criteria] == [4, 20, 5]
+
+
+def test_leads_that_came_without_their_history_do_not_count_as_having_done_nothing():
+    history, rng, decided = some_history(8, cases=3000, people=2900, leads=3), np.random.default_rng(8), []
+    for some in history.snapshot.cases:  # most who came without were won; of the others a fifth, whatever they had read
+        known = (some.segment.flags & HAS_ACTIVITY) != 0
+        won = rng.random(len(known)) < np.where(known, 0.2, 0.95)
+        outcome = np.where(won, OUTCOMES.index("won"), OUTCOMES.index("lost")).astype(np.int8)
+        decided.append(Decided(some.segment, False, outcome, some.reason, np.zeros(len(known), np.uint8)))
+    update_counted(decided)
+    snapshot = replace(history.snapshot, cases=tuple(one.cases() for one in decided))
+    one = spec(a_tally("papers", 5), a_test("vp", 4, clause("lead.seniority", "in", values=["vp"])))
+    papers, vp = suggest(one, snapshot, cache=ColumnCache(2**22), goal="won").criteria
+    assert papers.points is None
+    assert papers.low <= 0 <= papers.high
+    assert papers.rows < vp.rows * 0.95
 
 
 def test_the_newest_are_held_back():
