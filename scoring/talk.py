@@ -82,7 +82,7 @@ def side_views(
         view = stored.get(one)
         is_own = one == side
         hides = blind_from is not None and not is_own and not have_all
-        verdict = _verdict(view, content_hash)
+        verdict = "" if hides else _verdict(view, content_hash)
         found.append(
             SideView(
                 one,

@@ -151,7 +151,7 @@ def stop_activations(version: ModelVersion) -> None:
 def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None = None) -> ModelVersion:
     """Withdraw a proposed version into a new draft of the same content, to be edited; its signatures are void by that.
 
-    Its reason, evidence, views and open comments go along. Raises Conflict when it is not proposed any more.
+    Its reason, evidence, views, open comments and blind round go along. Raises Conflict when it is not proposed any more.
     """
     demand(actor, EDIT, to="take a version back")
     at = at or clock.now()
@@ -165,8 +165,8 @@ def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None 
         draft = new_version(model, actor, at, version)
         write_content(draft, version.spec, stored_registry())
         copy_opinions(version, draft)
-        draft.reason = version.reason
-        draft.save(update_fields=["reason"])
+        draft.reason, draft.blind_from = version.reason, version.blind_from
+        draft.save(update_fields=["reason", "blind_from"])
         for one in version.evidence.all():
             one.pk, one.version, one._state.adding = None, draft, True
             one.save()

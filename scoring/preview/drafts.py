@@ -1,6 +1,6 @@
 """Previews of drafts as they stand in the database: their specs, one side's points, reject reasons, and what waits to be read."""
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from leads.models import Reason as StoredReason
+from leads.roles import Side
 from scoring.compiler import compile_version, live_versions
 from scoring.models import CriterionView, ModelVersion
 from scoring.preview.asking import preview, with_points
@@ -17,6 +18,7 @@ from scoring.preview.criteria import Reason
 from scoring.preview.result import CasesIn, Goal, Points, Preview
 from scoring.snapshot.reader import Snapshot
 from scoring.spec import Decision, Spec
+from scoring.talk import side_views
 
 COUNTED_UP_TO = 10_000
 _KEPT = 16
@@ -31,21 +33,35 @@ class Compared:
     live_no: int | None
 
 
-def compared(version: ModelVersion, points: Points = "agreed", threshold: int | None = None) -> Compared:
-    """The draft with one side's points and another threshold, if asked for. Raises `Invalid` naming what is wrong with it."""
+def compared(
+    version: ModelVersion, points: Points = "agreed", threshold: int | None = None, *, side: Side | None = None
+) -> Compared:
+    """The draft with one side's points, as far as a reader of `side` may know them, and another threshold, if asked for.
+
+    Raises `Invalid` naming what is wrong with it.
+    """
     draft = compile_version(version)
     if points != "agreed":
-        draft = with_points(draft, wanted_points(version, points))
+        draft = with_points(draft, wanted_points(version, points, to=side))
     if threshold is not None:
         draft = _with_decision(draft, with_threshold(draft.decision, threshold))
     live = next((one for one in live_versions() if one.model_id == version.model_id), None)
     return Compared(draft, live.spec if live else None, live.no if live else None)
 
 
-def wanted_points(version: ModelVersion, side: str) -> dict[str, int]:
-    """What a side would give for each criterion, 0 where it is irrelevant to it; where it did not say, nothing is named."""
-    views = CriterionView.objects.filter(criterion__version=version, side=side).values_list("criterion__key", "need", "points")
-    wanted = {key: 0 if need == CriterionView.Need.IRRELEVANT else points for key, need, points in views}
+def wanted_points(version: ModelVersion, side: str, *, to: Side | None) -> dict[str, int]:
+    """What a side would give for each criterion, 0 where it is irrelevant to it.
+
+    Nothing is named where it did not say, nor where a blind round still hides it from a reader of the side `to`. One query.
+    """
+    stored: dict[str, dict[str, CriterionView]] = defaultdict(dict)
+    for view in CriterionView.objects.filter(criterion__version=version).select_related("criterion"):
+        stored[view.criterion.key][view.side] = view
+    wanted = {}
+    for key, views in stored.items():
+        seen = next(one.view for one in side_views(views, "", to, version.blind_from) if one.side == side)
+        if seen is not None:
+            wanted[key] = 0 if seen.need == CriterionView.Need.IRRELEVANT else seen.points
     return {key: points for key, points in wanted.items() if points is not None}
 
 

@@ -97,7 +97,7 @@ def _answer(request: HttpRequest, version: ModelVersion, asked: Asked) -> HttpRe
 
     context: dict[str, Any] = {"version": version, "asked": asked, "choices": CHOICES}
     try:
-        specs = drafts.compared(version, asked.points, asked.threshold)
+        specs = drafts.compared(version, asked.points, asked.threshold, side=reader(request).side)
     except Invalid as problem:
         problems = draft_problems(version) or [problem]
         return _draw(request, context | {"problems": problems})

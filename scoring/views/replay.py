@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 
 from leads.errors import Invalid
 from leads.lib.numbers import whole
-from leads.pages import page, render
+from leads.pages import page, reader, render
 from scoring.models import ModelVersion
 from scoring.slots import slots
 from scoring.views.preview import SEE, Asked
@@ -37,7 +37,7 @@ def criteria_replay(request: HttpRequest, pk: int) -> HttpResponse:
     asked = Asked.of(request.GET)
     context: dict[str, Any] = {"version": version, "asked": asked, "weeks": REPLAYED}
     try:
-        specs = drafts.compared(version, asked.points, asked.threshold)
+        specs = drafts.compared(version, asked.points, asked.threshold, side=reader(request).side)
     except Invalid as problem:
         return _draw(request, context | {"problem": f"The draft cannot be tried yet: {problem.message}"})
     snapshot = keeping.standing().snapshot or keeping.built_at_once()

@@ -146,8 +146,8 @@ def test_each_sides_points_are_tried(history, ask):
     CriterionView.objects.create(criterion=criterion, side="marketing", need="irrelevant", points=40)
     assert "MQLs of open leads 4 of 6" in text(ask(history, query="points=sales"))
     assert "MQLs of open leads 0 of 6" in text(ask(history, query="points=marketing"))
-    assert drafts.wanted_points(history, "sales") == {"vp": 40}
-    assert drafts.wanted_points(history, "marketing") == {"vp": 0}
+    assert drafts.wanted_points(history, "sales", to=None) == {"vp": 40}
+    assert drafts.wanted_points(history, "marketing", to=None) == {"vp": 0}
 
 
 def test_goal_and_cases_are_chosen_and_nonsense_is_refused(history, ask):

@@ -160,7 +160,9 @@ def test_an_edit_takes_the_version_back_and_names_whose_signatures_are_void(cast
     CriterionView.objects.create(criterion=criterion, side="sales", need="nice", points=10)
     CriterionComment.objects.create(criterion=criterion, author=cast.manager, text="Why 65?", created_at=proposed.created_at)
     sign(proposed, cast.head_of_marketing)
+    ModelVersion.objects.filter(pk=proposed.pk).update(blind_from=proposed.created_at)
     draft = take_back(proposed, actor=cast.marketer)
+    assert draft.blind_from is not None  # a blind round goes on
     assert (proposed.status, draft.status, draft.no) == ("withdrawn", "draft", 2)
     copied = draft.criteria.get()
     assert draft.reason == proposed.reason != ""

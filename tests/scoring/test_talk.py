@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from leads.errors import Conflict, Invalid, NotAllowed
+from leads.roles import Side
 from scoring.actions.criteria import add_criterion, regroup_criterion, remove_criterion, set_points
 from scoring.actions.parts import add_group
 from scoring.actions.research import add_question, remove_question, save_research
@@ -23,6 +24,7 @@ from scoring.actions.talk import (
 )
 from scoring.actions.versions import copy_opinions, create_draft, create_model, withdraw_draft
 from scoring.models import CriterionComment, CriterionView, ModelVersion
+from scoring.preview.drafts import wanted_points
 from scoring.talk import talk_of
 from tests.scoring.samples import a_test, clause
 
@@ -101,9 +103,14 @@ def test_in_a_blind_round_each_side_answers_before_it_sees_the_other(cast: Any, 
     marketing = seen_by(cast.manager, size).views[0]
     assert (marketing.need, marketing.points, marketing.is_hidden) == ("", None, True)
     assert seen_by(cast.marketer, size).own.points == 30
+    give_verdict(size, "disagree", seen_hash=size.content_hash, actor=cast.marketer)
+    assert [seen_by(who, size).views[0].verdict for who in (cast.manager, cast.marketer)] == ["", "disagree"]
+    held = ModelVersion.objects.get(pk=size.version_id)
+    assert [wanted_points(held, "marketing", to=side) for side in (Side.SALES, None, Side.MARKETING)] == [{}, {}, {"size": 30}]
     state_view(size, need="irrelevant", points=0, actor=cast.rep)
     for who in (cast.manager, cast.marketer, cast.admin):
         assert [one.points for one in seen_by(who, size).views] == [30, 0]
+    assert wanted_points(held, "marketing", to=Side.SALES) == {"size": 30}
     with pytest.raises(Conflict):
         begin_blind_round(size.version, actor=cast.marketer)
     end_blind_round(size.version, actor=cast.marketer)
