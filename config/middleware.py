@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -122,6 +123,8 @@ class DomainErrors:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, ValueError | DataError) and "NUL" in str(error):  # the database's driver stores none
+            error = Invalid("The text holds a character that cannot be stored (NUL). Take it out and send it again.", code="nul")
         if not isinstance(error, AccordError):
             return None
         status, title = status_of(error)

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from leads.errors import Invalid
-from scoring.contradictions import least_points, most_points
+from scoring.contradictions import least_points, most_points, refuse_pointless_spec
 from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
 from scoring.questions import Question, ask
 from scoring.reading import At
@@ -95,7 +95,14 @@ def compile_version(version: ModelVersion, registry: Registry | None = None) -> 
 
 def draft_problems(version: ModelVersion, registry: Registry | None = None, rows: Rows | None = None) -> list[Invalid]:
     """Everything that keeps a draft from being put into force, part by part."""
-    return problems_of(version_data(version, rows), registry or load_registry())
+    data, known = version_data(version, rows), registry or load_registry()
+    found = problems_of(data, known)
+    if not found:
+        try:
+            refuse_pointless_spec(read_spec(data, known))
+        except Invalid as problem:
+            found.append(problem)
+    return found
 
 
 def reach_of(version: ModelVersion, registry: Registry | None = None) -> tuple[dict[Dimension, int], dict[Dimension, int]] | None:

@@ -48,7 +48,7 @@ def _never(clauses: list[tuple[int, FieldClause]]) -> tuple[str, str] | None:
         return "contradiction", "it cannot be unknown and something at once"
     check = {
         FieldType.NUMBER: _no_number,
-        FieldType.DATE: _no_number,
+        FieldType.DATE: _no_day,
         FieldType.TEXT: _no_value,
         FieldType.CHOICE: _no_value,
         FieldType.MULTI: _no_choice,
@@ -70,12 +70,31 @@ def _no_number(ones: list[FieldClause]) -> bool:
     )
 
 
+def _no_day(ones: list[FieldClause]) -> bool:
+    """Ages in days: the future has those below 0."""
+    youngest, oldest = float("-inf"), float("inf")
+    for one in ones:
+        if one.op == "future":
+            oldest = min(oldest, -1)
+        elif one.days is not None:
+            youngest = max(youngest, 0 if one.op == "within_days" else one.days)
+            oldest = min(oldest, one.days - 1 if one.op == "within_days" else float("inf"))
+    return youngest > oldest or _no_number(ones)
+
+
 def _no_value(ones: list[FieldClause]) -> bool:
-    wanted = [set(one.values) for one in ones if one.op == "in"]
-    if not wanted:
+    def said(op: str) -> list[set[str]]:
+        return [{f" {value.strip()} " for value in one.values} for one in ones if one.op == op]
+
+    has, none = said("words"), set().union(*said("no_words"))
+    if any(words <= {word for word in words if any(bar in word for bar in none)} for words in has):
+        return True
+    if not (wanted := said("in")):
         return False
-    left = set.intersection(*wanted)
-    return not left - {value for one in ones if one.op == "not_in" for value in one.values}
+    left = set.intersection(*wanted) - set().union(*said("not_in"))
+    return not any(
+        all(any(word in value for word in words) for words in has) and not any(bar in value for bar in none) for value in left
+    )
 
 
 def _no_choice(ones: list[FieldClause]) -> bool:
@@ -160,6 +179,43 @@ def least_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits:
         if limit.floor is not None:
             found[dimension] = max(found[dimension], limit.floor)
     return found
+
+
+def refuse_pointless_decision(at: At, decision: Decision, least: dict[Dimension, int], most: dict[Dimension, int]) -> None:
+    """Refuse a line that no lead can reach, or that every lead passes. Raises Invalid."""
+    if not is_reachable(decision, most):
+        at.refuse(
+            f"no lead can become an MQL: at most {_points(decision, most)} can be earned",
+            code="unreachable",
+            value=list(decision.edges) or None,
+            expected="a threshold within reach",
+        )
+    if is_certain(decision, least):
+        at.refuse(
+            f"every lead would be an MQL: no lead has less than {_points(decision, least)}",
+            code="certain",
+            value=list(decision.edges) or None,
+            expected="a threshold that not everybody passes",
+        )
+
+
+def refuse_pointless_spec(spec: Spec) -> None:
+    """Refuse a spec whose criteria and bounds leave its line out of reach, or let everybody pass. Raises Invalid."""
+    limits: dict[Dimension, Limits] = {"fit": spec.fit, "engagement": spec.engagement}
+    least, most = (count(spec.criteria, spec.groups, limits) for count in (least_points, most_points))
+    if spec.criteria:
+        refuse_pointless_decision(decision_at(spec.decision), spec.decision, least, most)
+
+
+def decision_at(decision: Decision) -> At:
+    """Where a refusal of a decision points to."""
+    return At("The decision", "edges" if decision.kind == "total" else "grid")
+
+
+def _points(decision: Decision, some: dict[Dimension, int]) -> str:
+    if decision.kind == "total":
+        return f"{some['fit'] + some['engagement']} points"
+    return f"{some['fit']} fit and {some['engagement']} engagement"
 
 
 def is_certain(decision: Decision, least: dict[Dimension, int]) -> bool:

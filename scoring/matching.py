@@ -173,7 +173,9 @@ class Offers:
 
     def of(self, asked: Field) -> Offer:
         if asked.key not in self._held:
-            self._held[asked.key] = _offer(asked, self._values(asked))
+            found = _offer(asked, self._values(asked))
+            # Whoever writes criteria may not see everybody's personal facts: how many have one is all that is told.
+            self._held[asked.key] = Offer(found.known, found.rows) if asked.personal else found
         return self._held[asked.key]
 
     def _values(self, asked: Field) -> list[Any]:

@@ -43,6 +43,10 @@ class Pasted:
         return not self.values and not self.events
 
 
+# Deeper than any system nests the fields of a lead.
+MOST_LEVELS = 8
+
+
 def read_pasted(text: str, registry: Registry, now: datetime) -> Pasted:
     """What a pasted text says of one lead. Raises `Invalid` when it is nothing that can be read as one."""
     bare = text.strip().lstrip("\ufeff")
@@ -122,6 +126,8 @@ def _from_json(text: str) -> tuple[list[tuple[str, object]], int]:
             code="wrong_json",
             field="pasted",
         ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nested thousands deep
+        raise Invalid("This JSON is no lead.", code="wrong_shape", field="pasted", expected="an object, {…}") from None
     rows = data if isinstance(data, list) else [data]
     if not rows or not isinstance(rows[0], dict):
         raise Invalid("This JSON is no lead.", code="wrong_shape", field="pasted", expected="an object, {…}")
@@ -132,7 +138,7 @@ def _flat(data: Mapping[str, object], within: str = "") -> list[tuple[str, objec
     """Nested objects as `company.name`; what only wraps fields adds nothing to their names."""
     found: list[tuple[str, object]] = []
     for name, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and within.count(".") < MOST_LEVELS:
             found += _flat(value, "" if name in ("attributes", "properties", "fields") else f"{name}.")
         else:
             found.append((f"{within}{name}", value))

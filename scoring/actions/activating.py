@@ -134,6 +134,8 @@ def go_on(activation: Activation, *, actor: User | None) -> None:
         held = Activation.objects.select_for_update(of=("self",)).select_related("job").filter(pk=activation.pk).get()
         if held.step != Step.FAILED or held.job is None:
             raise Conflict("It did not stop.", code="not_stopped")
+        if ModelVersion.objects.get(pk=held.version_id).status != Status.PROPOSED:
+            raise Conflict(_what_happened(held.version), code="stale")
         resume(held.job)
     activation.refresh_from_db()
 

@@ -10,7 +10,7 @@ from leads.models import User
 from scoring import spec
 from scoring.actions.drafting import editing
 from scoring.compiler import gate_data, group_data, reach_of
-from scoring.contradictions import is_certain, is_reachable, refuse_contradictions
+from scoring.contradictions import decision_at, refuse_contradictions, refuse_pointless_decision
 from scoring.matching import refuse_bars_everybody
 from scoring.models import CriterionGroup, Gate, ModelVersion
 from scoring.reading import At
@@ -149,28 +149,7 @@ def _refuse_pointless(version: ModelVersion, decision: spec.Decision) -> None:
     reach = reach_of(version)
     if reach is None:
         return
-    least, most = reach
-    at = At("The decision", "edges" if decision.kind == "total" else "grid")
-    if not is_reachable(decision, most):
-        at.refuse(
-            f"no lead can become an MQL: at most {_points(decision, most)} can be earned",
-            code="unreachable",
-            value=list(decision.edges) or None,
-            expected="a threshold within reach",
-        )
-    if is_certain(decision, least):
-        at.refuse(
-            f"every lead would be an MQL: no lead has less than {_points(decision, least)}",
-            code="certain",
-            value=list(decision.edges) or None,
-            expected="a threshold that not everybody passes",
-        )
-
-
-def _points(decision: spec.Decision, some: Mapping[spec.Dimension, int]) -> str:
-    if decision.kind == "total":
-        return f"{some['fit'] + some['engagement']} points"
-    return f"{some['fit']} fit and {some['engagement']} engagement"
+    refuse_pointless_decision(decision_at(decision), decision, *reach)
 
 
 def _now(version: ModelVersion, column: str) -> Any:

@@ -30,19 +30,19 @@ def draw_samples(version: ModelVersion, *, actor: User) -> list[SampleLead]:
     snapshot = newest_snapshot()
     if snapshot is None:
         raise Conflict("The data that samples are drawn from is still being gathered. Try again in some minutes.", code="no_data")
+    there = list(version.samples.values_list("no", "lead_id"))
+    room = min(A_DRAW, MOST_SAMPLES - len(there))
+    if room <= 0:
+        raise Conflict(f"There are {len(there)} samples, which is enough to judge.", code="enough")
+    try:  # before any lock: it judges every lead, and nobody could edit or talk meanwhile
+        drawn = draw(spec, snapshot, room, version.pk, [lead for _, lead in there])
+    except NotInSnapshot as missing:
+        raise Conflict(f"The data does not hold {', '.join(missing.fields)}, which the draft asks for.", code="no_data") from None
+    if not drawn:
+        raise Conflict("There is no further lead in scope to draw.", code="nobody")
     with transaction.atomic(), talking(version, "draw_samples", actor=actor, needs=EDIT):
-        there = list(version.samples.values_list("no", "lead_id"))
-        room = min(A_DRAW, MOST_SAMPLES - len(there))
-        if room <= 0:
-            raise Conflict(f"There are {len(there)} samples, which is enough to judge.", code="enough")
-        try:
-            drawn = draw(spec, snapshot, room, version.pk, [lead for _, lead in there])
-        except NotInSnapshot as missing:
-            raise Conflict(
-                f"The data does not hold {', '.join(missing.fields)}, which the draft asks for.", code="no_data"
-            ) from None
-        if not drawn:
-            raise Conflict("There is no further lead in scope to draw.", code="nobody")
+        if set(version.samples.values_list("no", "lead_id")) != set(there):
+            raise Conflict("Somebody else drew samples at the same moment. They are there now.", code="drawn")
         first = max((no for no, _ in there), default=0) + 1
         return SampleLead.objects.bulk_create(
             SampleLead(version=version, no=first + place, lead_id=one.lead, case_id=one.case) for place, one in enumerate(drawn)

@@ -13,6 +13,7 @@ from leads.roles import Side
 from scoring.actions.drafting import EDIT
 from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
+from scoring.contradictions import refuse_pointless_spec
 from scoring.models import Activation, Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
 from scoring.notices import tell_proposer, tell_signers
 from scoring.signoff import Verdict, role_on, sides_of
@@ -36,8 +37,10 @@ def lock_model(version: ModelVersion) -> ScoringModel:
 
 def freeze(version: ModelVersion, spec: Spec, *, status: str, reason: str) -> None:
     """Fix a draft's content for good; from now on the database refuses to change it."""
-    for row in version.criteria.all():
-        Criterion.objects.filter(pk=row.pk).update(content_hash=next(one.hash for one in spec.criteria if one.key == row.key))
+    hashes, rows = {one.key: one.hash for one in spec.criteria}, list(version.criteria.all())
+    for row in rows:
+        row.content_hash = hashes[row.key]
+    Criterion.objects.bulk_update(rows, ["content_hash"])
     ModelVersion.objects.filter(pk=version.pk).update(status=status, spec=spec.as_json(), spec_hash=spec.hash, reason=reason)
 
 
@@ -68,7 +71,9 @@ def propose_version(
             seen = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, status=Status.DRAFT, rev=rev).first()
             if seen is None or effect is None:
                 raise Conflict("The draft was changed or proposed meanwhile. Look at it again first.", code="stale")
-            freeze(seen, compile_version(seen), status=Status.PROPOSED, reason=reason)
+            spec = compile_version(seen)
+            refuse_pointless_spec(spec)
+            freeze(seen, spec, status=Status.PROPOSED, reason=reason)
             report = PreviewReport.objects.create(version=seen, generation=effect.generation, as_of=at, result=effect.as_json())
             note_event(seen, Verb.PROPOSED, actor, at, reason)
             seen.refresh_from_db()

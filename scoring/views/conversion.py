@@ -21,7 +21,7 @@ def conversion(request: HttpRequest) -> HttpResponse:
     if goal not in LABELLED:
         raise NotFound(f"There is no goal “{goal}”.")
     field = registry.fields.get(key)
-    if key and field is None:
+    if key and (field is None or field.personal):
         raise NotFound(f"There is no field “{key}”.")
     total = conversion_total(goal)
     rates = conversion_by_field(field, goal) if field else []
@@ -51,5 +51,7 @@ def _offered(registry: Registry) -> dict[str, list[tuple[str, str]]]:
     owners = {"lead": "The lead", "company": "The company", "custom": "Own fields"}
     groups: dict[str, list[tuple[str, str]]] = {}
     for field in registry.fields.values():
+        if field.personal:  # its values are of single people, whom the reader may not see
+            continue
         groups.setdefault(owners[field.owner], []).append((field.key, field.label))
     return groups

@@ -465,6 +465,8 @@ def test_conversion_by_field_names_values_and_refuses_unknown_fields(browser: Cl
     assert "1 of 2" in page
     assert browser.get(url("criteria-conversion"), {"field": "lead.nose"}).status_code == 404
     assert browser.get(url("criteria-conversion"), {"goal": "fame"}).status_code == 404
+    LeadField.objects.create(key="mobile", label="Mobile", type="text", personal=True)
+    assert browser.get(url("criteria-conversion"), {"field": "custom.mobile"}).status_code == 404
     part = browser.get(url("criteria-conversion"), {"field": "lead.seniority", "goal": "accepted"}, headers=HTMX)
     assert "<html" not in part.content.decode()
 

@@ -16,6 +16,7 @@ from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
+from scoring.compiler import draft_problems
 from scoring.effect_words import summary
 from scoring.models import Activation, CriterionComment, CriterionView, ModelVersion, PreviewReport, ScoringModel, SignOff
 from scoring.signing_card import disagreements, signing_card
@@ -258,3 +259,14 @@ def test_what_is_not_agreed_is_listed_once_somebody_noted_a_view(cast: Any, draf
     assert disagreements(draft) == [("Company size", "marketing")]
     CriterionView.objects.filter(side="marketing").update(agreed_hash=criterion.content_hash)
     assert disagreements(draft) == []
+
+
+def test_criteria_that_leave_the_line_out_of_reach_are_told_and_not_proposed(cast: Any, draft: ModelVersion) -> None:
+    assert draft_problems(draft) == []
+    edit_criterion(draft.criteria.get(), SIZE | {"points": 1}, actor=cast.marketer, rev=draft.rev)
+    draft.refresh_from_db()
+    (problem,) = draft_problems(draft)
+    assert "at most 1 points can be earned" in problem.message
+    with pytest.raises(Invalid, match="no lead can become an MQL"):
+        propose_version(draft, actor=cast.marketer, rev=draft.rev, reason=WHY)
+    assert ModelVersion.objects.get(pk=draft.pk).status == "draft"

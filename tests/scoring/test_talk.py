@@ -277,3 +277,10 @@ def test_questions_of_both_sides_are_compared_by_topic(cast: Any, client_of: Any
         remove_question(budget, actor=cast.marketer)
     client_of(cast.manager).post(url("question-remove", model.key, budget.pk))
     assert list(model.questions.values_list("topic", flat=True)) == ["Tool", "Tool"]
+
+
+def test_a_character_that_cannot_be_stored_is_named(cast: Any, client_of: Any, draft: ModelVersion, size: Any) -> None:
+    answer = client_of(cast.marketer).post(url("comment-add", draft.pk, "size"), {"text": "a\x00b"})
+    assert answer.status_code == 422
+    assert "(NUL)" in answer.content.decode()
+    assert not CriterionComment.objects.exists()

@@ -81,6 +81,9 @@ def test_what_cannot_be_read_is_named(registry):
         ("hello", "wrong_shape"),
         ("{oops", "wrong_json"),
         ("[1]", "wrong_shape"),
+        ("[" * 9000, "wrong_shape"),
+        ('{"a":' * 3000 + "1" + "}" * 3000, "wrong_shape"),
+        ('{"Employees": ' + "9" * 5000 + "}", "wrong_shape"),
         ("x" * (MOST_LETTERS + 1), "too_long"),
     ):
         with pytest.raises(Invalid) as refused:
