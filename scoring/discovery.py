@@ -53,7 +53,9 @@ def discover(
     chosen: list[str] = []
     if spec.criteria:
         columns, labels, history = evidence_of(spec, snapshot, goal, cache, only).training()
-        chosen = [spec.criteria[place].key for place in _forward([*columns, history], labels, most, given=not history.all())]
+        if len(labels):
+            places = _forward([*columns, history], labels, most, given=not history.all())
+            chosen = [spec.criteria[place].key for place in places]
     picked = [one.as_json() for key in chosen for one in spec.criteria if one.key == key]
     while True:
         found = suggest(_spec(picked, registry), snapshot, cache=cache, goal=goal, largest=largest, only=only)

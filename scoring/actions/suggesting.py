@@ -20,6 +20,7 @@ from scoring.vocabulary import load_registry
 
 if TYPE_CHECKING:  # no process starts with numpy
     from scoring.snapshot.reader import Snapshot
+    from scoring.spec import Criterion as Question
     from scoring.spec import Spec
     from scoring.suggest import Suggestions
 
@@ -75,6 +76,25 @@ def suggest_points(version: ModelVersion, *, actor: User, goal: str = "won") -> 
         CriterionComment.objects.filter(pk__in=past).update(resolved_at=now, resolved_by=actor)
         CriterionComment.objects.bulk_update(kept, ["payload"])
         CriterionComment.objects.bulk_create(made)
+
+
+def discover_questions(version: ModelVersion, *, actor: User, goal: str = "won") -> "tuple[tuple[Question, ...], Suggestions]":
+    """At most twenty questions with points that together tell past outcomes apart best, in place of what a draft asks.
+
+    Nothing is stored. Raises Invalid with the rule where the data does not carry any, Conflict while there is no data to ask.
+    """
+    demand(actor, EDIT, to="ask what past outcomes suggest")
+    if goal not in GOALS:
+        raise Invalid(f"“{goal}” is not offered.", code="not_a_choice", field="goal", value=goal, expected=", ".join(GOALS))
+    from scoring.column_cache import column_cache
+    from scoring.discovery import discover
+
+    criteria, found = discover(
+        _snapshot(), load_registry(), cache=column_cache(), goal="accepted" if goal == "accepted" else "won"
+    )
+    if found.refusal:
+        raise Invalid(found.refusal, code="too_little_history", field="goal", value=goal)
+    return criteria, found
 
 
 def use_suggestion(comment: CriterionComment, *, actor: User, rev: int) -> Criterion:

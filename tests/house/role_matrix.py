@@ -147,6 +147,8 @@ ROWS: dict[str, Row] = {
     "admin:verdict-give": Row(SIDES, of=criterion, got=0, post={"verdict": ""}),
     "admin:comment-add": Row(of=criterion, got=0, post={"text": "Is that so?"}),
     "admin:comment-settle": Row(of=lambda world: [world.draft.pk, world.comment.pk], got=0, post={}),
+    "admin:questions-discovered": Row(of=draft, post={}, posts=EDITORS, did=422),
+    "admin:question-add-found": Row(EDITORS, of=draft, got=0, post=lambda world: {"criterion": "{", **on_draft(world)}, did=422),
     "admin:points-suggested": Row(of=draft, post={}, posts=EDITORS, did=422),
     "admin:suggestion-use": Row(EDITORS, of=lambda world: [world.draft.pk, world.suggestion.pk], got=0, post=on_draft),
     "admin:example-add": Row(of=criterion, got=0, post={"q": "nobody of this name"}, did=422),

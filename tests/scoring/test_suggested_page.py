@@ -1,5 +1,7 @@
 """What history suggests, as a page and as a part of the workshop: said in full, used one by one, never against a newer draft."""
 
+import html
+import json
 import re
 from random import Random
 
@@ -249,3 +251,31 @@ def test_real_outcomes_are_learnt_from_end_to_end(as_, draft, make):
     assert re.match(r"Vice president \+4 \+20 \+\d+ to \+\d+ \d+ of 224 – – Use \+20", line(answer, "vp"))
     assert re.search(r"Large company \+20 −\d+ −\d+ to −\d+", line(answer, "large"))
     assert "Title is known It missed only 0 leads" in line(answer, "known")
+
+
+def test_questions_nobody_asked_are_found_read_and_added_one_by_one(make, cast, client_of, draft):
+    browser, url = client_of(cast.marketer), reverse("admin:questions-discovered", args=[draft.pk])
+    assert "has not been looked through yet" in browser.get(url).content.decode()
+    few = browser.post(url, headers=HTMX)
+    assert (few.status_code, "below 200" in few.content.decode()) == (422, True)
+    decided_leads(make, 500, Random(4))
+    page = browser.post(url, headers=HTMX)
+    shown = page.content.decode()
+    assert page.status_code == 200
+    offered = [html.unescape(one) for one in re.findall(r'name="criterion" value="([^"]*)"', shown)]
+    assert offered
+    before, first = draft.criteria.count(), json.loads(offered[0])
+    draft.refresh_from_db()
+    add = reverse("admin:question-add-found", args=[draft.pk])
+    answer = browser.post(add, {"rev": draft.rev, "criterion": offered[0]}, headers=HTMX)
+    assert (answer.status_code, "Added" in answer.content.decode()) == (200, True)
+    made = draft.criteria.order_by("-pk").first()
+    assert (made.label, made.points, draft.criteria.count()) == (first["label"], first["points"], before + 1)
+    assert reverse("admin:edit-undo", args=[draft.pk, made.rev]) in answer["HX-Trigger"]
+    again = browser.post(add, {"rev": draft.rev, "criterion": offered[0]}, headers=HTMX)
+    assert (again.status_code, "asks exactly the same" in again.content.decode()) == (422, True)
+    assert "The draft asks it already" in browser.post(url, headers=HTMX).content.decode()
+    for nonsense in ("", "[]", "{" * 5000, '{"label": "x", "points": "many"}'):
+        assert browser.post(add, {"rev": draft.rev, "criterion": nonsense}, headers=HTMX).status_code == 422
+    assert client_of(cast.rep).post(add, {"criterion": offered[0]}).status_code == 403
+    assert draft.criteria.count() == before + 1
