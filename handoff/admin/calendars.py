@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -25,22 +25,30 @@ from leads.admin.base import AccordModelAdmin
 # The longest promise a calendar must be able to hold within five years.
 ENOUGH = timedelta(hours=400)
 WEEK = tuple(f"day_{number}" for number in range(7))
+EDITED = ("name", "zone", "weekly")
 
 
 class CalendarForm(SeenForm):
     """A calendar with a field of hours for each day of the week."""
 
-    day_0 = HoursField(label=DAYS[0])
-    day_1 = HoursField(label=DAYS[1])
-    day_2 = HoursField(label=DAYS[2])
-    day_3 = HoursField(label=DAYS[3])
-    day_4 = HoursField(label=DAYS[4])
-    day_5 = HoursField(label=DAYS[5])
-    day_6 = HoursField(label=DAYS[6])
+    day_0 = HoursField(label=DAYS[0], day=0)
+    day_1 = HoursField(label=DAYS[1], day=1)
+    day_2 = HoursField(label=DAYS[2], day=2)
+    day_3 = HoursField(label=DAYS[3], day=3)
+    day_4 = HoursField(label=DAYS[4], day=4)
+    day_5 = HoursField(label=DAYS[5], day=5)
+    day_6 = HoursField(label=DAYS[6], day=6)
+
+    from_when = forms.SplitDateTimeField(
+        label="Holds from",
+        required=False,
+        widget=admin.widgets.AdminSplitDateTime,
+        help_text="Empty: from now on. Clocks that start before run on the hours of before.",
+    )
 
     class Meta:
         model = WorkCalendar
-        fields = ("key", "name", "zone", "country", "subdivision")
+        fields = ("key", "name", "zone")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,6 +56,17 @@ class CalendarForm(SeenForm):
         weekly = self.instance.weekly if self.instance.pk else office
         for day, name in enumerate(WEEK):
             self.initial[name] = weekly.get(str(day), [])
+        if self.instance.pk and self.instance.effective_from > clock.now():
+            self.initial["from_when"] = self.instance.effective_from
+        if "from_when" in self.fields:
+            for widget, part in zip(self.fields["from_when"].widget.widgets, ("date", "time"), strict=True):
+                widget.attrs["aria-label"] = f"Holds from: {part}"
+
+    def clean_from_when(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["from_when"]
+        if at is not None and at != self.initial.get("from_when") and at <= clock.now():
+            raise forms.ValidationError("A calendar cannot hold from an instant in the past: clocks have run since.")
+        return at
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -95,12 +114,17 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
     )
     form = CalendarForm
     inlines = (DayInline,)
+
+    class Media:
+        css = {"all": ("css/calendar.css",)}
+        js = (forms.Script("js/weekgrid.js", defer=True),)
+
     list_display = ("name", "week", "zone", "special_days", "version", "in_force")
     list_filter = ("zone",)
     search_fields = ("name", "key")
     ordering = ("key", "-version")
     fieldsets = (
-        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision", "seen")}),
+        ("Whose hours these are", {"fields": ("name", "key", "zone", "from_when", "seen")}),
         (
             "Open on",
             {
@@ -111,7 +135,7 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
     )
 
     fieldsets_kept = (
-        ("Whose hours these are", {"fields": ("name", "key", "zone", "country", "subdivision")}),
+        ("Whose hours these are", {"fields": ("name", "key", "zone", "effective_from")}),
         ("Open on", {"fields": ("week", "dates_told")}),
     )
 
@@ -124,8 +148,15 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
             .annotate(days_ahead=Count("days", filter=Q(days__date__gte=today)), newest=Subquery(newest.values("version")[:1]))
         )
 
+    def get_fieldsets(self, request: HttpRequest, obj: WorkCalendar | None = None) -> Any:
+        """A new calendar holds at once: a policy that names it must find hours in force."""
+        if obj is not None:
+            return super().get_fieldsets(request, obj)
+        whose, week = self.fieldsets
+        return (whose[0], {"fields": ("name", "key", "zone", "seen")}), week
+
     def get_readonly_fields(self, request: HttpRequest, obj: WorkCalendar | None = None) -> tuple[str, ...]:
-        return ("key", "week", "dates_told") if obj else ()
+        return ("key", "week", "dates_told", "effective_from") if obj else ()
 
     def has_delete_permission(self, request: HttpRequest, obj: WorkCalendar | None = None) -> bool:
         return obj is not None and super().has_delete_permission(request, obj) and not is_calendar_used(obj)
@@ -142,17 +173,21 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
         if not change or not touched:
             super().save_related(request, form, formsets, change)
             return
-        if not is_calendar_used(calendar):
-            calendar.save(update_fields=["name", "zone", "weekly", "country", "subdivision"])
+        now, wanted = clock.now(), form.cleaned_data["from_when"]
+        stored = WorkCalendar.objects.get(pk=calendar.pk)
+        waits = stored.effective_from > now
+        # One in force is changed in place only when that holds at once: until a later day the old hours have to go on.
+        if not is_calendar_used(stored) and (waits or wanted is None):
+            calendar.effective_from = (wanted or now) if waits else stored.effective_from
+            calendar.save(update_fields=[*EDITED, "effective_from"])
             for formset in formsets:
                 self._make_room(formset)
             super().save_related(request, form, formsets, change)
             return
-        stored = WorkCalendar.objects.get(pk=calendar.pk)
-        revised = revise_calendar(stored, at=clock.now())
-        for name in ("name", "zone", "weekly", "country", "subdivision"):
+        revised = revise_calendar(stored, at=wanted or now)
+        for name in EDITED:
             setattr(revised, name, getattr(calendar, name))
-        revised.save(update_fields=["name", "zone", "weekly", "country", "subdivision"])
+        revised.save(update_fields=EDITED)
         for formset in formsets:
             self._carry_over(formset, revised)
         calendar.pk, calendar.version = revised.pk, revised.version

@@ -14,11 +14,13 @@ LONGEST_HOURS = 10_000
 
 
 class HoursField(forms.CharField):
-    """Opening hours of one day, such as 09:00-12:30, 13:00-17:30; empty is closed."""
+    """Opening hours of one day, such as 09:00-12:30, 13:00-17:30; empty is closed. `day` is its place in a painted week."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, day: int | None = None, **kwargs: Any) -> None:
         super().__init__(**{"required": False, "max_length": 120, **kwargs})
         self.widget.attrs.setdefault("placeholder", "closed")
+        if day is not None:
+            self.widget.attrs["data-week-day"] = str(day)
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, list):

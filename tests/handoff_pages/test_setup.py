@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,9 +58,9 @@ def test_a_week_is_told_in_one_line():
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_list_of_setup_opens_with_rows_in_it(work, cast, client_of, model):
+    WorkCalendar.objects.get().days.create(date="2026-12-25", intervals=[], reason="Christmas")
     work.offered()
     Leave.objects.create(rep=Rep.objects.get(), starts_at=MONDAY + 30 * HOUR, ends_at=MONDAY + 60 * HOUR, reason="Holiday")
-    WorkCalendar.objects.get().days.create(date="2026-12-25", intervals=[], reason="Christmas")
     page = client_of(cast.admin).get(f"/setup/handoff/{model}/")
     assert page.status_code == 200
     assert b'style="' not in page.content
@@ -110,9 +111,9 @@ def test_a_calendar_nobody_runs_on_is_changed_in_place(defaults, cast, client_of
 
 
 def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work, cast, client_of):
-    handoff = work.offered()
     calendar = WorkCalendar.objects.get()
     calendar.days.create(date="2026-12-25", intervals=[], reason="Christmas")
+    handoff = work.offered()
     work.hands.advance(HOUR)
     url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
     changes = {
@@ -135,10 +136,10 @@ def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work,
 @pytest.mark.parametrize("used", [True, False])
 def test_two_dates_of_a_calendar_change_places(work, cast, client_of, used):
     calendar = WorkCalendar.objects.get()
-    if used:
-        work.offered()
     for date, reason in (("2026-12-24", "Half a day"), ("2026-12-25", "Christmas")):
         calendar.days.create(date=date, intervals=[], reason=reason)
+    if used:
+        work.offered()
     url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
     answer = change(client_of(cast.admin), url, **{"days-0-date": "2026-12-25", "days-1-date": "2026-12-24"})
     assert answer.status_code == 302, errors_of(answer)
@@ -146,6 +147,43 @@ def test_two_dates_of_a_calendar_change_places(work, cast, client_of, used):
     assert newest.version == (2 if used else 1)
     kept = [(f"{date}", reason) for date, reason in newest.days.order_by("date").values_list("date", "reason")]
     assert kept == [("2026-12-24", "Christmas"), ("2026-12-25", "Half a day")]
+
+
+def test_hours_that_clocks_run_on_are_kept_by_the_database(work):
+    """Neither the week nor a date of a calendar in use changes by any way; its next version does."""
+    calendar = WorkCalendar.objects.get()
+    day = calendar.days.create(date="2026-12-25", intervals=[], reason="Christmas")
+    work.offered()
+    for write in (
+        lambda: WorkCalendar.objects.update(weekly={}),
+        lambda: calendar.days.create(date="2026-12-26", intervals=[]),
+        lambda: calendar.days.update(intervals=[[540, 600]]),
+        lambda: day.delete(),
+    ):
+        with pytest.raises(IntegrityError, match="make its next version"), transaction.atomic():
+            write()
+    revised = revise_calendar(calendar, at=MONDAY + HOUR)
+    assert revised.days.update(intervals=[[540, 600]]) == 1
+
+
+def test_new_hours_may_hold_from_a_later_day(work, cast, client_of):
+    """Until then the old ones go on, also where no clock runs on them yet; the ones that wait are changed in place."""
+    calendar, client = WorkCalendar.objects.get(), client_of(cast.admin)
+    url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
+    past = change(client, url, day_0="8-12", from_when_0="2026-06-01", from_when_1="08:00")
+    assert "in the past" in past.content.decode()
+    assert WorkCalendar.objects.count() == 1
+    answer = change(client, url, day_0="8-12", from_when_0="2026-07-01", from_when_1="00:00")
+    assert answer.status_code == 302, errors_of(answer)
+    old, new = WorkCalendar.objects.order_by("version")
+    assert (old.weekly["0"], new.weekly["0"]) == ([[540, 1020]], [[480, 720]])
+    assert f"{new.effective_from:%Y-%m-%d %H:%M}" == "2026-06-30 22:00"  # midnight in Berlin
+    assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == old.pk
+    assert change(client, f"/setup/handoff/workcalendar/{new.pk}/change/", day_0="8-11").status_code == 302
+    new.refresh_from_db()
+    assert (new.weekly["0"], f"{new.effective_from:%Y-%m-%d}", WorkCalendar.objects.count()) == ([[480, 660]], "2026-06-30", 2)
+    work.hands.advance(24 * 24 * HOUR)
+    assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
 
 
 def test_a_calendar_that_never_opens_is_refused(defaults, cast, client_of):
