@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
@@ -29,7 +29,8 @@ from scoring.actions.drafting import Stale
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
 from scoring.actions.versions import withdraw_draft
 from scoring.forms import BoundsForm, GroupForm, make_key
-from scoring.models import Criterion, ModelVersion
+from scoring.models import ModelVersion
+from scoring.views.seen import criterion_of, gate_of, group_of, stays
 from scoring.views.workshop import EDIT, draft_of, draft_page, row_answer, seen_rev
 
 
@@ -49,26 +50,16 @@ def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any],
     return trigger_client_event(response, "look", {"rev": made}) if status == 200 else response
 
 
-def _criterion(version: ModelVersion, key: str) -> Criterion:
-    """The criterion of a draft; a conflict when somebody removed it, as whoever asks has just seen it."""
-    found = version.criteria.select_related("group").filter(key=key).first()
-    if found is None:
-        if Criterion.with_removed.filter(version=version, key=key).exists():
-            raise Conflict("Somebody removed this criterion meanwhile. The log has it, and can put it back.", code="gone")
-        return get_object_or_404(version.criteria, key=key)
-    found.version = version
-    return found
-
-
 @page(EDIT)
 @require_POST
+@stays
 def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Another number of points, everything else as it is; who was faster is shown with both numbers and the choice."""
     version = draft_of(pk)
     typed = request.POST.get("points", "")
     points = whole(typed)
     try:
-        criterion = _criterion(version, key)
+        criterion = criterion_of(version, key)
         if points is None:
             raise Invalid("Type whole points.", code="wrong_number", field="points", value=typed, expected="whole points")
         set_points(criterion, points, actor=reader(request), rev=seen_rev(request))
@@ -103,10 +94,11 @@ def _row_or_page(
 
 @page(EDIT)
 @require_POST
+@stays
 def criterion_move(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """One place up or down (`to`), or before the criterion named by `before` ("" is the end)."""
     version = draft_of(pk)
-    criterion = _criterion(version, key)
+    criterion = criterion_of(version, key)
     actor, rev = reader(request), seen_rev(request)
     if "before" in request.POST:
         before = request.POST["before"]
@@ -117,19 +109,21 @@ def criterion_move(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def criterion_group(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Into another group of its dimension, or into none."""
     version = draft_of(pk)
-    criterion = _criterion(version, key)
+    criterion = criterion_of(version, key)
     group = request.POST.get("group", "")
     return edited(request, version, lambda: regroup_criterion(criterion, group, actor=reader(request), rev=seen_rev(request)))
 
 
 @page(EDIT)
 @require_POST
+@stays
 def criterion_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     version = draft_of(pk)
-    criterion = _criterion(version, key)
+    criterion = criterion_of(version, key)
     answer = edited(request, version, lambda: remove_criterion(criterion, actor=reader(request), rev=seen_rev(request)))
     if answer.status_code == 200:
         undo = reverse("admin:criterion-restore", args=[pk, key])
@@ -139,6 +133,7 @@ def criterion_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def criterion_restore(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Take a removal back, on the draft as it is now; the toast that asks for it draws nothing itself."""
     version = draft_of(pk)
@@ -148,14 +143,20 @@ def criterion_restore(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def gate_remove(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     version = draft_of(pk)
-    gate = get_object_or_404(version.gates, key=key)
-    return edited(request, version, lambda: remove_gate(gate, actor=reader(request), rev=seen_rev(request)), "draft_gates")
+    return edited(
+        request,
+        version,
+        lambda: remove_gate(gate_of(version, key), actor=reader(request), rev=seen_rev(request)),
+        "draft_gates",
+    )
 
 
 @page(EDIT)
 @require_POST
+@stays
 def group_add(request: HttpRequest, pk: int) -> HttpResponse:
     version = draft_of(pk)
     form = GroupForm(request.POST, prefix="group")
@@ -170,10 +171,11 @@ def group_add(request: HttpRequest, pk: int) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def group_edit(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """Another cap or floor, or, with `remove`, no such group: its criteria stay."""
     version = draft_of(pk)
-    group = get_object_or_404(version.groups, key=key)
+    group = group_of(version, key)
     actor, rev = reader(request), seen_rev(request)
     if "remove" in request.POST:
         return edited(request, version, lambda: remove_group(group, actor=actor, rev=rev), "draft_groups")
@@ -193,6 +195,7 @@ def _words(form: GroupForm) -> list[str]:
 
 @page(EDIT)
 @require_POST
+@stays
 def criteria_bounds(request: HttpRequest, pk: int) -> HttpResponse:
     version = draft_of(pk)
     form = BoundsForm(request.POST)

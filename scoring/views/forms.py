@@ -5,9 +5,9 @@ from typing import Any
 
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 
-from leads.errors import Conflict, Invalid
+from leads.errors import Conflict, Invalid, NotFound
 from leads.models import Asset, Campaign
 from leads.pages import page, reader, render
 from scoring import spec
@@ -24,7 +24,8 @@ from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
 from scoring.registry import Registry
 from scoring.spec_reader import read_criterion
-from scoring.views.workshop import EDIT, draft_of, seen_rev
+from scoring.views.seen import criterion_of, gate_of, written_on
+from scoring.views.workshop import EDIT, seen_rev
 from scoring.vocabulary import load_registry, load_wording
 from scoring.workshop import detail_of
 
@@ -76,12 +77,15 @@ def _answer(
     *,
     rev: int,
     status: int = 200,
-    conflict: Conflict | None = None,
+    conflict: Conflict | NotFound | None = None,
     **more: Any,
 ) -> HttpResponse:
-    context = {"version": version, "sheet": sheet, "form": sheet.form, "heading": heading, "rev": rev}
+    context: dict[str, Any] = {"version": version, "sheet": sheet, "form": sheet.form, "heading": heading, "rev": rev}
+    context["as_new"] = _is_new(request)
     if conflict is not None:
         edits = conflict.edits if isinstance(conflict, Stale) else []
+        context["is_gone"] = isinstance(conflict, NotFound) or bool(edits and edits[-1].verb.startswith("remove_"))
+        context["is_frozen"] = version.status != ModelVersion.Status.DRAFT
         context |= {"conflict": conflict.message, "theirs": [(who_of(one), detail_of(one), one.at) for one in edits]}
     return render(
         request, "scoring/part_form.html", context | more, title=heading, fragment="scoring/_part_form.html", status=status
@@ -118,7 +122,7 @@ def _run(
         return _answer(request, version, sheet, heading, rev=rev, status=422)
     try:
         save(condition, rev)
-    except Conflict as late:
+    except (Conflict, NotFound) as late:
         version.refresh_from_db()
         return _answer(request, version, sheet, heading, rev=version.rev, status=409, conflict=late)
     except Invalid as refused:
@@ -162,6 +166,11 @@ def _keeps(request: HttpRequest) -> bool:
     return request.POST.get("keep") == "1"
 
 
+def _is_new(request: HttpRequest) -> bool:
+    """Whether the person says to save what somebody removed meanwhile as something new."""
+    return request.POST.get("as_new") == "1"
+
+
 def _redraws(request: HttpRequest) -> bool:
     return request.POST.get("redraw", "say") != "say"
 
@@ -179,13 +188,13 @@ def criterion_add(request: HttpRequest, pk: int) -> HttpResponse:
             "A criterion is a test or a tally.", code="not_a_choice", field="shape", value=shape, expected="test or tally"
         )
     initial = {"dimension": "fit" if shape == Criterion.Shape.TEST else "engagement", "points": 10}
-    return _criterion_page(request, draft_of(pk), None, shape, initial, None)
+    return _criterion_page(request, written_on(request, pk), None, shape, initial, None)
 
 
 @page(EDIT)
 def criterion_edit(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    version = draft_of(pk)
-    criterion = get_object_or_404(version.criteria.select_related("group", "version"), key=key)
+    version = written_on(request, pk)
+    criterion = criterion_of(version, key, also_removed=request.method == "POST")
     data = criterion_data(criterion)
     event = data.pop("event", None) or {}
     return _criterion_page(request, version, criterion, criterion.shape, data | event, criterion.condition)
@@ -214,9 +223,9 @@ def _criterion_page(
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = form.part() | {"shape": shape} | ({"when": condition} if condition is not None else {})
-        taken = version.criteria.values_list("key", flat=True)
-        key = criterion.key if criterion else make_key(form.cleaned_data["label"], taken)
-        if criterion is None:
+        if criterion is None or _is_new(request):
+            taken = Criterion.with_removed.filter(version=version).values_list("key", flat=True)
+            key = make_key(form.cleaned_data["label"], taken)
             add_criterion(version, data | {"key": key}, actor=actor, rev=rev, keep=_keeps(request))
         else:
             edit_criterion(criterion, data, actor=actor, rev=rev, keep=_keeps(request))
@@ -228,8 +237,10 @@ def _criterion_page(
 @page(EDIT)
 def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
     """A condition that bars qualification: a new one, or the one with this key."""
-    version = draft_of(pk)
-    gate = get_object_or_404(version.gates.select_related("version"), key=key) if key else None
+    version = written_on(request, pk)
+    gate = version.gates.select_related("version").filter(key=key).first() if key else None
+    if key and gate is None and not (request.method == "POST" and version.edits.filter(verb="remove_gate", target=key).exists()):
+        gate = gate_of(version, key)
     redraw = _redraws(request)
     label = request.POST.get("label", "") if redraw else gate.label if gate else ""
     form = GateForm(_typed_or(request, redraw), initial={"label": label})
@@ -238,9 +249,11 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         data = {"label": form.cleaned_data["label"], "when": condition}
-        if gate is None:
-            key = make_key(form.cleaned_data["label"], version.gates.values_list("key", flat=True))
-            add_gate(version, data | {"key": key}, actor=actor, rev=rev, keep=_keeps(request))
+        if not key or _is_new(request):
+            new = make_key(form.cleaned_data["label"], version.gates.values_list("key", flat=True))
+            add_gate(version, data | {"key": new}, actor=actor, rev=rev, keep=_keeps(request))
+        elif gate is None:
+            raise NotFound("Somebody removed this gate meanwhile.")
         else:
             edit_gate(gate, data, actor=actor, rev=rev, keep=_keeps(request))
 
@@ -251,7 +264,7 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
 @page(EDIT)
 def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
     """Which leads the model judges; no row means all."""
-    version = draft_of(pk)
+    version = written_on(request, pk)
     sheet = _Sheet(request, shown_by(load_registry()), None, version.scope, rows=True)
     actor = reader(request)
     unplaced: list[str] = []
@@ -265,7 +278,7 @@ def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
 @page(EDIT)
 def decision_form(request: HttpRequest, pk: int) -> HttpResponse:
     """How scores become tiers, MQL and MQO. The rows at the end say what makes an MQO beside its tier."""
-    version = draft_of(pk)
+    version = written_on(request, pk)
     redraw = _redraws(request)
     initial = dict(request.POST.items()) if redraw else DecisionForm.initial_of(version.decision)
     form = DecisionForm(_typed_or(request, redraw), initial=initial)

@@ -21,18 +21,13 @@ from scoring.actions.talk import (
     settle_comment,
     state_view,
 )
-from scoring.models import Criterion, CriterionComment, CriterionExample, CriterionView, ModelVersion
+from scoring.models import CriterionComment, CriterionExample, CriterionView, ModelVersion
 from scoring.talk_panel import talk_panel
-from scoring.views.workshop import draft_of, rights
+from scoring.views.seen import criterion_of, stays, talked_of
+from scoring.views.workshop import rights
 from scoring.workshop import workshop
 
 MOST_FOUND = 6
-
-
-def _criterion(version: ModelVersion, key: str) -> Criterion:
-    found = get_object_or_404(version.criteria.select_related("group"), key=key)
-    found.version = version
-    return found
 
 
 def _panel(request: HttpRequest, version: ModelVersion, key: str, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -68,20 +63,21 @@ def talk_refused(request: HttpRequest, version: ModelVersion, key: str, refused:
 
 @page(DISCUSS)
 def criterion_talk(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    return _panel(request, draft_of(pk), key)
+    return _panel(request, talked_of(pk), key)
 
 
 @page(DISCUSS)
 @require_POST
+@stays
 def view_state(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """What one's side wants: how much it matters, and the points."""
-    version = draft_of(pk)
+    version = talked_of(pk)
     need, typed = request.POST.get("need", ""), request.POST.get("points", "").strip()
     points = whole(typed)
     try:
         if typed and points is None:
             raise Invalid(f"“{typed}” is not a whole number.", code="wrong_number", field="points", value=typed)
-        state_view(_criterion(version, key), need=need, points=points, actor=reader(request))
+        state_view(criterion_of(version, key), need=need, points=points, actor=reader(request))
     except AccordError as refused:
         return talk_refused(request, version, key, refused, typed_need=need, typed_points=typed)
     return talk_done(request, version, key)
@@ -89,11 +85,12 @@ def view_state(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(DISCUSS)
 @require_POST
+@stays
 def verdict_give(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    version = draft_of(pk)
+    version = talked_of(pk)
     try:
         give_verdict(
-            _criterion(version, key),
+            criterion_of(version, key),
             request.POST.get("verdict", ""),
             seen_hash=request.POST.get("seen", ""),
             actor=reader(request),
@@ -105,9 +102,10 @@ def verdict_give(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(DISCUSS)
 @require_POST
+@stays
 def comment_add(request: HttpRequest, pk: int, key: str) -> HttpResponse:
-    version = draft_of(pk)
-    criterion = _criterion(version, key)
+    version = talked_of(pk)
+    criterion = criterion_of(version, key)
     text = request.POST.get("text", "")
     answered = whole(request.POST.get("reply_to"))
     reply_to = criterion.comments.filter(pk=answered).first() if answered is not None else None
@@ -121,9 +119,10 @@ def comment_add(request: HttpRequest, pk: int, key: str) -> HttpResponse:
 
 @page(DISCUSS)
 @require_POST
+@stays
 def comment_settle(request: HttpRequest, pk: int, comment: int) -> HttpResponse:
     """Resolve a thread, or open it again."""
-    version = draft_of(pk)
+    version = talked_of(pk)
     found = get_object_or_404(CriterionComment.objects.select_related("criterion"), pk=comment, criterion__version=version)
     found.criterion.version = version
     settle_comment(found, request.POST.get("resolved") != "0", actor=reader(request))
@@ -132,10 +131,11 @@ def comment_settle(request: HttpRequest, pk: int, comment: int) -> HttpResponse:
 
 @page(DISCUSS)
 @require_POST
+@stays
 def example_add(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     """A lead by its number, or found by words; several that fit are offered to choose from."""
-    version = draft_of(pk)
-    criterion = _criterion(version, key)
+    version = talked_of(pk)
+    criterion = criterion_of(version, key)
     asked, note = request.POST.get("q", "").strip(), request.POST.get("note", "")
     is_counter = request.POST.get("is_counter") == "1"
     chosen = whole(request.POST.get("lead"))
@@ -163,8 +163,9 @@ def _leads(seen: Any, asked: str) -> list[Lead]:
 
 @page(DISCUSS)
 @require_POST
+@stays
 def example_remove(request: HttpRequest, pk: int, example: int) -> HttpResponse:
-    version = draft_of(pk)
+    version = talked_of(pk)
     found = get_object_or_404(CriterionExample.objects.select_related("criterion"), pk=example, criterion__version=version)
     found.criterion.version = version
     remove_example(found, actor=reader(request))

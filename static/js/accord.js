@@ -101,7 +101,7 @@
   window.addEventListener("offline", () => offline(true));
   window.addEventListener("online", () => offline(false));
   document.addEventListener("htmx:afterRequest", (event) => {
-    busy(event.detail.elt, false);
+    busy(workerOf(event.detail), false);
     if (!event.detail.successful) return;
     lastSync = new Date();
     offline(false);
@@ -164,9 +164,13 @@
       button.style.minWidth = "";
     }
   }
+  /* The button that was pressed, of the several a form may have. */
+  function workerOf({ elt, requestConfig }) {
+    const by = requestConfig?.triggeringEvent?.submitter;
+    return by?.matches?.("button") ? by : elt;
+  }
   document.addEventListener("htmx:beforeSend", (event) => {
-    const by = event.detail.requestConfig.triggeringEvent?.submitter ?? event.detail.elt;
-    if (event.detail.requestConfig.verb !== "get") busy(by.matches?.("button") ? by : event.detail.elt, true);
+    if (event.detail.requestConfig.verb !== "get") busy(workerOf(event.detail), true);
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 from playwright.sync_api import expect
 
-from scoring.actions.criteria import add_criterion, set_points
+from scoring.actions.criteria import add_criterion, remove_criterion, set_points
 from scoring.actions.talk import add_comment, state_view
 from scoring.actions.versions import create_model
-from scoring.models import CriterionComment
+from scoring.models import CriterionComment, ModelVersion
 from tests.browser.conftest import settled, sideways, unusable, violations
 from tests.scoring.decided import decided_leads
 from tests.scoring.samples import a_test, clause
@@ -180,6 +180,30 @@ def test_what_is_typed_into_the_talk_outlives_what_others_say(people, at_draft, 
     desk.locator("#talk").get_by_role("button", name="Resolve").click()
     expect(desk.locator("#talk").get_by_text("resolved by Mona Manager")).to_be_visible()
     desk.keyboard.press("Escape")
+
+
+def test_what_is_typed_outlives_a_removal_and_the_proposal(people, at_draft, draft, complaints):
+    complaints.expect(409)
+    talk = at_draft(people.marketer)
+    talk.locator("#talk-size").click()
+    talk.locator("#comment-text").fill("Half a thought")
+    sheet = talk.context.new_page()
+    sheet.goto(f"/criteria/drafts/{draft.pk}/criteria/size/")
+    sheet.locator("[name=why]").fill("Half an hour of words")
+    row = draft.criteria.get(key="size")
+    row.version = draft
+    remove_criterion(row, actor=people.manager, rev=1)
+    talk.get_by_role("button", name="Comment", exact=True).click()
+    expect(talk.get_by_role("alert").filter(has_text="Somebody removed this criterion")).to_be_visible()
+    expect(talk.locator("#comment-text")).to_have_value("Half a thought")
+    sheet.get_by_role("button", name="Save", exact=True).click()
+    expect(sheet.get_by_role("button", name="Save as new")).to_be_visible()
+    expect(sheet.locator("[name=why]")).to_have_value("Half an hour of words")
+    assert unusable(sheet, complaints) == []
+    ModelVersion.objects.filter(pk=draft.pk).update(status="withdrawn")
+    sheet.get_by_role("button", name="Save as new").click()
+    expect(sheet.get_by_role("alert")).to_contain_text("cannot be saved in this version")
+    expect(sheet.locator("[name=why]")).to_have_value("Half an hour of words")
 
 
 def test_a_blind_round_shows_both_views_only_once_both_have_answered(people, at_draft, draft):

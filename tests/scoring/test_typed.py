@@ -8,10 +8,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from scoring.actions.criteria import add_criterion
+from scoring.actions.criteria import add_criterion, remove_criterion
+from scoring.actions.parts import add_gate, add_group, remove_gate, remove_group
 from scoring.actions.versions import create_model
-from scoring.models import ModelVersion
-from tests.scoring.samples import a_test, clause
+from scoring.models import CriterionComment, ModelVersion
+from tests.scoring.samples import a_test, clause, when
 
 pytestmark = pytest.mark.django_db
 
@@ -19,8 +20,9 @@ HTMX = {"HX-Request": "true"}
 SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label="Company size")
 FORM = {
     "label": "Company size", "dimension": "fit", "points": 15, "why": "WHAT I TYPED", "when-rows": 1, "when-mode": "all",
-    "when-0-field": "company.employees", "when-0-op": "between", "when-0-at_least": 100,
+    "when-0-field": "company.employees", "when-0-op": "between", "when-0-low": 100,
 }  # fmt: skip
+GATE = {"key": "abroad", "label": "Abroad", "when": when(clause("lead.country", "known"))}
 
 
 @pytest.fixture
@@ -54,3 +56,55 @@ def test_an_older_window_of_ones_own_overwrites_nothing(browser: Client, draft: 
     row = browser.post(points, {"rev": 3, "points": 12}, headers=HTMX)
     assert (row.status_code, "You set this to 77" in text(row)) == (409, True)
     assert browser.post(points, {"rev": 4, "points": 12}, headers=HTMX).status_code == 200
+
+
+def test_what_was_typed_about_what_somebody_removed_is_kept_and_saved_as_new(
+    browser: Client, cast: Any, draft: ModelVersion
+) -> None:
+    add_gate(draft, GATE, actor=cast.manager, rev=3)
+    add_group(draft, {"key": "role", "label": "Role", "dimension": "fit"}, actor=cast.manager, rev=4)
+    remove_criterion(draft.criteria.get(key="size"), actor=cast.manager, rev=5)
+    remove_gate(draft.gates.get(), actor=cast.manager, rev=6)
+    remove_group(draft.groups.get(), actor=cast.manager, rev=7)
+    for seen in (5, 8):  # also once the removal itself was seen
+        late = browser.post(url("criterion-edit", draft.pk, "size"), FORM | {"rev": seen}, headers=HTMX)
+        for said in ("removed this", "WHAT I TYPED", 'name="as_new"', 'name="rev" value="8"'):
+            assert said in text(late), (seen, said)
+        assert late.status_code == 409
+    assert browser.get(url("criterion-edit", draft.pk, "size")).status_code == 409
+    assert browser.post(url("criterion-edit", draft.pk, "size"), FORM | {"rev": 8, "as_new": 1}).status_code == 302
+    assert draft.criteria.get(label="Company size").why == "WHAT I TYPED"
+
+    gate = {
+        "label": "WHAT I TYPED",
+        "rev": 9,
+        "when-rows": 1,
+        "when-mode": "all",
+        "when-0-field": "lead.job_title",
+        "when-0-op": "known",
+    }
+    late = browser.post(url("gate-edit", draft.pk, "abroad"), gate, headers=HTMX)
+    assert (late.status_code, "WHAT I TYPED" in text(late), "Save as new" in text(late)) == (409, True, True)
+    assert browser.post(url("gate-edit", draft.pk, "abroad"), gate | {"as_new": 1}).status_code == 302
+    assert draft.gates.get().label == "WHAT I TYPED"
+
+    for name, key in (("gate-remove", "abroad"), ("group-edit", "role"), ("comment-add", "size")):
+        told = browser.post(url(name, draft.pk, key), {"rev": 8, "text": "WHAT I TYPED", "cap": 7}, headers=HTMX)
+        assert told.status_code == 409, name
+        assert "meanwhile" in told["HX-Trigger"] or 'role="alert"' in text(told), name
+    assert told["HX-Reswap"] == "none", "the talk keeps its text"
+
+
+def test_what_was_typed_outlives_that_the_draft_is_proposed(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    ModelVersion.objects.filter(pk=draft.pk).update(status="proposed", spec={}, spec_hash="x")
+    for name, args in (("criterion-edit", ["size"]), ("criterion-add", []), ("gate-add", []), ("criteria-scope", [])):
+        late = browser.post(url(name, draft.pk, *args), FORM | {"rev": 3, "label": "WHAT I TYPED"}, headers=HTMX)
+        assert (late.status_code, "no longer a draft" in text(late)) == (409, True), name
+        assert "WHAT I TYPED" in text(late) or name == "criteria-scope"
+        assert "cannot be saved in this version" in text(late), name
+    small = browser.post(url("criterion-points", draft.pk, "size"), {"rev": 3, "points": 9}, headers=HTMX)
+    assert (small.status_code, small["HX-Reswap"], "no longer a draft" in small["HX-Trigger"]) == (409, "none", True)
+    ModelVersion.objects.filter(pk=draft.pk).update(status="withdrawn")
+    talk = browser.post(url("comment-add", draft.pk, "size"), {"text": "WHAT I TYPED"}, headers=HTMX)
+    assert (talk.status_code, talk["HX-Reswap"]) == (409, "none")
+    assert not CriterionComment.objects.exists()
