@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 from leads.models import User
 from scoring.actions.drafting import changed_fields, thing_of, who_of
 from scoring.compiler import Rows
 from scoring.describe import CriterionRow, Described, describe
+from scoring.edit_words import detail_of
 from scoring.models import Criterion, CriterionGroup, DraftEvent, ModelVersion
 from scoring.talk import CriterionTalk, Said, said_about, talk_of
 
@@ -155,18 +155,6 @@ _VERBS = {
     "set_bounds": "changed the bounds",
     "set_scope": "changed whom it judges",
 }
-_NAMES = {
-    "label": "name",
-    "why": "reason",
-    "when": "what is asked",
-    "event": "what counts",
-    "days": "days",
-    "award": "how often it pays",
-    "freq_min": "least number",
-    "freq_max": "most that count",
-    "half_life": "half-life",
-    "dimension": "what it counts for",
-}
 
 
 @dataclass(slots=True)
@@ -205,33 +193,6 @@ def _target(edit: DraftEvent, labels: dict[str, str]) -> str:
         if isinstance(content, dict) and content.get("label"):
             return f"“{content['label']}”"
     return f"“{labels.get(edit.target, edit.target)}”"
-
-
-def detail_of(edit: DraftEvent) -> str:
-    """What an edit changed: `points 15 → 20, cap – → 30`; "" for what has no fields."""
-    if edit.verb == "set_decision":
-        return _edges_in_words(edit.before, edit.after)
-    if thing_of(edit.verb) not in ("criterion", "group") or not (edit.before and edit.after) or edit.verb == "move_criterion":
-        return ""
-    found = []
-    for name in sorted(changed_fields(edit)):
-        before, after = edit.before.get(name), edit.after.get(name)
-        plain = all(one is None or isinstance(one, int | str) for one in (before, after)) and name != "why"
-        found.append(f"{_NAMES.get(name, name)} {_short(before)} → {_short(after)}" if plain else _NAMES.get(name, name))
-    return ", ".join(found)
-
-
-def _edges_in_words(before: Any, after: Any) -> str:
-    """Which tiers begin elsewhere by an edit of the decision: `B from 40 → 50`; "" where the tiers are others or a grid's."""
-    if not (isinstance(before, dict) and isinstance(after, dict)) or before.get("tiers") != after.get("tiers"):
-        return ""
-    edges = zip(after.get("tiers", ())[1:], before.get("edges") or (), after.get("edges") or (), strict=False)
-    return ", ".join(f"{tier} from {was} → {now}" for tier, was, now in edges if was != now)
-
-
-def _short(value: Any) -> str:
-    text = "–" if value in (None, "") else str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 # --- What changed -------------------------------------------------------------------------------------------------------

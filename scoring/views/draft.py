@@ -25,17 +25,23 @@ from scoring.actions.criteria import (
     restore_criterion,
     set_points,
 )
-from scoring.actions.drafting import Stale
+from scoring.actions.drafting import Stale, who_of
 from scoring.actions.parts import add_group, edit_group, remove_gate, remove_group, set_bounds
 from scoring.actions.versions import withdraw_draft
+from scoring.edit_words import detail_of
 from scoring.forms import BoundsForm, GroupForm, make_key
 from scoring.models import ModelVersion
 from scoring.views.seen import criterion_of, gate_of, group_of, stays
 from scoring.views.workshop import EDIT, draft_of, draft_page, row_answer, seen_rev
 
 
-def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any], part: str = "criteria") -> HttpResponse:
-    """Do an edit and answer with the part of the draft as it is then, and with the revision it made."""
+def edited(
+    request: HttpRequest, version: ModelVersion, verb: Callable[[], Any], part: str = "criteria", **typed: Any
+) -> HttpResponse:
+    """Do an edit and answer with the part of the draft as it is then, and with the revision it made.
+
+    `typed` is what the part shows beside a refusal, so that what was typed is not lost.
+    """
     error, status = "", 200
     try:
         verb()
@@ -44,9 +50,11 @@ def edited(request: HttpRequest, version: ModelVersion, verb: Callable[[], Any],
         error, status = refused.message, 409 if isinstance(refused, Conflict) else 422
         if version.__class__.objects.filter(pk=version.pk).exclude(status=ModelVersion.Status.DRAFT).exists():
             raise
+        if isinstance(refused, Stale):
+            typed["theirs"] = [(who_of(one), detail_of(one)) for one in refused.edits]
     if status == 200 and not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", version.pk)
-    response = draft_page(request, version, part=part, error=error, status=status)
+    response = draft_page(request, version, part=part, error=error, status=status, **(typed if status != 200 else {}))
     return trigger_client_event(response, "look", {"rev": made}) if status == 200 else response
 
 
@@ -164,9 +172,9 @@ def group_add(request: HttpRequest, pk: int) -> HttpResponse:
         return draft_page(request, version, part="draft_groups", status=422, group_form=form)
     key = make_key(form.cleaned_data["label"], version.groups.values_list("key", flat=True))
     data = {name: value for name, value in form.cleaned_data.items() if value is not None} | {"key": key}
-    return edited(
-        request, version, lambda: add_group(version, data, actor=reader(request), rev=seen_rev(request)), "draft_groups"
-    )
+    actor, rev = reader(request), seen_rev(request)
+    parts: dict[str, Any] = {"group_form": form, "keeps_group": True}
+    return edited(request, version, lambda: add_group(version, data, actor=actor, rev=rev), "draft_groups", **parts)
 
 
 @page(EDIT)
@@ -182,11 +190,12 @@ def group_edit(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     posted = request.POST.copy()
     posted["dimension"] = group.dimension
     form = GroupForm(posted)
+    typed = {"key": key, "cap": posted.get("cap", ""), "floor": posted.get("floor", "")}
     if not form.is_valid():
         error = f"{group.label}: " + "; ".join(_words(form))
-        return draft_page(request, version, part="draft_groups", error=error, status=422)
+        return draft_page(request, version, part="draft_groups", error=error, status=422, typed=typed)
     data = {name: value for name, value in form.cleaned_data.items() if value is not None}
-    return edited(request, version, lambda: edit_group(group, data, actor=actor, rev=rev), "draft_groups")
+    return edited(request, version, lambda: edit_group(group, data, actor=actor, rev=rev), "draft_groups", typed=typed)
 
 
 def _words(form: GroupForm) -> list[str]:
@@ -202,7 +211,8 @@ def criteria_bounds(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return draft_page(request, version, part="draft_groups", status=422, bounds_form=form)
     actor, rev = reader(request), seen_rev(request)
-    return edited(request, version, lambda: set_bounds(version, form.part(), actor=actor, rev=rev), "draft_groups")
+    parts: dict[str, Any] = {"bounds_form": form, "keeps_bounds": True}
+    return edited(request, version, lambda: set_bounds(version, form.part(), actor=actor, rev=rev), "draft_groups", **parts)
 
 
 @page(EDIT)

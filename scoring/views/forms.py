@@ -12,12 +12,14 @@ from leads.models import Asset, Campaign
 from leads.pages import page, reader, render
 from scoring import spec
 from scoring.actions.criteria import add_criterion, edit_criterion
-from scoring.actions.drafting import Stale, who_of
+from scoring.actions.drafting import Stale, thing_of, who_of
 from scoring.actions.parts import add_gate, edit_gate, set_decision, set_scope
 from scoring.clause_forms import Rows, Shown
 from scoring.compiler import criterion_data
 from scoring.condition_reader import read_condition
 from scoring.contradictions import refuse_contradictions
+from scoring.describe import describe
+from scoring.edit_words import detail_of, stands
 from scoring.forms import CriterionForm, DecisionForm, GateForm, TallyForm, make_key
 from scoring.matching import Offers, as_criterion, matches
 from scoring.models import Criterion, ModelVersion
@@ -27,7 +29,6 @@ from scoring.spec_reader import read_criterion
 from scoring.views.seen import criterion_of, gate_of, written_on
 from scoring.views.workshop import EDIT, seen_rev
 from scoring.vocabulary import load_registry, load_wording
-from scoring.workshop import detail_of
 
 
 def shown_by(registry: Registry) -> Shown:
@@ -86,6 +87,8 @@ def _answer(
         edits = conflict.edits if isinstance(conflict, Stale) else []
         context["is_gone"] = isinstance(conflict, NotFound) or bool(edits and edits[-1].verb.startswith("remove_"))
         context["is_frozen"] = version.status != ModelVersion.Status.DRAFT
+        if edits:
+            context["stands"] = stands(describe(version), thing_of(edits[-1].verb), edits[-1].target)
         context |= {"conflict": conflict.message, "theirs": [(who_of(one), detail_of(one), one.at) for one in edits]}
     return render(
         request, "scoring/part_form.html", context | more, title=heading, fragment="scoring/_part_form.html", status=status

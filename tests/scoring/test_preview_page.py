@@ -13,13 +13,13 @@ from leads.models import Lead, LeadField
 from leads.revisions import touch_revisions
 from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_draft
+from scoring.edit_words import detail_of
 from scoring.models import CriterionView, ModelVersion
 from scoring.preview import drafts
 from scoring.preview.drafts import with_threshold
 from scoring.slots import slots
 from scoring.snapshot import building, files, keeping
 from scoring.templatetags.preview import weeks_of
-from scoring.workshop import detail_of
 from tests.scoring.samples import a_tally, a_test, clause, spec
 
 pytestmark = pytest.mark.django_db

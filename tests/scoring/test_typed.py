@@ -8,8 +8,18 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from scoring.actions.criteria import add_criterion, remove_criterion
-from scoring.actions.parts import add_gate, add_group, remove_gate, remove_group
+from scoring.actions.criteria import add_criterion, edit_criterion, remove_criterion
+from scoring.actions.parts import (
+    add_gate,
+    add_group,
+    edit_gate,
+    edit_group,
+    remove_gate,
+    remove_group,
+    set_bounds,
+    set_decision,
+    set_scope,
+)
 from scoring.actions.versions import create_model
 from scoring.models import CriterionComment, ModelVersion
 from tests.scoring.samples import a_test, clause, when
@@ -108,3 +118,32 @@ def test_what_was_typed_outlives_that_the_draft_is_proposed(browser: Client, cas
     talk = browser.post(url("comment-add", draft.pk, "size"), {"text": "WHAT I TYPED"}, headers=HTMX)
     assert (talk.status_code, talk["HX-Reswap"]) == (409, "none")
     assert not CriterionComment.objects.exists()
+
+
+def test_a_late_save_shows_how_the_part_reads_now_beside_what_was_typed(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    by = {"actor": cast.manager}
+    large = SIZE | {"when": when(clause("company.employees", "between", low=4321)), "why": "They sign"}
+    add_gate(draft, GATE, **by, rev=3)
+    add_group(draft, {"key": "role", "label": "Role", "dimension": "fit", "cap": 30}, **by, rev=4)
+    edit_criterion(draft.criteria.get(key="size"), large, **by, rev=5)
+    edit_gate(draft.gates.get(), GATE | {"label": "Far away", "when": when(clause("lead.job_title", "known"))}, **by, rev=6)
+    edit_group(draft.groups.get(), {"label": "Role", "cap": 41}, **by, rev=7)
+    set_scope(draft, when(clause("lead.country", "in", values=["AT"])), **by, rev=8)
+    grid = {"kind": "grid", "tiers": ["C", "B"], "fit_edges": [10], "engagement_edges": [3], "grid": [["C", "C"], ["B", "B"]]}
+    set_decision(draft, grid | {"mql_from": "B"}, **by, rev=9)
+    set_bounds(draft, {"fit": {"ceiling": 91}}, **by, rev=10)
+    decision = {"kind": "total", "tiers": "C, B", "edges": "12", "mql_from": "B"}
+    for name, args, form, shown in (
+        ("criterion-edit", ["size"], FORM, ("4,321", "Why: They sign", "WHAT I TYPED")),
+        ("gate-edit", ["abroad"], FORM, ("“Far away”: Job title is known", "name Abroad → Far away")),
+        ("criteria-scope", [], FORM, ("It reads now:</b> Country is", )),
+        ("criteria-decision", [], FORM | decision, ("Fit 10+: B, B", 'value="12"')),
+        ("group-edit", ["role"], {"label": "Role", "cap": 7777}, ('value="7777"', "cap 30 → 41", "keep theirs", 'name="rev" value="11"')),
+        ("criteria-bounds", [], {"fit_ceiling": 7777}, ('value="7777"', "fit at most – → 91", "keep theirs")),
+    ):  # fmt: skip
+        late = browser.post(url(name, draft.pk, *args), form | {"rev": 5}, headers=HTMX)
+        assert late.status_code == 409, name
+        for said in shown:
+            assert said in text(late), (name, said, re.findall(r'role="alert".*?</form>|role="alert".*?</a>', text(late)))
+    assert browser.post(url("group-edit", draft.pk, "role"), {"label": "Role", "cap": 77, "rev": 11}).status_code == 302
+    assert draft.groups.get().cap == 77
