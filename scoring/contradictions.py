@@ -143,7 +143,7 @@ def most_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits: 
 def refuse_unfit_line(spec: Spec, threshold: int) -> None:
     """Refuse handing over from a sum that everybody or nobody has, or that leaves nothing of the tier below or its own.
 
-    Raises Invalid in words. `spec` decides by a total.
+    Raises Invalid in words. `spec` decides by a total, and has its edges where they are without that.
     """
     decision, at = spec.decision, spec.decision.mql_from - 1
     limits: dict[Dimension, Limits] = {"fit": spec.fit, "engagement": spec.engagement}

@@ -36,17 +36,25 @@ from scoring.views.workshop import EDIT, draft_of, draft_page, row_answer, seen_
 
 
 def edited(
-    request: HttpRequest, version: ModelVersion, verb: Callable[[], Any], part: str = "criteria", **typed: Any
+    request: HttpRequest,
+    version: ModelVersion,
+    verb: Callable[[], Any],
+    part: str = "criteria",
+    *,
+    caught: type[AccordError] = AccordError,
+    said: str = "",
+    **typed: Any,
 ) -> HttpResponse:
-    """Do an edit and answer with the part of the draft as it is then, and with the revision it made.
+    """Do an edit and answer with the part of the draft as it is then and the revision it made, with `said` told beside it.
 
-    `typed` is what the part shows beside a refusal, so that what was typed is not lost.
+    `typed` is what the part shows beside a refusal, so that what was typed is not lost. A refusal that is not a `caught` one
+    is left to who asks, to be shown elsewhere.
     """
     error, status = "", 200
     try:
         verb()
         made = version.rev
-    except AccordError as refused:
+    except caught as refused:
         error, status = refused.message, 409 if isinstance(refused, Conflict) else 422
         if version.__class__.objects.filter(pk=version.pk).exclude(status=ModelVersion.Status.DRAFT).exists():
             raise
@@ -55,6 +63,8 @@ def edited(
     if status == 200 and not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", version.pk)
     response = draft_page(request, version, part=part, error=error, status=status, **(typed if status != 200 else {}))
+    if status == 200 and said:
+        trigger_client_event(response, "toast", {"text": said, "kind": "good"})
     return trigger_client_event(response, "look", {"rev": made}) if status == 200 else response
 
 

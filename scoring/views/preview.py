@@ -3,15 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
+from django_htmx.http import retarget
 
-from leads.errors import Invalid
+from leads.errors import Conflict, Invalid
 from leads.lib.numbers import whole
 from leads.models import Lead
 from leads.pages import page, reader, render
@@ -21,6 +22,7 @@ from scoring.contradictions import refuse_unfit_line
 from scoring.models import ModelVersion
 from scoring.reading import MAX_SUM
 from scoring.slots import slots
+from scoring.spec import Spec
 from scoring.views.draft import edited
 from scoring.views.workshop import EDIT, draft_of, seen_rev
 
@@ -122,7 +124,7 @@ def _answer(request: HttpRequest, version: ModelVersion, asked: Asked) -> HttpRe
         )
     except NotInSnapshot as missing:
         return _without_field(request, context, missing.fields)
-    return _draw(request, context | _shown(request, version, specs, told, waiting))
+    return _draw(request, context | _shown(request, version, specs, told, waiting, asked.threshold))
 
 
 def _without_field(request: HttpRequest, context: dict[str, Any], fields: tuple[str, ...]) -> HttpResponse:
@@ -138,7 +140,9 @@ def _without_field(request: HttpRequest, context: dict[str, Any], fields: tuple[
     return _draw(request, context | {"state": keeping.standing(), "fields": [field.label for field in asked_for]})
 
 
-def _shown(request: HttpRequest, version: ModelVersion, specs: Any, told: Any, waiting: int) -> dict[str, Any]:
+def _shown(
+    request: HttpRequest, version: ModelVersion, specs: Any, told: Any, waiting: int, threshold: int | None
+) -> dict[str, Any]:
     from scoring.preview.drafts import threshold_of
 
     result = told.preview
@@ -152,12 +156,25 @@ def _shown(request: HttpRequest, version: ModelVersion, specs: Any, told: Any, w
         "specs": specs,
         "decision": specs.draft.decision,
         "threshold": threshold_of(specs.draft.decision),
+        "unfit": _unfit(version, specs.draft, threshold),
         "figures": [(labels[one.key], one) for one in result.criteria],
         "leads": leads,
         "waiting": waiting,
         "may_edit": request.user.has_perm(EDIT) and version.status == ModelVersion.Status.DRAFT,
         "with_rows": bool(request.GET.get("rows")),
     }
+
+
+def _unfit(version: ModelVersion, tried: Spec, threshold: int | None) -> str:
+    """Why a line that is tried cannot be set; "" when it can. What it would do is shown all the same."""
+    if threshold is None or tried.decision.kind != "total" or not tried.decision.mql_from:
+        return ""
+    edges = tuple(version.decision["edges"])
+    try:
+        refuse_unfit_line(replace(tried, decision=replace(tried.decision, edges=edges)), threshold)
+    except Invalid as refused:
+        return refused.message
+    return ""
 
 
 def _draw(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -191,4 +208,13 @@ def criteria_threshold(request: HttpRequest, pk: int) -> HttpResponse:
         decision = with_threshold(spec.decision, threshold)
         set_decision(version, decision.as_json(), actor=reader(request), rev=seen_rev(request))
 
-    return edited(request, version, save, "draft_decision")
+    if not request.headers.get("HX-Request"):
+        return edited(request, version, save, "draft_decision")
+    try:
+        return edited(
+            request, version, save, "draft_decision", caught=Conflict, said=f"The draft hands over from {threshold} now."
+        )
+    except Invalid as refused:  # said where the number was typed: how it decides stands far below
+        context = {"version": version, "threshold": typed, "may_edit": True, "error": refused.message}
+        fragment = "scoring/_threshold_form.html"
+        return retarget(render(request, fragment, context, fragment=fragment, status=422), "#threshold-set")

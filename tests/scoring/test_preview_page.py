@@ -131,6 +131,8 @@ def test_a_line_that_does_not_fit_is_refused_in_words_and_moves_no_edge(history,
     for line, words in (("-5", "everybody would be handed over"), ("0", "everybody"), ("40", "begins at 40 already")):
         answer = browser.post(url, {"threshold": line, "rev": history.rev}, headers=HTMX)
         assert (answer.status_code, words in text(answer)) == (422, True), (line, text(answer))
+        page = answer.content.decode()  # said at the number that was typed, and nowhere else
+        assert (answer["HX-Retarget"], f'value="{line}"' in page, 'aria-invalid="true"' in page) == ("#threshold-set", True, True)
     assert ModelVersion.objects.get(pk=history.pk).decision["edges"] == [20, 40]
 
 
