@@ -120,6 +120,21 @@
     follow();
   });
 
+  /* The list of criteria drawn anew leaves the page where it was: browsers follow the old rows as the new come in above them. */
+  let stays = null;
+  const keep = ({ detail: { target } }) => (target?.id === "criteria" ? (stays = scrollY) : null);
+  const stay = () => {
+    if (stays !== null) scrollTo({ top: stays, behavior: "instant" });
+  };
+  document.addEventListener("htmx:beforeSwap", keep);
+  document.addEventListener("htmx:oobBeforeSwap", keep);
+  document.addEventListener("htmx:afterSwap", stay);
+  document.addEventListener("htmx:oobAfterSwap", stay);
+  document.addEventListener("htmx:afterSettle", () => {
+    stay();
+    stays = null;
+  });
+
   /* Whoever leads shows the others the row. */
   function follow() {
     const key = $("#presence")?.dataset.at ?? "";
