@@ -79,6 +79,7 @@ def _bins(histogram: Any, threshold: int | None) -> tuple[int, int, list[tuple[i
     step = next((one for one in STEPS if (high - low) / one < MOST_BINS), STEPS[-1])
     low -= low % step
     count = (high - low) // step + 1
+    count += -count % 5 if step % 5 else 0  # so that each fifth of the scale, where its labels stand, is a whole score
     bins = [[0, 0, 0] for _ in range(count)]
     for at in filled:
         place = min(max((histogram.low + at - low) // step, 0), count - 1)
@@ -122,7 +123,7 @@ def score_plot(histogram: Any, *, label: str, threshold: int | None = None, url:
     return {
         "label": label, "columns": columns, "width": WIDTH, "height": ABOVE + BELOW, "axis": ABOVE, "low": low, "high": high,
         "threshold": threshold, "url": url, "x": None if threshold is None else round(WIDTH * (min(max(threshold, low), high) - low) / (high - low), 1),
-        "ticks": [round(low + (high - low) * part / 5) for part in range(6)],
+        "ticks": [low + (high - low) * part // 5 for part in range(6)],
     }  # fmt: skip
 
 
