@@ -11,12 +11,13 @@ from leads.roles import BY_LABEL
 from scoring.compiler import stored_spec
 from scoring.difference import differences
 from scoring.models import Activation, ModelVersion
-from scoring.signoff import needed, role_on, sides_of
+from scoring.signoff import Verdict, needed, role_on, sides_of
 from scoring.vocabulary import load_wording
 
 IN_FORCE = "scoring.in_force"
 PROPOSED = "scoring.proposed"
 OBJECTED = "scoring.objected"
+VOIDED = "scoring.voided"
 MOST_LINES = 12
 
 
@@ -92,6 +93,20 @@ def tell_proposer(version: ModelVersion, *, actor: User, note: str, at: datetime
     _send(OBJECTED, version, sorted(people - {actor.pk}), title, note, at)
 
 
+def tell_voided(version: ModelVersion, draft: ModelVersion, *, actor: User | None, at: datetime) -> None:
+    """Tell who signed a version that was taken back that their signature holds no more; it is edited as `draft`."""
+    people = set(version.signatures.filter(verdict=Verdict.AGREE).values_list("user_id", flat=True))
+    title = f"Your signature under {version.model.name} {version.label} is void"
+    text = f"{actor or 'The portal'} took it back to edit it as {draft.label}. You are asked again once that is proposed."
+    _send(VOIDED, draft, sorted(people - {actor.pk if actor else None}), title, text, at)
+
+
+def close_requests(version: ModelVersion, *, at: datetime, of: User | None = None) -> None:
+    """Mark what asks for signatures of a version as seen, as it asks for nothing any more; of one person or of everybody."""
+    rows = Outbox.objects.filter(kind=PROPOSED, channel=INAPP, seen_at=None, payload__version=version.pk)
+    (rows if of is None else rows.filter(recipient=of)).update(seen_at=at)
+
+
 def _send(kind: str, version: ModelVersion, user_ids: Sequence[int], title: str, text: str, at: datetime) -> None:
     payload = {"version": version.pk, "title": title, "text": text[:500]}
     stamp = int(at.timestamp() * 1000)
@@ -109,11 +124,14 @@ def _rendered(rows: Sequence[Outbox]) -> Rendered:
     return Rendered(payload["title"], payload["title"], payload["text"], f"/criteria/versions/{payload['version']}/")
 
 
-def _is_proposed(row: Outbox) -> bool:
-    return ModelVersion.objects.filter(pk=row.payload["version"], status=ModelVersion.Status.PROPOSED).exists()
+def _is_open(row: Outbox) -> bool:
+    """Whether the version still waits, and its reader has not spoken on it yet."""
+    waiting = ModelVersion.objects.filter(pk=row.payload["version"], status=ModelVersion.Status.PROPOSED)
+    return waiting.exclude(signatures__user_id=row.recipient_id).exists()
 
 
 def register_kinds() -> None:
     """Make the outbox know this app's messages; called once, when the app is ready."""
-    register(PROPOSED, Kind("Signature asked for", _rendered, _is_proposed))
+    register(PROPOSED, Kind("Signature asked for", _rendered, _is_open))
     register(OBJECTED, Kind("Change asked for", _rendered))
+    register(VOIDED, Kind("Signature void", _rendered))

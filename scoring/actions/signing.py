@@ -15,8 +15,8 @@ from scoring.actions.versions import copy_opinions, new_version, write_content
 from scoring.compiler import compile_version
 from scoring.contradictions import refuse_pointless_spec
 from scoring.models import Activation, Criterion, ModelVersion, PreviewReport, ScoringModel, SignOff, VersionEvent
-from scoring.notices import tell_proposer, tell_signers
-from scoring.signoff import Verdict, role_on, sides_of
+from scoring.notices import close_requests, tell_proposer, tell_signers, tell_voided
+from scoring.signoff import Verdict, role_on, sides_of, standing
 from scoring.spec import Spec
 from scoring.vocabulary import stored_registry
 
@@ -128,6 +128,8 @@ def give_verdict(
             },
         )
         note_event(seen, Verb.SIGNED if verdict == Verdict.AGREE else Verb.OBJECTED, actor, at, note.strip())
+        is_complete = standing(seen.model.signers, seen.signatures.select_related("user"), seen.spec_hash).is_complete
+        close_requests(seen, at=at, of=None if is_complete else actor)
         if verdict == Verdict.OBJECT:
             tell_proposer(seen, actor=actor, note=note.strip(), at=at)
     return signature
@@ -177,4 +179,6 @@ def take_back(version: ModelVersion, *, actor: User | None, at: datetime | None 
             one.save()
         stop_activations(version)
         note_event(version, Verb.TAKEN_BACK, actor, at)
+        close_requests(version, at=at)
+        tell_voided(version, draft, actor=actor, at=at)
     return draft

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from leads import jobs
 from leads.choices import Outcome
 from leads.errors import Conflict, Invalid, NotAllowed
-from leads.models import Case, Reason, User
+from leads.models import Case, Outbox, Reason, User
 from scoring.actions.activating import activate_version, return_to
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.evidence import add_evidence, remove_evidence
@@ -19,6 +19,7 @@ from scoring.activation import activate_here
 from scoring.compiler import draft_problems
 from scoring.effect_words import summary
 from scoring.models import Activation, CriterionComment, CriterionView, ModelVersion, PreviewReport, ScoringModel, SignOff
+from scoring.notices import PROPOSED, VOIDED
 from scoring.signing_card import disagreements, signing_card
 from scoring.signoff import NOBODY, Role, needed, standing
 from tests.scoring.conftest import clear_scores
@@ -27,6 +28,10 @@ from tests.scoring.samples import a_test, clause
 pytestmark = pytest.mark.django_db
 SIZE = a_test("size", 65, clause("company.employees", "between", low=100), label="Company size")
 WHY = "Large firms buy."
+
+
+def unseen(kind: str) -> list[Any]:
+    return [one.recipient for one in Outbox.objects.filter(kind=kind, seen_at=None).order_by("recipient_id")]
 
 
 @pytest.fixture
@@ -161,9 +166,12 @@ def test_an_edit_takes_the_version_back_and_names_whose_signatures_are_void(cast
     CriterionView.objects.create(criterion=criterion, side="sales", need="nice", points=10)
     CriterionComment.objects.create(criterion=criterion, author=cast.manager, text="Why 65?", created_at=proposed.created_at)
     sign(proposed, cast.head_of_marketing)
+    assert unseen(PROPOSED) == [cast.head_of_sales]  # who signed is not asked any more
     ModelVersion.objects.filter(pk=proposed.pk).update(blind_from=proposed.created_at)
     draft = take_back(proposed, actor=cast.marketer)
     assert draft.blind_from is not None  # a blind round goes on
+    assert (unseen(PROPOSED), unseen(VOIDED)) == ([], [cast.head_of_marketing])
+    assert Outbox.objects.get(kind=VOIDED).payload["title"] == "Your signature under Enterprise v1 is void"
     assert (proposed.status, draft.status, draft.no) == ("withdrawn", "draft", 2)
     copied = draft.criteria.get()
     assert draft.reason == proposed.reason != ""
