@@ -127,7 +127,7 @@ def _rendered(rows: Sequence[Outbox]) -> Rendered:
 def _is_open(row: Outbox) -> bool:
     """Whether the version still waits, and its reader has not spoken on it yet."""
     waiting = ModelVersion.objects.filter(pk=row.payload["version"], status=ModelVersion.Status.PROPOSED)
-    return waiting.exclude(signatures__user_id=row.recipient_id).exists()
+    return waiting.exclude(signatures__user_id=row.recipient_id or 0).exists()
 
 
 def register_kinds() -> None:
