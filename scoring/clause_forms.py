@@ -20,6 +20,7 @@ from scoring.registry import Field, Registry, spelled
 
 EVENT = "event"  # what a clause asks about instead of a field
 MOST_CLAUSES = 12
+RANGES = {one.name for some in OPERATORS.values() for one in some.values() if one.takes.value == "range"}
 
 _OWNERS = {"lead": "The lead", "company": "The company", "custom": "Own fields"}
 
@@ -128,6 +129,13 @@ class ClauseForm(forms.Form):
                 self.fields["low"] = forms.DateField(label="From", required=False, widget=date_input)
                 self.fields["high"] = forms.DateField(label="To", required=False, widget=date_input)
                 self.fields["days"] = forms.IntegerField(label="Days", required=False, min_value=1, max_value=3650)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        low, high = given.get("low"), given.get("high")
+        if given.get("op") in RANGES and low is not None and high is not None and low > high:
+            self.add_error("high", f"Nothing lies from {low} to {high}: “To” has to be {low} or more.")
+        return given
 
     @property
     def data_of(self) -> dict[str, Any] | None:

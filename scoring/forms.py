@@ -50,6 +50,18 @@ class CriterionForm(forms.Form):
         choice: Any = self.fields["group"]
         choice.choices = [("", "No group"), *groups]
 
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        points, cap = given.get("points"), given.get("cap")
+        if points == 0:
+            self.add_error("points", "With 0 points it changes nothing. Give or take at least one, or use a gate to bar leads.")
+        elif points is not None and cap is not None and cap < abs(points):
+            self.add_error(
+                "cap",
+                f"A cap below the {abs(points)} points would cut every one: lower the points, or cap at {abs(points)} or more.",
+            )
+        return given
+
     def part(self) -> dict[str, Any]:
         """The criterion's own words and numbers as in a spec."""
         return {
@@ -88,6 +100,16 @@ class TallyForm(CriterionForm):
                 continue
             choice: Any = self.fields[name]
             choice.choices = chosen_first(choices, self.initial.get(name, []))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        for name in ("freq_max", "half_life"):
+            if given.get("award") == "once" and given.get(name) is not None:
+                self.add_error(name, "Only where points are given each time: choose that, or leave this empty.")
+        least, most = given.get("freq_min"), given.get("freq_max")
+        if least is not None and most is not None and most < least:
+            self.add_error("freq_max", f"“At least” asks for {least} already: this has to be {least} or more.")
+        return given
 
     def part(self) -> dict[str, Any]:
         given = self.cleaned_data

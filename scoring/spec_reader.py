@@ -120,7 +120,7 @@ def _tally(at: At, given: dict[str, Any]) -> dict[str, Any]:
             "a count limit or a half-life makes sense only when each event pays",
             code="needs_each",
             value=given[name],
-            expected="award each",
+            expected="points given each time",
         )
     if freq_max is not None and freq_max < freq_min:
         at.into("freq_max").refuse(

@@ -1,6 +1,7 @@
 """The pages on which a criterion, a gate, the scope or the decision of a draft is written."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.forms import Form
@@ -140,16 +141,22 @@ def _say(request: HttpRequest, sheet: _Sheet, condition: dict[str, Any] | None) 
     try:
         one = _trial(sheet, condition)
         if one is not None:
-            said, found = load_wording(sheet.registry).criterion(one), matches(one)
+            wording = load_wording(sheet.registry)
+            said, found = "; ".join((wording.criterion(one), *wording.terms(replace(one, cap=_cap(sheet))))), matches(one)
     except Invalid as refused:
         wrong = refused.message
     context = {"said": said, "found": found, "wrong": wrong}
     return render(request, "scoring/_said.html", context, fragment="scoring/_said.html")
 
 
+def _cap(sheet: _Sheet) -> int | None:
+    """The cap as typed: a trial has none of its own, as it does not bear on whom it matches."""
+    return getattr(sheet.form, "cleaned_data", {}).get("cap")
+
+
 def _trial(sheet: _Sheet, condition: dict[str, Any] | None) -> spec.Criterion | None:
     """What is typed as a criterion to be counted; None while nothing can be read."""
-    at = At("This", "")
+    at = At("So far", "")
     if sheet.rows is not None:
         if not condition or not any(condition.values()):
             return None

@@ -77,7 +77,7 @@ def test_nonsense_is_told_in_place(people, page_as, draft, complaints):
     page.get_by_label("From").fill("900")
     page.get_by_label("To", exact=False).last.fill("3")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("the range 900 to 3 is empty")).to_be_visible()
+    expect(page.get_by_text("Nothing lies from 900 to 3")).to_be_visible()
     expect(page.get_by_label("Called")).to_have_value("Impossible")
 
 

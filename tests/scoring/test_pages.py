@@ -192,7 +192,10 @@ def test_a_criterion_of_what_they_did_is_added_through_the_form(browser: Client,
         ({"points": "5000"}, "less than or equal to 1000"),
         ({"label": ""}, "required"),
         ({"when-0-field": ""}, "nothing is asked"),
-        ({"when-0-field": "company.employees", "when-0-op": "between", "when-0-low": "9", "when-0-high": "3"}, "is empty"),
+        (
+            {"when-0-field": "company.employees", "when-0-op": "between", "when-0-low": "9", "when-0-high": "3"},
+            "“To” has to be 9 or more",
+        ),
         ({"when-0-field": "lead.shoe_size"}, "not one of the available choices"),
     ],
 )

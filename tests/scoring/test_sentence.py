@@ -102,6 +102,22 @@ def test_the_sentence_and_whom_it_matches_are_said_while_typing(browser: Client,
     assert "60 of 120 leads match" in text(post(browser, draft, tally | {"label": "Demo"}, "tally", redraw="say"))
 
 
+def test_what_does_not_go_together_is_said_at_the_input_that_has_to_change(browser: Client, draft: ModelVersion) -> None:
+    tally = {"label": "Demo", "dimension": "engagement", "points": "20", "kinds": ["demo_request"], "days": "90", "freq_min": "1"}
+    said = text(post(browser, draft, tally | {"award": "each", "half_life": "30", "cap": "40"}, "tally", redraw="say"))
+    assert "each time; half-life 30 days; cap 40" in said
+    for more, name in (
+        ({"award": "once", "half_life": "30"}, "half_life"),
+        ({"award": "each", "freq_min": "3", "freq_max": "2"}, "freq_max"),
+        ({"award": "once", "cap": "5"}, "cap"),
+        ({"award": "once", "points": "0"}, "points"),
+    ):
+        answer = post(browser, draft, tally | more, "tally")
+        assert answer.status_code == 422
+        assert list(answer.context["form"].errors) == [name]
+    assert draft.criteria.count() == 1
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
