@@ -14,6 +14,7 @@ from leads.errors import Conflict, Invalid
 from leads.models import User
 from scoring.actions.criteria import criterion_row
 from scoring.actions.drafting import EDIT
+from scoring.compiler import version_data
 from scoring.exchange import read_document
 from scoring.matching import refuse_asked_twice
 from scoring.models import (
@@ -24,6 +25,7 @@ from scoring.models import (
     Gate,
     ModelVersion,
     ScoringModel,
+    VersionEvent,
 )
 from scoring.reading import At
 from scoring.registry import Registry
@@ -85,7 +87,7 @@ def create_draft(
         copied = source or (None if start else model.versions.filter(status=Status.ACTIVE).first())
         if copied is not None and copied.model_id != model.pk:
             raise Invalid("A draft copies a version of its own model.", code="other_model", field="source", value=copied.pk)
-        content = copied.spec if copied is not None and copied.spec else starter(start or "fit_engagement").content
+        content = starter(start or "fit_engagement").content if copied is None else copied.spec or version_data(copied)
         version = new_version(model, actor, at, copied)
         write_content(version, content)
         if copied is not None:
@@ -163,8 +165,10 @@ def copy_opinions(source: ModelVersion, version: ModelVersion) -> None:
 
 
 def withdraw_draft(version: ModelVersion, *, actor: User | None, rev: int) -> None:
-    """Put a draft aside for good; it stays readable and another can be begun."""
+    """Put a draft aside for good; it stays readable, and another can be begun as a copy of it."""
     demand(actor, EDIT, to="withdraw a draft")
-    if not ModelVersion.objects.filter(pk=version.pk, status=Status.DRAFT, rev=rev).update(status=Status.WITHDRAWN):
-        raise Conflict("The draft was changed meanwhile. Look at it again first.", code="stale")
+    with transaction.atomic():
+        if not ModelVersion.objects.filter(pk=version.pk, status=Status.DRAFT, rev=rev).update(status=Status.WITHDRAWN):
+            raise Conflict("The draft was changed meanwhile. Look at it again first.", code="stale")
+        VersionEvent.objects.create(version=version, verb=VersionEvent.Verb.WITHDRAWN, actor=actor, at=clock.now())
     version.status = Status.WITHDRAWN

@@ -400,7 +400,7 @@ class Migration(migrations.Migration):
             name='VersionEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('verb', models.CharField(choices=[('proposed', 'proposed it'), ('signed', 'signed'), ('objected', 'asked for a change'), ('taken_back', 'took it back to edit it'), ('returned', 'returned to an earlier version'), ('activated', 'put it into force'), ('tried', 'began a trial run'), ('trial_ended', 'ended the trial run'), ('review', 'set the next review')], max_length=12)),
+                ('verb', models.CharField(choices=[('proposed', 'proposed it'), ('signed', 'signed'), ('objected', 'asked for a change'), ('taken_back', 'took it back to edit it'), ('returned', 'returned to an earlier version'), ('activated', 'put it into force'), ('tried', 'began a trial run'), ('trial_ended', 'ended the trial run'), ('withdrawn', 'put it aside'), ('review', 'set the next review')], max_length=12)),
                 ('at', models.DateTimeField()),
                 ('note', models.TextField(blank=True, default='')),
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

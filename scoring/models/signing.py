@@ -76,6 +76,7 @@ class VersionEvent(models.Model):
         ACTIVATED = "activated", "put it into force"
         TRIED = "tried", "began a trial run"
         TRIAL_ENDED = "trial_ended", "ended the trial run"
+        WITHDRAWN = "withdrawn", "put it aside"
         REVIEW = "review", "set the next review"
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="events")
