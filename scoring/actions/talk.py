@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -17,11 +19,19 @@ from scoring.models import Criterion, CriterionComment, CriterionExample, Criter
 DISCUSS = "scoring.discuss_draft"
 LONGEST_COMMENT = 4_000
 MOST_POINTS = 1_000
+TWICE = timedelta(minutes=1)
 _OPEN = (ModelVersion.Status.DRAFT, ModelVersion.Status.PROPOSED)
 
 
+@dataclass(slots=True)
+class Step:
+    """A step of the talk; one that changes nothing is not told."""
+
+    is_nothing: bool = False
+
+
 @contextmanager
-def talking(version: ModelVersion, verb: str, target: str = "", *, actor: User | None, needs: str = DISCUSS) -> Iterator[None]:
+def talking(version: ModelVersion, verb: str, target: str = "", *, actor: User | None, needs: str = DISCUSS) -> Iterator[Step]:
     """One step of the talk about a version, in one transaction, told to all who have it open.
 
     Raises NotAllowed, and Conflict once the version is neither a draft nor proposed.
@@ -31,7 +41,10 @@ def talking(version: ModelVersion, verb: str, target: str = "", *, actor: User |
         held = ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk).first()
         if held is None or held.status not in _OPEN:
             raise Conflict(f"{version.label} is no longer under discussion.", code="frozen")
-        yield
+        step = Step()
+        yield step
+        if step.is_nothing:
+            return
         ModelVersion.objects.filter(pk=version.pk).update(talk=held.talk + 1)
         TalkEvent.objects.create(version=version, no=held.talk + 1, actor=actor, at=clock.now(), verb=verb, target=target)
     version.talk = held.talk + 1
@@ -43,14 +56,27 @@ def _side_of(actor: User) -> Side:
     return actor.side
 
 
-def state_view(criterion: Criterion, *, need: str, points: int | None, actor: User) -> CriterionView:
-    """Say for one's side how much a criterion matters and what it should be worth. Raises Invalid, NotAllowed, Conflict."""
+def view_stamp(view: CriterionView | None) -> str:
+    """What a side wants, as a form was drawn from it: another one when somebody of the side said something else."""
+    return f"{view.need} {view.points} {view.answered_by_id}" if view is not None and view.need else ""
+
+
+def state_view(criterion: Criterion, *, need: str, points: int | None, actor: User, seen: str | None = None) -> CriterionView:
+    """Say for one's side how much a criterion matters and what it should be worth. Raises Invalid, NotAllowed, Conflict.
+
+    With `seen`, the stamp of the side's view the person saw, another one's word since is not overwritten unseen.
+    """
     side = _side_of(actor)
     if need not in CriterionView.Need.values:
         raise Invalid("Say whether it is required, nice to have or irrelevant.", code="missing", field="need", value=need)
     if points is not None and abs(points) > MOST_POINTS:
         raise Invalid(f"Points lie between −{MOST_POINTS} and {MOST_POINTS}.", code="wrong_number", field="points", value=points)
     with talking(criterion.version, "state_view", criterion.key, actor=actor):
+        held = criterion.side_views.filter(side=side).select_related("answered_by").first()
+        if seen is not None and held is not None and view_stamp(held) != seen:
+            worth = "" if held.points is None else f", {held.points} points"
+            who = held.answered_by or "Somebody"
+            raise Conflict(f"{who} said “{held.get_need_display()}{worth}” for {side.label} meanwhile.", code="stale")
         view, _ = CriterionView.objects.update_or_create(
             criterion=criterion,
             side=side,
@@ -85,7 +111,10 @@ def give_verdict(criterion: Criterion, verdict: str, *, seen_hash: str, actor: U
 def add_comment(
     criterion: Criterion, text: str, *, actor: User, reply_to: CriterionComment | None = None, kind: str = "comment"
 ) -> CriterionComment:
-    """Say something about a criterion, or reply to what was said. Raises Invalid for nothing or too much, NotAllowed."""
+    """Say something about a criterion, or reply to what was said. Raises Invalid for nothing or too much, NotAllowed.
+
+    The very same said again within a minute is the form sent twice: what was said already is answered.
+    """
     text = text.strip()
     if not text:
         raise Invalid("Write something first.", code="missing", field="text", value=text, expected="a comment")
@@ -95,10 +124,16 @@ def add_comment(
         raise Invalid("A person comments or proposes.", code="not_a_choice", field="kind", value=kind)
     if reply_to is not None and reply_to.criterion_id != criterion.pk:
         raise Invalid("A reply stands below a comment on the same criterion.", code="other_criterion", field="reply_to")
-    with talking(criterion.version, "add_comment", criterion.key, actor=actor):
+    thread = reply_to.reply_to or reply_to if reply_to else None
+    with talking(criterion.version, "add_comment", criterion.key, actor=actor) as step:
+        last = criterion.comments.filter(author=actor).order_by("-pk").first()
+        if last is not None and (last.text, last.kind, last.reply_to) == (text, kind, thread):
+            if clock.now() - last.created_at < TWICE:
+                step.is_nothing = True
+                return last
         return CriterionComment.objects.create(
             criterion=criterion,
-            reply_to=reply_to.reply_to or reply_to if reply_to else None,
+            reply_to=thread,
             author=actor,
             side=actor.side or "",
             kind=kind,

@@ -20,6 +20,7 @@ from scoring.actions.talk import (
     remove_example,
     settle_comment,
     state_view,
+    view_stamp,
 )
 from scoring.models import CriterionComment, CriterionExample, CriterionView, ModelVersion
 from scoring.talk_panel import talk_panel
@@ -39,6 +40,7 @@ def _panel(request: HttpRequest, version: ModelVersion, key: str, *, status: int
         **rights(request, version),
         **talk_panel(version, row, reader(request)),
         "needs": CriterionView.Need.choices,
+        "seen_view": view_stamp(row.talk.own.view if row.talk.own else None),
         **more,
     }
     title = f"Talk about “{row.words.label}”"
@@ -77,7 +79,7 @@ def view_state(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     try:
         if typed and points is None:
             raise Invalid(f"“{typed}” is not a whole number.", code="wrong_number", field="points", value=typed)
-        state_view(criterion_of(version, key), need=need, points=points, actor=reader(request))
+        state_view(criterion_of(version, key), need=need, points=points, actor=reader(request), seen=request.POST.get("seen"))
     except AccordError as refused:
         return talk_refused(request, version, key, refused, typed_need=need, typed_points=typed)
     return talk_done(request, version, key)
