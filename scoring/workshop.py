@@ -151,6 +151,9 @@ _VERBS = {
     "edit_gate": "changed the gate",
     "remove_gate": "removed the gate",
     "restore_gate": "put back the gate",
+    "add_evidence": "added the evidence",
+    "remove_evidence": "took away the evidence",
+    "restore_evidence": "put back the evidence",
     "set_decision": "changed how it decides",
     "set_bounds": "changed the bounds",
     "set_scope": "changed whom it judges",
@@ -216,6 +219,7 @@ _SECTIONS = {
     "decision": {"decision"},
     "bounds": {"groups", "criteria"},
     "scope": {"scope"},
+    "evidence": {"signing"},
 }
 
 

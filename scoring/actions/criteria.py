@@ -166,6 +166,7 @@ def drop_criterion(row: Criterion, edit: Edit) -> None:
 def restore_criterion(version: ModelVersion, key: str, *, actor: User | None, rev: int) -> Criterion:
     """Put the criterion last removed under this key back in its place. Raises NotFound, Invalid, Conflict, NotAllowed."""
     with editing(version, actor=actor, rev=rev, verb="restore_criterion") as edit:
+        edit.undoes = version.edits.filter(verb="remove_criterion", target=key, undone_by=None).first()
         return bring_back(version, key, edit)
 
 

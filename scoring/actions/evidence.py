@@ -1,9 +1,10 @@
 """What a version rests on: reports, lists of leads, rejection reasons; part of it, and frozen with it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import transaction
 from django.db.models import Q
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
@@ -13,7 +14,7 @@ from leads.actions.authority import demand
 from leads.errors import Conflict, Invalid
 from leads.filters import LeadFilter
 from leads.models import Case, Reason, User
-from scoring.actions.drafting import EDIT
+from scoring.actions.drafting import EDIT, editing
 from scoring.models import Evidence, ModelVersion
 
 
@@ -47,28 +48,57 @@ def add_evidence(
             found.url = _address(url)
         case _:
             raise Invalid(f"There is no evidence of the kind “{kind}”.", code="not_a_choice", field="kind", value=kind)
-    with transaction.atomic():
-        _lock_draft(version)
+    with editing(version, actor=actor, rev=version.rev, verb="add_evidence") as edit:
         found.save()
+        edit.target, edit.after = str(found.pk), evidence_data(found)
     return found
 
 
 def remove_evidence(evidence: Evidence, *, actor: User | None) -> None:
     """Take evidence away from a draft. Raises Conflict when the version is no draft any more."""
-    demand(actor, EDIT, to="take evidence away")
-    with transaction.atomic():
-        _lock_draft(evidence.version)
-        evidence.delete()
+    with editing(evidence.version, actor=actor, rev=evidence.version.rev, verb="remove_evidence") as edit:
+        edit.target, edit.before = str(evidence.pk), evidence_data(evidence)
+        if not Evidence.objects.filter(pk=evidence.pk).delete()[0]:
+            raise Conflict("Somebody took this away meanwhile.", code="gone")
 
 
-def _lock_draft(version: ModelVersion) -> None:
-    if not ModelVersion.objects.select_for_update(no_key=True).filter(pk=version.pk, status=ModelVersion.Status.DRAFT).exists():
-        raise Conflict(f"{version.label} is no longer a draft, so what it rests on stays as it is.", code="frozen")
+def evidence_data(one: Evidence) -> dict[str, Any]:
+    """A piece of evidence as the log keeps it; `label` is what it is called there."""
+    return {
+        "label": str(one),
+        "called": one.label,
+        "kind": one.kind,
+        "url": one.url,
+        "reason": one.reason_id,
+        "count": one.count,
+        "note": one.note,
+        "added_by": one.added_by_id,
+        "at": one.at.isoformat(),
+    }
+
+
+def put_back(version: ModelVersion, pk: int, kept: Mapping[str, Any]) -> Evidence:
+    """Evidence as the log kept it, with its own number, within an edit."""
+    found = Evidence(
+        pk=pk,
+        version=version,
+        kind=kept["kind"],
+        label=kept["called"],
+        url=kept["url"],
+        reason_id=kept["reason"],
+        count=kept["count"],
+        note=kept["note"],
+        added_by_id=kept["added_by"],
+        at=datetime.fromisoformat(kept["at"]),
+    )
+    found.save(force_insert=True)
+    return found
 
 
 def _address(url: str) -> str:
     url = url.strip()
-    if not url.startswith(("https://", "http://", "/")) or url.startswith("//") or len(url) > 500:
+    strange = any(letter == "\\" or letter.isspace() for letter in url)  # a browser reads /\\host and /<tab>/host as //host
+    if strange or not url.startswith(("https://", "http://", "/")) or url.startswith("//") or len(url) > 500:
         raise Invalid("Give the report's address.", code="invalid", field="url", value=url, expected="https://… or /…")
     return url
 

@@ -26,6 +26,7 @@ def add_group(version: ModelVersion, data: Mapping[str, Any], *, actor: User | N
         one = read_group(At(f"Group “{data.get('label') or 'new'}”", ""), dict(data))
         if version.groups.filter(key=one.key).exists():
             raise Invalid(f"There is a group with the key “{one.key}” already.", code="double", field="key", value=one.key)
+        _refuse_second(version, one)
         last = version.groups.aggregate(last=Max("position"))["last"]
         row = CriterionGroup(version=version, position=0 if last is None else last + 1, **one.as_json())
         row.save()
@@ -39,9 +40,23 @@ def edit_group(group: CriterionGroup, data: Mapping[str, Any], *, actor: User | 
     with editing(version, actor=actor, rev=rev, verb="edit_group", part=group.key) as edit:
         row = _of(version.groups.filter(pk=group.pk).first())
         one = read_group(At(f"Group “{row.label}”", ""), {**data, "key": row.key, "dimension": row.dimension})
+        if one.label.casefold() != row.label.casefold():
+            _refuse_second(version, one)
         edit.target, edit.before, edit.after = row.key, group_data(row), one.as_json()
         write_group(row, one.as_json())
     return row
+
+
+def _refuse_second(version: ModelVersion, one: spec.Group) -> None:
+    """Two groups of one name side by side cannot be told apart; mostly the second is the same form sent twice."""
+    if version.groups.filter(dimension=one.dimension, label__iexact=one.label).exists():
+        raise Invalid(
+            f"There is a group “{one.label}” of {one.dimension} already.",
+            code="double",
+            field="label",
+            value=one.label,
+            expected="another name",
+        )
 
 
 def write_group(row: CriterionGroup, content: Mapping[str, Any]) -> None:
@@ -55,7 +70,10 @@ def remove_group(group: CriterionGroup, *, actor: User | None, rev: int) -> None
     version = group.version
     with editing(version, actor=actor, rev=rev, verb="remove_group", part=group.key) as edit:
         row = _of(version.groups.filter(pk=group.pk).first())
-        edit.target, edit.before = row.key, group_data(row) | {"members": [one.key for one in row.criteria.all()]}
+        edit.target, edit.before = (
+            row.key,
+            group_data(row) | {"members": [one.key for one in row.criteria.all()], "position": row.position},
+        )
         row.delete()
 
 

@@ -7,9 +7,11 @@ their old content, which fails with a clear answer where one of them was changed
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
+
 from leads.errors import Conflict, Invalid
 from leads.models import User
-from scoring.actions import criteria, parts
+from scoring.actions import criteria, evidence, parts
 from scoring.actions.drafting import Edit, changed_fields, editing, thing_of, who_of
 from scoring.compiler import criterion_data, gate_data, group_data
 from scoring.models import Criterion, CriterionGroup, DraftEvent, Gate, ModelVersion
@@ -112,6 +114,13 @@ def _undo_move(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
 # --- What stands beside -------------------------------------------------------------------------------------------------
 
 
+def _place(rows: "QuerySet[Any]", edit: DraftEvent) -> int:
+    """Where a part stood before its removal; at the end when another stands there by now."""
+    taken = set(rows.values_list("position", flat=True))
+    place = (edit.before or {}).get("position")
+    return max(taken, default=-1) + 1 if place is None or place in taken else int(place)
+
+
 def _undo_group(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
     row = version.groups.filter(key=edit.target).first()
     what = f"The edit of the group {_what(edit)}"
@@ -120,7 +129,7 @@ def _undo_group(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
         if row is not None:
             _refuse_built_on(version, edit, f"The removal of the group {_what(edit)}")
         content = {name: value for name, value in (edit.before or {}).items() if name not in NO_CONTENT} | {"key": edit.target}
-        back = CriterionGroup.objects.create(version=version, position=version.groups.count(), **content)
+        back = CriterionGroup.objects.create(version=version, position=_place(version.groups.all(), edit), **content)
         members = version.criteria.filter(key__in=(edit.before or {}).get("members", []), group=None, dimension=back.dimension)
         members.update(group=back, rev=made.rev)
         made.after = group_data(back) | {"members": [one.key for one in back.criteria.all()]}
@@ -134,7 +143,7 @@ def _undo_group(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
         came_with = set((edit.after or {}).get("members", ()))
         if {**made.before, "members": 0} != {**(edit.after or {}), "members": 0} or held - came_with:
             _refuse_built_on(version, edit, f"The new group {_what(edit)}")
-        made.before |= {"members": sorted(held)}
+        made.before |= {"members": sorted(held), "position": row.position}
         row.delete()
         return
     made.after = _reverted(made.before, version, edit, what)
@@ -149,8 +158,7 @@ def _undo_gate(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
         if row is not None:
             _refuse_built_on(version, edit, f"The removal of the gate {_what(edit)}")
         content = edit.before or {}
-        place = content.get("position", version.gates.count())
-        back = Gate(version=version, key=edit.target, position=place)
+        back = Gate(version=version, key=edit.target, position=_place(version.gates.all(), edit))
         parts.write_gate(back, content)
         made.after = gate_data(back)
         return
@@ -161,10 +169,23 @@ def _undo_gate(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
     if edit.before is None:
         if made.before != edit.after:
             _refuse_built_on(version, edit, f"The new gate {_what(edit)}")
+        made.before |= {"position": row.position}
         row.delete()
         return
     made.after = _reverted(made.before, version, edit, what)
     parts.write_gate(row, made.after)
+
+
+def _undo_evidence(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
+    made.target = edit.target
+    row = version.evidence.filter(pk=int(edit.target)).first()
+    if (row is None) != (edit.after is None):
+        _refuse_built_on(version, edit, f"The evidence {_what(edit)}")
+    if row is None:
+        made.after = evidence.evidence_data(evidence.put_back(version, int(edit.target), edit.before or {}))
+    else:
+        made.before = evidence.evidence_data(row)
+        row.delete()
 
 
 def _undo_whole(column: str) -> Any:
@@ -185,6 +206,7 @@ _UNDO = {
     "criterion": _undo_criterion,
     "group": _undo_group,
     "gate": _undo_gate,
+    "evidence": _undo_evidence,
     "decision": _undo_whole("decision"),
     "bounds": _undo_whole("dimensions"),
     "scope": _undo_whole("scope"),

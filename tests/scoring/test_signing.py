@@ -232,7 +232,7 @@ def test_evidence_is_counted_and_frozen_with_the_version(cast: Any, draft: Model
     assert list(draft.evidence.values_list("kind", "count")) == [("reason", 1), ("leads", 1), ("report", None)]
     assert leads.url == "/leads/?stage=prospect"
     remove_evidence(report, actor=cast.marketer)
-    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    propose_version(draft, actor=cast.marketer, rev=draft.rev, reason=WHY)
     with pytest.raises(Conflict):
         add_evidence(draft, actor=cast.marketer, kind="reason", reason=small)
     with pytest.raises(Conflict):

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from leads.errors import Conflict, Invalid
 from scoring.actions.criteria import add_criterion, edit_criterion, remove_criterion
+from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.parts import (
     add_gate,
     add_group,
@@ -20,8 +23,12 @@ from scoring.actions.parts import (
     set_decision,
     set_scope,
 )
-from scoring.actions.versions import create_model
+from scoring.actions.signing import propose_version
+from scoring.actions.talk import state_view
+from scoring.actions.undoing import undo_edit
+from scoring.actions.versions import create_draft, create_model, withdraw_draft
 from scoring.models import CriterionComment, ModelVersion
+from tests.conftest import MONDAY
 from tests.scoring.samples import a_test, clause, when
 
 pytestmark = pytest.mark.django_db
@@ -147,3 +154,79 @@ def test_a_late_save_shows_how_the_part_reads_now_beside_what_was_typed(browser:
             assert said in text(late), (name, said, re.findall(r'role="alert".*?</form>|role="alert".*?</a>', text(late)))
     assert browser.post(url("group-edit", draft.pk, "role"), {"label": "Role", "cap": 77, "rev": 11}).status_code == 302
     assert draft.groups.get().cap == 77
+
+
+def test_evidence_is_an_edit_that_all_see_and_that_can_be_taken_back(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    for address in ("/\\\\evil.example/x", "/\t/evil.example/x"):
+        with pytest.raises(Invalid):
+            add_evidence(draft, actor=cast.manager, kind="report", url=address)
+    report = add_evidence(draft, actor=cast.manager, kind="report", url="/reports/1", label="THE REPORT")
+    poll = browser.get(url("criteria-delta", draft.pk), {"rev": 3, "talk": 0}, headers=HTMX)
+    assert (poll.status_code, "THE REPORT" in text(poll), 'id="signing"' in text(poll)) == (200, True, True)
+    with pytest.raises(Conflict, match="changed or proposed meanwhile"):
+        propose_version(draft, actor=cast.marketer, rev=3, reason="Unseen")
+    remove_evidence(report, actor=cast.manager)
+    undo_edit(draft.edits.get(rev=5), actor=cast.marketer)
+    assert draft.evidence.get() == report
+    undo_edit(draft.edits.get(rev=4), actor=cast.marketer)
+    assert not draft.evidence.exists()
+    said = text(browser.get(url("criteria-edits", draft.pk)))
+    assert 'took away the evidence <span class="p-break">“THE REPORT”' in said
+
+
+def test_a_draft_put_aside_is_in_its_history_and_can_be_copied(cast: Any, draft: ModelVersion) -> None:
+    withdraw_draft(draft, actor=cast.manager, rev=3)
+    assert [(one.verb, one.actor) for one in draft.events.all()] == [("withdrawn", cast.manager)]
+    copy = create_draft(draft.model, actor=cast.marketer, source=draft)
+    assert [(one.key, one.points) for one in copy.criteria.all()] == [("size", 15), ("title", 5)]
+
+
+def test_a_removal_put_back_is_taken_back_and_a_group_stands_where_it_stood(
+    browser: Client, cast: Any, draft: ModelVersion
+) -> None:
+    by = {"actor": cast.marketer}
+    remove_criterion(draft.criteria.get(key="size"), **by, rev=3)
+    browser.post(url("criterion-restore", draft.pk, "size"), headers=HTMX)
+    with pytest.raises(Conflict, match="taken back already"):
+        undo_edit(draft.edits.get(rev=4), **by)
+    draft.refresh_from_db()
+    for key in ("aa", "bb", "cc"):
+        add_group(draft, {"key": key, "label": key, "dimension": "fit"}, **by, rev=draft.rev)
+    remove_group(draft.groups.get(key="aa"), **by, rev=draft.rev)
+    undo_edit(draft.edits.first(), **by)
+    assert list(draft.groups.values_list("key", "position")) == [("aa", 0), ("bb", 1), ("cc", 2)]
+    draft.refresh_from_db()
+    remove_group(draft.groups.get(key="cc"), **by, rev=draft.rev)
+    removal = draft.edits.first()
+    draft.refresh_from_db()
+    add_group(draft, {"key": "dd", "label": "dd", "dimension": "fit"}, **by, rev=draft.rev)
+    undo_edit(removal, **by)
+    assert list(draft.groups.values_list("key", "position")) == [("aa", 0), ("bb", 1), ("dd", 2), ("cc", 3)]
+
+
+def test_a_form_sent_twice_makes_one_of_it(browser: Client, cast: Any, draft: ModelVersion, freeze: Any) -> None:
+    hands = freeze(MONDAY)
+    group = {"rev": 3, "group-label": "Role", "group-dimension": "fit"}
+    twice = [browser.post(url("group-add", draft.pk), group, headers=HTMX) for _ in range(2)]
+    assert [one.status_code for one in twice] == [200, 422]
+    assert "There is a group “Role” of fit already." in text(twice[1])
+    assert list(draft.groups.values_list("key", flat=True)) == ["role"]
+    for said in ("Why?", "Why?", "Because", "Why?"):
+        assert browser.post(url("comment-add", draft.pk, "size"), {"text": said}, headers=HTMX).status_code == 200
+    assert list(CriterionComment.objects.order_by("pk").values_list("text", flat=True)) == ["Why?", "Because", "Why?"]
+    draft.refresh_from_db()
+    assert draft.talk == 3, "what was said already is not told again"
+    hands.advance(timedelta(minutes=1))
+    browser.post(url("comment-add", draft.pk, "size"), {"text": "Why?"}, headers=HTMX)
+    assert CriterionComment.objects.count() == 4
+
+
+def test_what_a_colleague_said_for_the_side_is_not_overwritten_unseen(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    address = url("view-state", draft.pk, "size")
+    state_view(draft.criteria.get(key="size"), need="nice", points=5, actor=cast.marketing_ops)
+    late = browser.post(address, {"need": "required", "points": "", "seen": ""}, headers=HTMX)
+    assert (late.status_code, "Omar Ops said “Nice to have, 5 points” for Marketing meanwhile." in text(late)) == (409, True)
+    assert re.search(r'value="required" checked', text(late))
+    seen = re.search(r'name="seen" value="(nice[^"]*)"', text(late))[1]
+    assert browser.post(address, {"need": "required", "points": "", "seen": seen}, headers=HTMX).status_code == 200
+    assert draft.criteria.get(key="size").side_views.get().need == "required"
