@@ -65,6 +65,7 @@ def test_the_whole_inbox_by_keyboard(desk, people, page_as, complaints):
     row(page, "Quillon Foods").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Quillon Foods")
+    page.wait_for_load_state()  # the heading stands before the scripts that hear keys have run
     page.keyboard.press("a")
     expect(page.get_by_text("You accepted this hand-off.")).to_be_visible()
     page.keyboard.press("u")
