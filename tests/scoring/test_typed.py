@@ -145,8 +145,8 @@ def test_a_late_save_shows_how_the_part_reads_now_beside_what_was_typed(browser:
         ("gate-edit", ["abroad"], FORM, ("“Far away”: Job title is known", "name Abroad → Far away")),
         ("criteria-scope", [], FORM, ("It reads now:</b> Country is", )),
         ("criteria-decision", [], FORM | decision, ("Fit 10+: B, B", 'value="12"')),
-        ("group-edit", ["role"], {"label": "Role", "cap": 7777}, ('value="7777"', "cap 30 → 41", "keep theirs", 'name="rev" value="11"')),
-        ("criteria-bounds", [], {"fit_ceiling": 7777}, ('value="7777"', "fit at most – → 91", "keep theirs")),
+        ("group-edit", ["role"], {"label": "Role", "cap": 7777}, ('value="7777"', "cap 30 → 41", "p-conflict", "Keep theirs", 'name="rev" value="11"')),
+        ("criteria-bounds", [], {"fit_ceiling": 7777}, ('value="7777"', "fit at most – → 91", "p-conflict")),
     ):  # fmt: skip
         late = browser.post(url(name, draft.pk, *args), form | {"rev": 5}, headers=HTMX)
         assert late.status_code == 409, name
