@@ -17,7 +17,7 @@ STEPS = {
     "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "flips",
     "suggestions", "one_lead", "thousand_leads",
     "snapshot_build", "snapshot_refresh_1pct", "rescore_all", "rescore_history", "rescore_in_place", "rescore_1pct",
-    "rescore_facts_1pct", "activation", "activation_swap", "web_memory_mb", "load",
+    "rescore_facts_1pct", "activation", "activation_swap", "replay", "web_memory_mb", "load",
 }  # fmt: skip
 
 

@@ -101,6 +101,9 @@ def test_what_waits_rests_and_leaks_is_found(work, make, cast, scrape, client_of
     (tmp_path / "CURRENT").touch()
     os.utime(tmp_path / "CURRENT", (time.time() - 7300,) * 2)
     everybody_lives()
+    calendar = WorkCalendar.objects.first()
+    WorkCalendar.objects.filter(pk=calendar.pk).update(country="DE")
+    CalendarDay.objects.create(calendar=calendar, date=date(2026, 12, 26), source="holidays")
     ended, unclocked, left = work.offered(), work.offered(), work.offered()
     now = clock.now()
     page = client_of(cast.admin).get(reverse("admin:health")).content.decode()
@@ -118,9 +121,6 @@ def test_what_waits_rests_and_leaks_is_found(work, make, cast, scrape, client_of
     OrmQ.objects.create(key=settings.Q_CLUSTER["name"], payload="x", lock=now - HOUR)
     Incident.objects.create(kind="restart", name="jobs", at=now, number=6)
     Incident.objects.create(kind="prevented", name="sweeper", at=now - HOUR, number=2)
-    calendar = WorkCalendar.objects.first()
-    WorkCalendar.objects.filter(pk=calendar.pk).update(country="DE")
-    CalendarDay.objects.create(calendar=calendar, date=date(2026, 12, 26), source="holidays")
     found = scrape()
     assert found["accord_up"] == 0
     leaks = {kind: found[f'accord_leaks{{kind="{kind}"}}'] for kind in ("unarmed", "unclocked", "left_running", "ownerless")}
