@@ -25,12 +25,15 @@ class Head:
 
 
 class LeadListing:
-    """The leads `user` sees under the parameters of the address. Three queries: count, ids of the page, their rows."""
+    """The leads `user` sees under the parameters of the address. Three queries: count, ids of the page, their rows.
 
-    def __init__(self, params: QueryDict, user: User) -> None:
+    With `among` it is a list of those leads alone, all of which `user` may see.
+    """
+
+    def __init__(self, params: QueryDict, user: User, among: QuerySet[Lead] | None = None) -> None:
         self.params = params
         self.columns = list_columns()
-        self.filter = LeadFilter(params, user=user)
+        self.filter = LeadFilter(params, user=user, queryset=among)
         self.paginator = BoundedPaginator(self.filter.qs, PAGE_SIZE)
         self.sort = params.get("sort", "")
 

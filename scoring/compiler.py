@@ -13,8 +13,9 @@ from scoring.models import Criterion, CriterionGroup, Gate, ModelVersion
 from scoring.questions import Question, ask
 from scoring.reading import At
 from scoring.registry import Registry
-from scoring.spec import DIMENSIONS, EVALUATOR, FORMAT, Dimension, Limits, Spec
-from scoring.spec_reader import problems_of, read_criterion, read_group, read_limits, read_spec
+from scoring.spec import DIMENSIONS, EVALUATOR, FORMAT, Condition, Dimension, Limits, Spec
+from scoring.spec import Criterion as SpecCriterion
+from scoring.spec_reader import problems_of, read_criterion, read_group, read_limits, read_scope, read_spec
 from scoring.vocabulary import load_registry, stored_registry
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,24 @@ def compile_version(version: ModelVersion, registry: Registry | None = None) -> 
     if version.spec is not None:
         return stored_spec(version.pk, version.spec_hash)
     return read_spec(version_data(version), registry or load_registry())
+
+
+def scope_and_criterion(version: ModelVersion, key: str, registry: Registry) -> tuple[Condition, SpecCriterion] | None:
+    """Which leads a version judges, and one criterion of it; None when it has none of that key.
+
+    Of a draft only these are read, whatever is wrong with the rest; raises `Invalid` when one of them cannot be.
+    """
+    if version.spec is not None:
+        spec = stored_spec(version.pk, version.spec_hash)
+        found = next((one for one in spec.criteria if one.key == key), None)
+        return (spec.scope, found) if found else None
+    row = version.criteria.select_related("group").filter(key=key).first()
+    if row is None:
+        return None
+    at = At("The criterion", "")
+    groups = {row.group.key: read_group(at, group_data(row.group))} if row.group else {}
+    scope = read_scope(version.scope or {"all": []}, registry)
+    return scope, read_criterion(at, criterion_data(row), registry, groups)
 
 
 def draft_problems(version: ModelVersion, registry: Registry | None = None, rows: Rows | None = None) -> list[Invalid]:

@@ -36,6 +36,7 @@ def lead_list(request: HttpRequest) -> HttpResponse:
             "page": listing.page,
             "heads": listing.heads,
             "most_rows": MOST_ROWS,
+            "everything": request.path,
             "may_export": request.user.has_perm("leads.export_leads"),
             "may_add": request.user.has_perm("leads.add_lead"),
             "may_import": request.user.has_perm("leads.import_leads"),

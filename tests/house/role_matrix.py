@@ -162,6 +162,7 @@ ROWS: dict[str, Row] = {
     "admin:version-samples": Row(of=draft),
     "admin:samples-draw": Row(EDITORS, of=draft, got=0, post={}),
     "admin:sample-judge": Row(of=lambda world: [world.draft.pk, 999], got=0, post={"word": "good"}, did=404),
+    "admin:criterion-leads": Row(of=criterion),
     "admin:version-try": Row(of=draft, post={"pasted": "Job title: VP Sales"}, did=200),
     "admin:version-since": Row(of=draft, got=404),
     "admin:version-compare": Row(of=draft, got=302),
