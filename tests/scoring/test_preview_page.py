@@ -251,7 +251,7 @@ def test_a_grid_shows_what_became_of_each_cell(history, ask):
 def test_the_rows_of_a_page_get_their_figures_when_asked_for(history, ask):
     assert "data-figures-of" not in ask(history).content.decode()
     page = ask(history, query="rows=1").content.decode()
-    assert re.search(r'<template data-figures-of="vp"><span title="Open leads it hits now">4</span> · <span[^>]*>1\.5×', page)
+    assert re.search(r'<template data-figures-of="vp"><a [^>]*/criteria/vp/leads/"[^>]*>4</a> · <span[^>]*>1\.5×', page)
 
 
 def test_the_whole_page_is_there_without_htmx(history, client_of, cast):
