@@ -185,7 +185,7 @@ def test_the_first_start_shows_how_far_it_is_and_begins_anew_when_broken_off(tmp
         assert 'http-equiv="refresh"' in page
         down = portal.health()[1]["down"]  # no worker yet: it would take the past for the present
         assert down
-        assert all(re.fullmatch("worker: .* has never been seen", one) for one in down)
+        assert "worker: sweeper has never been seen" in down
         assert portal.stop(signal.SIGINT) == 0
         assert portal.tree() == []
 
