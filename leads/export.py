@@ -3,7 +3,8 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
+from itertools import chain
 from typing import IO
 
 from django.utils import timezone
@@ -77,13 +78,18 @@ class Echo:
         return text
 
 
+def csv_file(rows: Iterable[Iterable[object]], zone: tzinfo = UTC) -> Iterator[str]:
+    """The lines of a CSV file in UTF-8 with a mark that spreadsheets know it by; times are told in `zone`."""
+    writer, mark = csv.writer(Echo()), BOM
+    for row in rows:
+        cells = (cell_of(value, zone) for value in row)
+        yield mark + str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
+        mark = ""
+
+
 def csv_lines(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo) -> Iterator[str]:
-    """The lines of a CSV file in UTF-8 with a mark that spreadsheets know it by."""
-    writer = csv.writer(Echo())
-    yield BOM + str(writer.writerow([safe_text(label) for label, _ in columns]))
-    for lead in leads:
-        cells = (cell_of(read(lead), zone) for _, read in columns)
-        yield str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
+    """The lines of a CSV file of leads."""
+    return csv_file(chain([[label for label, _ in columns]], ([read(lead) for _, read in columns] for lead in leads)), zone)
 
 
 def write_xlsx(leads: Iterable[Lead], columns: Sequence[Reading], zone: tzinfo, to: IO[bytes]) -> None:

@@ -1,12 +1,11 @@
 """A version for other systems and for other installations: as JSON that can be read in again, and as a scorecard for spreadsheets."""
 
-import csv
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from leads.errors import Invalid
-from leads.export import BOM, Echo, safe_text
+from leads.export import csv_file
 from leads.models import Asset, Campaign
 from scoring.compiler import compile_version
 from scoring.contradictions import refuse_contradictions
@@ -90,22 +89,27 @@ def _named(events: list[EventFilter], what: str) -> set[int]:
 
 def scorecard(version: ModelVersion) -> Iterator[str]:
     """The version as lines of a CSV file: one a criterion, then gates and what decides. No cell is ever run as a formula."""
+    return csv_file(_scorecard(version))
+
+
+def _scorecard(version: ModelVersion) -> Iterator[tuple[str | int, ...]]:
     spec, wording = compile_version(version), load_wording()
-    writer = csv.writer(Echo())
     groups = {group.key: group.label for group in spec.groups}
 
-    def line(*cells: str | int) -> str:
-        written: str = writer.writerow([cell if isinstance(cell, int) else safe_text(cell) for cell in cells])
-        return written
-
-    yield BOM + line(*COLUMNS)
+    yield COLUMNS
     for one in spec.criteria:
         limits = "; ".join(wording.terms(one))
-        yield line(
-            one.dimension, groups.get(one.group or "", ""), one.label, one.points, wording.criterion(one), limits, one.why or ""
+        yield (
+            one.dimension,
+            groups.get(one.group or "", ""),
+            one.label,
+            one.points,
+            wording.criterion(one),
+            limits,
+            one.why or "",
         )
     for gate in spec.gates:
-        yield line("gate", "", gate.label, "", wording.condition(gate.when), "", "")
+        yield ("gate", "", gate.label, "", wording.condition(gate.when), "", "")
     for sentence in wording.decision(spec.decision):
-        yield line("decision", "", "", "", sentence, "", "")
-    yield line("scope", "", "", "", wording.condition(spec.scope), "", "")
+        yield ("decision", "", "", "", sentence, "", "")
+    yield ("scope", "", "", "", wording.condition(spec.scope), "", "")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -12,7 +10,7 @@ from django.views.decorators.http import require_GET
 from handoff.blame_report import GROUPS, MOST, PERIODS, Report
 from handoff.states import ASSIGN, REVIEW
 from leads import clock
-from leads.export import BOM, cell_of
+from leads.export import csv_file
 from leads.pages import page, reader, render
 
 
@@ -37,10 +35,8 @@ def time_report(request: HttpRequest) -> HttpResponse:
 @require_GET
 def time_export(request: HttpRequest) -> HttpResponse:
     report = _asked(request)
-    answer = HttpResponse(BOM, content_type="text/csv; charset=utf-8")
+    answer = HttpResponse(csv_file(report.table()), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="where-the-time-goes-{timezone.localtime(report.now):%Y-%m-%d}.csv"'
-    writer, zone = csv.writer(answer), timezone.get_current_timezone()
-    writer.writerows([cell_of(cell, zone) for cell in row] for row in report.table())
     return answer
 
 

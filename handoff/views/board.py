@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import random
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,7 @@ from handoff.views.inbox import JITTER_MS, POLL_MS
 from leads import clock
 from leads.clockface import spoken
 from leads.errors import AccordError, Conflict, Invalid
-from leads.export import BOM, cell_of, safe_text
+from leads.export import csv_file, safe_text
 from leads.models import User
 from leads.pages import page, reader, render
 
@@ -69,20 +68,19 @@ def board_pulse(request: HttpRequest) -> HttpResponse:
 def board_export(request: HttpRequest) -> HttpResponse:
     """The reps of the board as a file, with the figures they are drawn from."""
     asked = _asked(request)
-    answer = HttpResponse(BOM, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="sla-board-{timezone.localtime(asked.now):%Y-%m-%d}.csv"'
-    writer, zone = csv.writer(answer), timezone.get_current_timezone()
-    writer.writerow(
+    rows: list[tuple[object, ...]] = [
         ("Rep", "E-mail", "To answer", "To contact", "Overdue", "Under 30 min", "First due", "Kept, 30 d", "Decided, 30 d", "Open", "Cap",
          "Away until", "Note")
-    )  # fmt: skip
-    for line in asked.reps:
-        cells = (
+    ]  # fmt: skip
+    rows += [
+        (
             str(line.user), line.user.email, line.to_answer, line.to_contact, line.overdue, line.soon,
             line.first.due_at if line.first else None, line.kept, line.decided, line.open, line.cap, line.away_until, line.off,
-        )  # fmt: skip
-        told = [cell_of(cell, zone) for cell in cells]
-        writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in told])
+        )
+        for line in asked.reps
+    ]  # fmt: skip
+    answer = HttpResponse(csv_file(rows, timezone.get_current_timezone()), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="sla-board-{timezone.localtime(asked.now):%Y-%m-%d}.csv"'
     return answer
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.contrib import messages
@@ -24,7 +23,7 @@ from handoff.states import REVIEW, UNDO
 from handoff.views.asking import handoff_or_404, next_url, wants_row
 from leads import clock
 from leads.errors import AccordError
-from leads.export import BOM, Echo, cell_of, safe_text
+from leads.export import csv_file
 from leads.pages import page, reader, render
 from leads.paging import BoundedPaginator
 
@@ -143,7 +142,7 @@ def rejection_export(request: HttpRequest) -> HttpResponse | StreamingHttpRespon
     rows = listed(_filtered(request, now).qs)
     name = f"rejections-{timezone.localtime(now):%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        _csv_lines(rows.iterator(chunk_size=1000), reader(request).zone),
+        csv_file(chain([HEADERS], map(_cells, rows.iterator(chunk_size=1000))), reader(request).zone),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -167,14 +166,6 @@ HEADERS = (
     "Verdict note",
     "Comes back",
 )
-
-
-def _csv_lines(rows: Iterator[Handoff], zone: tzinfo) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    yield BOM + str(writer.writerow([safe_text(label) for label in HEADERS]))
-    for row in rows:
-        cells = (cell_of(value, zone) for value in _cells(row))
-        yield str(writer.writerow([cell.isoformat(" ") if isinstance(cell, datetime) else cell for cell in cells]))
 
 
 def _cells(row: Handoff) -> tuple[object, ...]:

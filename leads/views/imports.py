@@ -3,7 +3,6 @@
 All state is the run's row, so going back, reloading and a second tab are safe.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from leads import clock
 from leads.errors import Invalid
-from leads.export import BOM, Echo, safe_text
+from leads.export import csv_file
 from leads.importing import actions, encoding
 from leads.importing.convert import cells_of, names_of
 from leads.importing.dialect import DELIMITERS, NAMES
@@ -357,15 +356,13 @@ def import_refused_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     own = (actions.LINE_COLUMN, actions.WHY_COLUMN)  # of a file that was such a download itself
     names = [column["name"] for column in run.columns if column["name"] not in own]
 
-    def lines() -> Iterator[str]:
-        writer = csv.writer(Echo())
-        yield BOM + str(writer.writerow([actions.LINE_COLUMN, actions.WHY_COLUMN, *map(safe_text, names)]))
+    def rows() -> Iterator[list[object]]:
+        yield [actions.LINE_COLUMN, actions.WHY_COLUMN, *names]
         for refusal in ImportRefusal.objects.filter(run=run, corrected_at=None).order_by("line").iterator(chunk_size=1000):
             why = " ".join(problem["message"] for problem in refusal.problems)
-            cells = map(safe_text, cells_of(refusal.content, names))
-            yield str(writer.writerow([refusal.line, safe_text(why), *cells]))
+            yield [refusal.line, why, *cells_of(refusal.content, names)]
 
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_file(rows()), content_type="text/csv; charset=utf-8")
     stem = slugify(run.file_name.rpartition(".")[0]) or "import"
     response["Content-Disposition"] = f'attachment; filename="{stem}-refused.csv"'
     return response
