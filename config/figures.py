@@ -64,10 +64,6 @@ class Leaks:
     left_running: int  # running clocks of hand-offs that are over
     ownerless: int  # running clocks of people who can no longer sign in
 
-    @property
-    def total(self) -> int:
-        return self.unarmed + self.unclocked + self.left_running + self.ownerless
-
 
 @dataclass(frozen=True, slots=True)
 class Rest:

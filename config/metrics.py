@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -104,7 +104,7 @@ def exposition(found: Core, more: Rest, tally: Tally) -> Iterator[str]:
     yield from _gauge("accord_timers_prevented_24h", "Steps kept from firing twice in 24 hours.", [({}, more.prevented_today)])
     yield from _gauge(
         "accord_leaks", "What must not be: 0 unless a program is wrong.",
-        (({"kind": name}, getattr(more.leaks, name)) for name in ("unarmed", "unclocked", "left_running", "ownerless")),
+        (({"kind": name}, number) for name, number in asdict(more.leaks).items()),
     )  # fmt: skip
     yield from _lanes(more)
     yield from _gauge(

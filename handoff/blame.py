@@ -48,8 +48,6 @@ WAITS = {
     S.REJECTED: (Whose.MARKETING, "for the review", K.REVIEW),
 }
 DISPUTED = (Whose.MARKETING, "for the dispute to be settled", K.DISPUTE)
-# In these nobody waits; the time counts only when the hand-off comes back to somebody.
-AT_WORK = frozenset({S.CONTACTED, S.CONVERTED})
 
 
 @dataclass(frozen=True, slots=True)

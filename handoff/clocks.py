@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -18,9 +18,8 @@ from leads.clockface import ClockFace, state_of
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-# The promises of sales, a place in the queue included, and those of marketing; one hand-off never runs both.
+# The promises of sales, a place in the queue included.
 SALES_CLOCKS = OWNER_CLOCKS | {ClockKind.OFFER}
-REVIEW_CLOCKS = frozenset({ClockKind.REVIEW, ClockKind.DISPUTE})
 OPEN_CLOCKS = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
 # Where no clock runs a pill says more than the state's name, or less.
 DONE_WORDS = {
@@ -108,10 +107,10 @@ def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: C
     return ClockFace(state_of(left, due_today=today), due_at=due, left=left, total=total, runs_until=next_close(calendar, now))
 
 
-def open_clocks(handoff_ids: Iterable[int], kinds: Collection[ClockKind] = SALES_CLOCKS) -> dict[int, OpenClock]:
+def open_clocks(handoff_ids: Iterable[int]) -> dict[int, OpenClock]:
     """The clock that speaks for each hand-off: of those that run the first due, else one on hold; none where none is open. One query."""
     clocks: dict[int, OpenClock] = {}
-    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=kinds)
+    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=SALES_CLOCKS)
     for clock in map(OpenClock._make, rows.values_list(*OpenClock._fields)):
         clocks[clock.handoff_id] = min(clocks.get(clock.handoff_id, clock), clock, key=_speaks)
     return clocks
@@ -121,12 +120,10 @@ def _speaks(clock: OpenClock) -> tuple[bool, datetime, int]:
     return clock.state != SlaTimer.State.RUNNING, clock.due_at, clock.pk
 
 
-def faces_of(
-    handoffs: Sequence[InState], now: datetime, book: PolicyBook | None = None, *, kinds: Collection[ClockKind] = SALES_CLOCKS
-) -> dict[int, ClockFace]:
+def faces_of(handoffs: Sequence[InState], now: datetime, book: PolicyBook | None = None) -> dict[int, ClockFace]:
     """The faces of many hand-offs: a query for their timers and two for each calendar they run on."""
     book = book or PolicyBook(now)
-    clocks = open_clocks((handoff.pk for handoff in handoffs), kinds)
+    clocks = open_clocks(handoff.pk for handoff in handoffs)
     faces = {}
     for handoff in handoffs:
         clock = clocks.get(handoff.pk)
@@ -135,9 +132,9 @@ def faces_of(
     return faces
 
 
-def is_overdue(now: datetime, kinds: Collection[ClockKind] = SALES_CLOCKS) -> Exists:
+def is_overdue(now: datetime) -> Exists:
     """Whether a hand-off's face at `now` is overdue, as a condition on hand-offs: what lists count must be what they show."""
-    late = SlaTimer.objects.filter(handoff=OuterRef("pk"), kind__in=kinds, state=SlaTimer.State.RUNNING, due_at__lt=now)
+    late = SlaTimer.objects.filter(handoff=OuterRef("pk"), kind__in=SALES_CLOCKS, state=SlaTimer.State.RUNNING, due_at__lt=now)
     return Exists(late)
 
 

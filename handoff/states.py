@@ -59,9 +59,6 @@ UNDO = timedelta(seconds=15)
 
 # A rep is responsible; these count against the rep's cap.
 WITH_REP = frozenset({S.OFFERED, S.ACCEPTED, S.CONTACTED, S.CONVERTED})
-# The rep's own desk: what the inbox shows as work to do.
-TO_WORK = frozenset({S.OFFERED, S.ACCEPTED, S.CONTACTED})
-CLOCK_RUNNING = frozenset({S.QUEUED, S.OFFERED, S.ACCEPTED, S.REJECTED})
 ANSWERED = frozenset({S.ACCEPTED, S.REJECTED})
 TERMINAL = frozenset(set(S) - OPEN)
 
@@ -85,7 +82,6 @@ class Transition:
     cancels: tuple[ClockKind, ...] = ()
 
 
-ALL_CLOCKS = tuple(K)
 WORKED = (K.OFFER, K.ACCEPT, K.FIRST_CONTACT, K.MQO_FOLLOWUP)
 
 TRANSITIONS = (

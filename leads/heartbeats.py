@@ -34,7 +34,6 @@ PARTS: Mapping[str, Part] = {
 }
 TASKS = "q2:"  # before the process id of one that runs background tasks
 OWNER = "q2-owner"  # the lease of the one host that runs them, `started_at` when it did
-ALLOWED: Mapping[str, int] = {name: part.allowed for name, part in PARTS.items()}
 
 
 def host() -> str:

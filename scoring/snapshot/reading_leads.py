@@ -21,7 +21,6 @@ _COMPANY = "company__"  # paths of the fields that are read once a company
 _LEADS = sql.SQL("leads_lead AS r")
 _COMPANIES = sql.SQL("leads_company AS company")
 _IN_STAGE = sql.SQL("r.stage = ANY({})")
-_STILL_OPEN = _IN_STAGE.format(sql.Literal(_OPEN))
 
 
 def _core(field: CoreField) -> sql.Composed:

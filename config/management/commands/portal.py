@@ -134,7 +134,7 @@ class Portal:
         self._prepare()
         to_fill = demo and not get_user_model().objects.exists()
         if to_fill:
-            filling.note(filling.Progress(0, "The people and what they agreed on"))
+            filling.note(filling.Progress(0, "Beginning"))
         connections.close_all()
         command = [sys.executable, "-m", "gunicorn", "-c", str(settings.BASE_DIR / "config" / "gunicorn.py"), "config.wsgi"]
         bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
