@@ -109,12 +109,17 @@ def asked(content: Mapping[str, Any]) -> str:
     return canonical({name: content.get(name) for name in names})
 
 
-def refuse_duplicate(version: ModelVersion, one: Criterion) -> None:
-    """Refuse a criterion that asks exactly what another of the draft asks."""
+def asked_by(version: ModelVersion, *, besides: str = "") -> dict[str, str]:
+    """What the criteria of a draft ask, but for the one with the key `besides`, each with its label. One query."""
     from scoring.compiler import criterion_data
 
-    others = (criterion_data(row) for row in version.criteria.select_related("group") if row.key != one.key)
-    _refuse_asked(one.as_json(), {asked(content): content["label"] for content in others})
+    rows = version.criteria.select_related("group").exclude(key=besides)
+    return {asked(criterion_data(row)): row.label for row in rows}
+
+
+def refuse_duplicate(version: ModelVersion, one: Criterion) -> None:
+    """Refuse a criterion that asks exactly what another of the draft asks."""
+    _refuse_asked(one.as_json(), asked_by(version, besides=one.key))
 
 
 def refuse_asked_twice(contents: Iterable[Mapping[str, Any]]) -> None:

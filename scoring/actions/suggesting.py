@@ -19,12 +19,13 @@ from scoring.suggested import HISTORY, last_suggestions, question_of
 from scoring.vocabulary import load_registry
 
 if TYPE_CHECKING:  # no process starts with numpy
+    from scoring.preview.result import Goal
     from scoring.snapshot.reader import Snapshot
     from scoring.spec import Criterion as Question
     from scoring.spec import Spec
     from scoring.suggest import Suggestions
 
-GOALS = ("won", "accepted")
+GOALS: "tuple[Goal, ...]" = ("won", "accepted")
 
 
 def suggest_points(version: ModelVersion, *, actor: User, goal: str = "won") -> None:
@@ -34,14 +35,10 @@ def suggest_points(version: ModelVersion, *, actor: User, goal: str = "won") -> 
     one that says what the last one said takes its place. Nothing else changes. Raises Invalid with the rule where the data
     does not carry any, Conflict while there is no data to ask.
     """
-    demand(actor, EDIT, to="ask what past outcomes suggest")
-    if goal not in GOALS:
-        raise Invalid(f"“{goal}” is not offered.", code="not_a_choice", field="goal", value=goal, expected=", ".join(GOALS))
+    asked = _asked_for(goal, actor)
     spec = compile_version(version)
     snapshot = _snapshot()
-    found = _asked(spec, snapshot, goal)
-    if found.refusal:
-        raise Invalid(found.refusal, code="too_little_history", field="goal", value=goal)
+    found = _carried(_asked(spec, snapshot, asked))
     now = clock.now()
     shared = {name: value for name, value in asdict(found).items() if name not in ("criteria", "refusal")}
     shared |= {"generation": snapshot.number, "as_of": snapshot.as_of.isoformat(), "asked_at": now.isoformat()}
@@ -83,18 +80,27 @@ def discover_questions(version: ModelVersion, *, actor: User, goal: str = "won")
 
     Nothing is stored. Raises Invalid with the rule where the data does not carry any, Conflict while there is no data to ask.
     """
-    demand(actor, EDIT, to="ask what past outcomes suggest")
-    if goal not in GOALS:
-        raise Invalid(f"“{goal}” is not offered.", code="not_a_choice", field="goal", value=goal, expected=", ".join(GOALS))
+    asked = _asked_for(goal, actor)
     from scoring.column_cache import column_cache
     from scoring.discovery import discover
 
-    criteria, found = discover(
-        _snapshot(), load_registry(), cache=column_cache(), goal="accepted" if goal == "accepted" else "won"
-    )
+    criteria, found = discover(_snapshot(), load_registry(), cache=column_cache(), goal=asked)
+    return criteria, _carried(found)
+
+
+def _asked_for(goal: str, actor: User) -> "Goal":
+    demand(actor, EDIT, to="ask what past outcomes suggest")
+    for known in GOALS:
+        if known == goal:
+            return known
+    raise Invalid(f"“{goal}” is not offered.", code="not_a_choice", field="goal", value=goal, expected=", ".join(GOALS))
+
+
+def _carried(found: "Suggestions") -> "Suggestions":
+    """What was found, where the data carries any."""
     if found.refusal:
-        raise Invalid(found.refusal, code="too_little_history", field="goal", value=goal)
-    return criteria, found
+        raise Invalid(found.refusal, code="too_little_history", field="goal", value=found.goal)
+    return found
 
 
 def use_suggestion(comment: CriterionComment, *, actor: User, rev: int) -> Criterion:
@@ -130,13 +136,13 @@ def _snapshot() -> "Snapshot":
     return snapshot
 
 
-def _asked(spec: "Spec", snapshot: "Snapshot", goal: str) -> "Suggestions":
+def _asked(spec: "Spec", snapshot: "Snapshot", goal: "Goal") -> "Suggestions":
     from scoring.column_cache import column_cache
     from scoring.columns import NotInSnapshot
     from scoring.suggest import suggest
 
     try:
-        return suggest(spec, snapshot, cache=column_cache(), goal="accepted" if goal == "accepted" else "won")
+        return suggest(spec, snapshot, cache=column_cache(), goal=goal)
     except NotInSnapshot as missing:
         raise _not_held(missing.fields) from missing
 

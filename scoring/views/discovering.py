@@ -1,7 +1,6 @@
 """Questions past outcomes suggest that a draft does not ask yet: looked for, read, and added one by one."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,8 @@ from leads.templatetags.accord import signed
 from scoring.actions.criteria import add_criterion
 from scoring.actions.suggesting import discover_questions
 from scoring.actions.talk import DISCUSS
-from scoring.compiler import criterion_data
 from scoring.forms import make_key
-from scoring.matching import asked
+from scoring.matching import asked, asked_by
 from scoring.models import ModelVersion
 from scoring.views.preview import CHOICES
 from scoring.views.workshop import EDIT, draft_of, rights, seen_rev
@@ -65,7 +63,7 @@ def questions_discovered(request: HttpRequest, pk: int) -> HttpResponse:
     except AccordError as refused:
         status = 409 if isinstance(refused, Conflict) else 422
         return _panel(request, version, status=status, refused=refused.message, goal=goal)
-    there = set(_asked(version))
+    there = asked_by(version)
     told = {one.key: one for one in found.criteria}
     questions = [
         Question(one.as_json(), told[one.key].low, told[one.key].high, told[one.key].hits, told[one.key].rows,
@@ -73,10 +71,6 @@ def questions_discovered(request: HttpRequest, pk: int) -> HttpResponse:
         for one in criteria
     ]  # fmt: skip
     return _panel(request, version, questions=questions, found=found, goal=goal)
-
-
-def _asked(version: ModelVersion) -> Iterable[str]:
-    return (asked(criterion_data(row)) for row in version.criteria.select_related("group"))
 
 
 @page(EDIT)
@@ -98,7 +92,7 @@ def question_add(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(refused.message, status=status, content_type="text/plain; charset=utf-8")
     if not request.headers.get("HX-Request"):
         return redirect("admin:criteria-draft", pk)
-    answer = render(request, "scoring/_question_added.html", {"key": added.key})
+    answer = render(request, "scoring/_question_added.html", {})
     undo = reverse("admin:edit-undo", args=[pk, added.rev])
     return trigger_client_event(answer, "toast", {"text": f"“{added.label}” now counts {signed(added.points)}.", "undo": undo})
 
