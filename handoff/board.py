@@ -143,21 +143,16 @@ class Board:
 
     def __init__(self, user: User, now: datetime, *, team: int | None = None, period: str = "today") -> None:
         self.user, self.now, self.period = user, now, period
-        self.team = team if team in {one.pk for one in self.teams_of(user)} else None
+        self.team = team if team in {one.pk for one in self.teams} else None
 
-    def teams_of(self, user: User) -> list[Team]:
-        """The teams there are to choose from: with reps in them, and, for who sees their teams only, managed by them."""
-        if not hasattr(self, "_teams"):
-            members = TeamMember.objects.filter(user__in=may_be_given(user))
-            teams = Team.objects.filter(pk__in=members.values("team"))
-            if not user.has_perm("leads.see_all_leads"):
-                teams = teams.filter(pk__in=TeamMember.objects.filter(user=user, is_manager=True).values("team"))
-            self._teams = list(teams.order_by("name", "pk"))
-        return self._teams
-
-    @property
+    @cached_property
     def teams(self) -> list[Team]:
-        return self.teams_of(self.user)
+        """The teams there are to choose from: with reps in them, and, for who sees their teams only, managed by them."""
+        members = TeamMember.objects.filter(user__in=may_be_given(self.user))
+        teams = Team.objects.filter(pk__in=members.values("team"))
+        if not self.user.has_perm("leads.see_all_leads"):
+            teams = teams.filter(pk__in=TeamMember.objects.filter(user=self.user, is_manager=True).values("team"))
+        return list(teams.order_by("name", "pk"))
 
     @property
     def scope(self) -> QuerySet[Handoff]:

@@ -144,21 +144,13 @@ def shut(*, wait: str) -> None:
 
 def carry_over(version_id: int, lead_ids: Sequence[int]) -> None:
     """Have the table that is to follow say of these leads what the version's own says."""
-    with connection.cursor() as cursor:
-        for statement in (
-            "DELETE FROM {next} WHERE lead_id = ANY({ids}::bigint[])",
-            "INSERT INTO {next} SELECT * FROM {name} WHERE version_id = {version} AND lead_id = ANY({ids}::bigint[])",
-        ):
-            cursor.execute(
-                sql.SQL("{}").format(
-                    sql.SQL(statement).format(
-                        next=sql.Identifier(next_of(version_id)),
-                        name=sql.Identifier(name_of(version_id)),
-                        version=sql.Literal(version_id),
-                        ids=sql.Literal(list(lead_ids)),
-                    )
-                )
-            )
+    ids = sql.Literal(list(lead_ids))
+    _run(sql.SQL("DELETE FROM {next} WHERE lead_id = ANY({ids}::bigint[])"), version_id, ids=ids)
+    _run(
+        sql.SQL("INSERT INTO {next} SELECT * FROM {name} WHERE version_id = {version} AND lead_id = ANY({ids}::bigint[])"),
+        version_id,
+        ids=ids,
+    )
 
 
 def exchange(version_id: int) -> None:
