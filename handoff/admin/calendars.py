@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import IntegrityError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,6 +22,7 @@ from handoff.hours import DAYS, hours_words, week_words
 from handoff.models import CalendarDay, WorkCalendar
 from leads import clock
 from leads.admin.base import AccordModelAdmin
+from leads.errors import Conflict
 
 # The longest promise a calendar must be able to hold within five years.
 ENOUGH = timedelta(hours=400)
@@ -179,10 +181,17 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
         # One in force is changed in place only when that holds at once: until a later day the old hours have to go on.
         if not is_calendar_used(stored) and (waits or wanted is None):
             calendar.effective_from = (wanted or now) if waits else stored.effective_from
-            calendar.save(update_fields=[*EDITED, "effective_from"])
-            for formset in formsets:
-                self._make_room(formset)
-            super().save_related(request, form, formsets, change)
+            try:
+                calendar.save(update_fields=[*EDITED, "effective_from"])
+                for formset in formsets:
+                    self._make_room(formset)
+                super().save_related(request, form, formsets, change)
+            except IntegrityError as error:
+                if "clocks run on this calendar" not in str(error):
+                    raise
+                raise Conflict(
+                    "A clock started on these hours meanwhile. Save again: yours become their next version."
+                ) from error
             return
         revised = revise_calendar(stored, at=wanted or now)
         for name in EDITED:

@@ -186,6 +186,16 @@ def test_new_hours_may_hold_from_a_later_day(work, cast, client_of):
     assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
 
 
+def test_a_clock_that_starts_while_a_calendar_is_saved_is_a_conflict(work, cast, client_of, monkeypatch):
+    work.offered()
+    calendar = WorkCalendar.objects.get()
+    monkeypatch.setattr("handoff.admin.calendars.is_calendar_used", lambda calendar: False)  # as it was a moment ago
+    answer = change(client_of(cast.admin), f"/setup/handoff/workcalendar/{calendar.pk}/change/", day_4="9-15")
+    assert answer.status_code == 409
+    assert "A clock started on these hours meanwhile" in answer.content.decode()
+    assert WorkCalendar.objects.get().weekly == calendar.weekly
+
+
 def test_a_calendar_that_never_opens_is_refused(defaults, cast, client_of):
     calendar = WorkCalendar.objects.get()
     answer = change(
