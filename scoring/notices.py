@@ -65,10 +65,11 @@ def _effect(activation: Activation) -> str:
 
 def tell_signers(version: ModelVersion, *, actor: User | None, at: datetime) -> None:
     """Tell those whose signature a proposed version needs."""
-    seats = needed(version.model.signers)
+    seats, people = needed(version.model.signers), concerned()
+    User.read_grants(people)
     signers = [
         user
-        for user in concerned()
+        for user in people
         if user.has_perm("scoring.sign_version")
         and any(seats[side, role_on(user, side)] for side in sides_of(user))
         and (actor is None or user.pk != actor.pk)

@@ -1,3 +1,4 @@
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -94,14 +95,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     @cached_property
     def grants(self) -> dict[str, set[str]]:
         """The groups held, by name, each with its permissions ("app.codename"); one query, read once per request."""
-        granted: dict[str, set[str]] = {}
-        for name, app, codename in self.groups.values_list(
-            "name", "permissions__content_type__app_label", "permissions__codename"
-        ).order_by("name"):
-            held = granted.setdefault(name, set())
-            if codename:
-                held.add(f"{app}.{codename}")
-        return granted
+        return _granted([self.pk])[self.pk]
+
+    @staticmethod
+    def read_grants(users: Iterable["User"]) -> None:
+        """Read the grants of all these people with one query, in place of one for each when it is asked for."""
+        people = {user.pk: user for user in users}
+        for pk, granted in _granted(people).items():
+            people[pk].grants = granted
 
     @cached_property
     def roles(self) -> list[Role]:
@@ -126,3 +127,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     def initials(self) -> str:
         words = self.full_name.split()
         return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+def _granted(user_ids: Collection[int]) -> dict[int, dict[str, set[str]]]:
+    """Of each person the groups held, by name, each with its permissions ("app.codename"). One query."""
+    found: dict[int, dict[str, set[str]]] = {pk: {} for pk in user_ids}
+    rows = User.objects.filter(pk__in=user_ids, groups__isnull=False).order_by("groups__name")
+    for pk, name, app, codename in rows.values_list(
+        "pk", "groups__name", "groups__permissions__content_type__app_label", "groups__permissions__codename"
+    ):
+        held = found[pk].setdefault(name, set())
+        if codename:
+            held.add(f"{app}.{codename}")
+    return found

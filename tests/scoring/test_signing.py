@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from leads import jobs
 from leads.choices import Outcome
@@ -278,3 +279,15 @@ def test_criteria_that_leave_the_line_out_of_reach_are_told_and_not_proposed(cas
     with pytest.raises(Invalid, match="no lead can become an MQL"):
         propose_version(draft, actor=cast.marketer, rev=draft.rev, reason=WHY)
     assert ModelVersion.objects.get(pk=draft.pk).status == "draft"
+
+
+def test_proposing_asks_the_database_the_same_of_few_people_and_of_many(cast: Any, make: Any, draft: ModelVersion) -> None:
+    counts = []
+    for number in range(2):
+        with CaptureQueriesContext(connection) as asked:
+            propose_version(draft, actor=cast.marketer, rev=draft.rev, reason=WHY)
+        counts.append(len(asked))
+        draft = take_back(draft, actor=cast.marketer)
+        for one in range(12):
+            make.user(f"more{number}{one}@accord.test", f"More {one}", "head_of_sales")
+    assert counts[1] <= counts[0] + 1  # a second insert of messages at most
