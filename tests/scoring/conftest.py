@@ -3,17 +3,20 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from leads import jobs
 from leads.models import Activity, Job, Lead
 from leads.revisions import touch_revisions
 from scoring import partitions
+from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
 from scoring.models import LeadScore, ModelVersion, Qualification, ScoringModel
 from scoring.signoff import NOBODY
 from tests.builders import Builders
-from tests.scoring.samples import TOTAL, a_tally
+from tests.scoring.drafts import SIZE
+from tests.scoring.samples import TOTAL, a_tally, a_test
 
 
 def clear_scores() -> None:
@@ -21,6 +24,21 @@ def clear_scores() -> None:
     partitions.drop(partitions.own_tables())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM scoring_leadscore")
+
+
+@pytest.fixture
+def browser(cast: Any, client_of: Callable[..., Client]) -> Client:
+    """Marketing's."""
+    return client_of(cast.marketer)
+
+
+@pytest.fixture
+def draft(cast: Any) -> ModelVersion:
+    """One with a question about the company's size and one about the title."""
+    draft = create_model("Enterprise", actor=cast.marketer, start="empty")
+    add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
+    add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
+    return draft
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from leads import jobs
 from leads.models import Asset, LeadField
@@ -19,13 +17,12 @@ from scoring.actions.versions import create_model
 from scoring.activation import activate_here
 from scoring.models import Activation, Criterion, ModelVersion, ScoringModel
 from scoring.signoff import NOBODY
+from tests.scoring.drafts import HTMX, SIZE, text, url
 from tests.scoring.samples import a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
 
-HTMX = {"HX-Request": "true"}
 EDITORS = ("manager", "marketer", "marketing_ops", "head_of_marketing", "head_of_sales", "admin")
-SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label="Company size")
 
 
 @pytest.fixture
@@ -33,19 +30,6 @@ def draft(cast: Any) -> ModelVersion:
     draft = create_model("Enterprise", actor=cast.marketer, start="empty", signers=NOBODY)
     add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
     return draft
-
-
-@pytest.fixture
-def browser(cast: Any, client_of: Callable[..., Client]) -> Client:
-    return client_of(cast.marketer)
-
-
-def url(name: str, *args: Any) -> str:
-    return reverse(f"admin:{name}", args=args)
-
-
-def text(response: Any) -> str:
-    return re.sub(r"\s+", " ", response.content.decode())
 
 
 def test_everybody_of_the_portal_reads_the_criteria_in_force(cast: Any, client_of: Any, draft: ModelVersion) -> None:

@@ -1,16 +1,14 @@
 """What somebody types while others, or they themselves in another window, change the same part of a draft."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from leads.errors import Conflict, Invalid
-from scoring.actions.criteria import add_criterion, edit_criterion, remove_criterion
+from scoring.actions.criteria import edit_criterion, remove_criterion
 from scoring.actions.evidence import add_evidence, remove_evidence
 from scoring.actions.parts import (
     add_gate,
@@ -26,41 +24,19 @@ from scoring.actions.parts import (
 from scoring.actions.signing import propose_version
 from scoring.actions.talk import state_view
 from scoring.actions.undoing import undo_edit
-from scoring.actions.versions import create_draft, create_model, withdraw_draft
+from scoring.actions.versions import create_draft, withdraw_draft
 from scoring.models import CriterionComment, ModelVersion
 from tests.conftest import MONDAY
-from tests.scoring.samples import a_test, clause, when
+from tests.scoring.drafts import HTMX, SIZE, text, url
+from tests.scoring.samples import clause, when
 
 pytestmark = pytest.mark.django_db
 
-HTMX = {"HX-Request": "true"}
-SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label="Company size")
 FORM = {
     "label": "Company size", "dimension": "fit", "points": 15, "why": "WHAT I TYPED", "when-rows": 1, "when-mode": "all",
     "when-0-field": "company.employees", "when-0-op": "between", "when-0-low": 100,
 }  # fmt: skip
 GATE = {"key": "abroad", "label": "Abroad", "when": when(clause("lead.country", "known"))}
-
-
-@pytest.fixture
-def draft(cast: Any) -> ModelVersion:
-    draft = create_model("Enterprise", actor=cast.marketer, start="empty")
-    add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
-    add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
-    return draft
-
-
-@pytest.fixture
-def browser(cast: Any, client_of: Callable[..., Client]) -> Client:
-    return client_of(cast.marketer)
-
-
-def url(name: str, *args: Any) -> str:
-    return reverse(f"admin:{name}", args=args)
-
-
-def text(answer: Any) -> str:
-    return re.sub(r"\s+", " ", answer.content.decode())
 
 
 def test_an_older_window_of_ones_own_overwrites_nothing(browser: Client, draft: ModelVersion) -> None:

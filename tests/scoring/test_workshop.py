@@ -1,7 +1,6 @@
 """The workshop as browsers see it: what the poll answers, who is here, who leads, the log, undo."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,37 +8,16 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from scoring.actions.criteria import add_criterion, move_criterion, set_points
 from scoring.actions.parts import add_gate, set_decision
 from scoring.actions.talk import add_comment
-from scoring.actions.versions import create_model
 from scoring.models import ModelVersion, Presence
 from tests.conftest import MONDAY
+from tests.scoring.drafts import HTMX, url
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
-
-HTMX = {"HX-Request": "true"}
-SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label="Company size")
-
-
-@pytest.fixture
-def draft(cast: Any) -> ModelVersion:
-    draft = create_model("Enterprise", actor=cast.marketer, start="empty")
-    add_criterion(draft, SIZE, actor=cast.marketer, rev=1)
-    add_criterion(draft, a_test("title", 5, label="Title"), actor=cast.marketer, rev=2)
-    return draft
-
-
-@pytest.fixture
-def browser(cast: Any, client_of: Callable[..., Client]) -> Client:
-    return client_of(cast.marketer)
-
-
-def url(name: str, *args: Any) -> str:
-    return reverse(f"admin:{name}", args=args)
 
 
 def poll(browser: Client, draft: ModelVersion, **asked: Any) -> Any:
