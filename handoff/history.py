@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,15 +125,18 @@ def _step(event: SlaEvent, kinds: dict[int, str], people: dict[int, User]) -> En
 
 
 def _told(handoff: Handoff) -> Iterator[Entry]:
-    """Mails that left and messages that were seen."""
+    """Mails that left and messages that were seen; who opens a packet sees all about it at once, which is one line."""
     rows = (
         Outbox.objects.filter(handoff_id=handoff.pk, recipient__isnull=False).select_related("recipient").defer("payload", "log")
     )
+    read: Counter[tuple[datetime, str]] = Counter()
     for row in rows.order_by("pk")[:MOST_MESSAGES]:
         if row.channel == Outbox.Channel.MAIL and row.sent_at is not None:
             yield Entry(row.sent_at, "Told by mail", "", str(row.recipient))
         elif row.channel == Outbox.Channel.INAPP and row.seen_at is not None:
-            yield Entry(row.seen_at, "Read in the portal", "", str(row.recipient))
+            read[row.seen_at, str(row.recipient)] += 1
+    for (at, who), count in read.items():
+        yield Entry(at, "Read in the portal", f"{count} messages" if count > 1 else "", who)
 
 
 def promises(handoff: Handoff, now: datetime) -> list[ClockLine]:

@@ -152,6 +152,9 @@ def test_the_history_tells_moves_clocks_and_attempts_in_the_readers_zone(work, c
     ):
         assert words in html, words
     assert html.index("Tried to reach the person") < html.index("Offered to Rita Rep")
+    again = packet_of(client_of(cast.rep), handoff)  # what the first look had seen is one line
+    assert again.count("Read in the portal") == 1
+    assert re.search(r"\b[2-9] messages\b", again)
 
 
 def test_what_was_taken_back_at_once_is_not_among_the_promises(work, cast, client_of):
