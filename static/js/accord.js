@@ -100,6 +100,10 @@
   document.addEventListener("htmx:sendError", () => offline(true));
   window.addEventListener("offline", () => offline(true));
   window.addEventListener("online", () => offline(false));
+  /* An answer that draws the page anew takes the refresh along that is still on its way: what that brings has no place any more. */
+  document.addEventListener("htmx:beforeCleanupElement", ({ target }) => {
+    if (target.matches?.("[data-pulse]")) window.htmx.trigger(target, "htmx:abort");
+  });
   document.addEventListener("htmx:afterRequest", (event) => {
     busy(workerOf(event.detail), false);
     if (!event.detail.successful) return;
