@@ -168,7 +168,7 @@ def _split(move: Move, end: datetime, whose: Whose, what: str, clock: Span | Non
 
 
 # What the verbs leave as they found it; the time goes on as it was.
-QUIET = ("see", "nudge", "interest", "join")
+QUIET = ("see", "nudge", "interest", "join", "pause", "resume")
 
 
 def courses(handoffs: Sequence[Handoff] | Iterable[int], book: PolicyBook) -> dict[int, Course]:
@@ -207,7 +207,8 @@ def _clocks(ids: Sequence[int], book: PolicyBook) -> dict[int, tuple[Span, ...]]
     )
     halts = SlaEvent.objects.filter(handoff_id__in=ids, step__in=("pause", "resume", "met", "cancel")).order_by("fired_at", "pk")
     holds: dict[int, list[tuple[datetime, datetime | None]]] = defaultdict(list)
-    for timer_id, step, at in halts.values_list("timer_id", "step", "fired_at"):
+    for timer_id, step, fired_at, due_at in halts.values_list("timer_id", "step", "fired_at", "due_at"):
+        at = due_at if step == "resume" else fired_at  # one that ended by itself ended at its limit, whenever that was noticed
         if step == "pause":
             holds[timer_id].append((at, None))
         elif holds[timer_id] and holds[timer_id][-1][1] is None:

@@ -179,7 +179,7 @@ class Board:
 
     def _urgency(self, row: OnBoard) -> tuple[bool, datetime, datetime, int]:
         face = self.faces[row.pk]
-        on_hold = face.state == "paused" and face.resumes_at is None
+        on_hold = face.held_until is not None
         return on_hold, face.due_at or FAR, row.opened_at, row.pk
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -59,6 +60,9 @@ class Running(Protocol):
     @property
     def consumed_us(self) -> int: ...
 
+    @property
+    def paused_until(self) -> datetime | None: ...
+
 
 class OpenClock(NamedTuple):
     """An open timer of a hand-off, without the rest of its row: a board reads thousands of them."""
@@ -70,6 +74,8 @@ class OpenClock(NamedTuple):
     target_us: int
     consumed_us: int
     calendar_id: int | None
+    paused_until: datetime | None
+    target__pause_cap_us: int | None
 
 
 def standing_face(handoff: InState) -> ClockFace:
@@ -90,7 +96,7 @@ def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: C
     total = timer.target_us // 1_000_000
     if timer.state == SlaTimer.State.PAUSED:
         left = (timer.target_us - timer.consumed_us) // 1_000_000
-        return ClockFace("paused", due_at=timer.due_at, left=left, total=total, word="On hold")
+        return ClockFace("paused", due_at=timer.due_at, left=left, total=total, word="On hold", held_until=timer.paused_until)
     due = timer.due_at
     late = now > due
     left = -int(between(calendar, due, now).total_seconds()) if late else int(between(calendar, now, due).total_seconds())
@@ -128,7 +134,9 @@ def faces_of(handoffs: Sequence[InState], now: datetime, book: PolicyBook | None
     for handoff in handoffs:
         clock = clocks.get(handoff.pk)
         calendar = book.calendar(clock.calendar_id) if clock else ELAPSED
-        faces[handoff.pk] = clock_of(handoff, clock, now, calendar)
+        face = clock_of(handoff, clock, now, calendar)
+        may_hold = clock is not None and clock.state == SlaTimer.State.RUNNING and bool(clock.target__pause_cap_us)
+        faces[handoff.pk] = replace(face, may_hold=True) if may_hold else face
     return faces
 
 

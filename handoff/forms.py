@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -75,6 +75,19 @@ class WithdrawForm(forms.Form):
     reason = forms.CharField(
         label="Why", max_length=200, help_text="The hand-off ends and the lead is a prospect again; whoever has it is told."
     )
+
+
+class HoldForm(forms.Form):
+    """Why a hand-off is put on hold and on which day it goes on, at the latest on `last`."""
+
+    reason = forms.CharField(label="Why", max_length=120, widget=forms.TextInput(attrs={"placeholder": "Call me on the 12th"}))
+    until = forms.DateField(label="Goes on", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, last: date | None = None, words: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].help_text = words
+        if last is not None:
+            self.fields["until"].widget.attrs["max"] = last.isoformat()
 
 
 class ReassignForm(forms.Form):

@@ -7,6 +7,7 @@ because somebody answered or the clock moved on meanwhile, does nothing.
 from __future__ import annotations
 
 from handoff.actions.assigning import expire_held, take_back
+from handoff.actions.holding import tell_resumed
 from handoff.ladder import PAUSE_CAP
 from handoff.models import SlaTimer
 from handoff.moves import Held, hold
@@ -17,18 +18,16 @@ from leads.models import Outbox
 
 def do_step(row: Outbox) -> None:
     """Reassign, recycle or resume, as the row says."""
+    action = row.payload["action"]
     try:
-        held = hold(row.handoff_id or 0, actor=None)
+        held = hold(row.handoff_id or 0, actor=None, settle=action != PAUSE_CAP)
     except NotFound:
+        return
+    if action == PAUSE_CAP:  # the hold has ended with the lock taken
+        tell_resumed(held)
         return
     timer = next((one for one in held.timers if one.pk == row.timer_id and one.epoch == row.epoch), None)
     if timer is None:
-        return
-    action = row.payload["action"]
-    if action == PAUSE_CAP:
-        if timer.state == SlaTimer.State.PAUSED:
-            held.clocks.resume(timer)
-        held.clocks.flush()
         return
     if timer.state != SlaTimer.State.RUNNING:
         return

@@ -15,15 +15,13 @@ from handoff.models import Handoff, HandoffEvent, SlaEvent, SlaTimer
 from handoff.states import DONE, ClockKind
 from leads.clockface import spoken
 from leads.models import Outbox, Reason, User
+from leads.templatetags.dates import minute_words
 
 # Steps of a clock that only repeat what the move itself says.
-SILENT = ("start", "met", "cancel", "undo")
+SILENT = ("start", "met", "cancel", "undo", "pause", "resume", "pause_cap")
 OUTCOMES = {"skipped": "passed over", "recorded": "noted", "withdrawn": "withdrawn"}
 # What a step is called, by how its code begins.
 STEP_WORDS = {
-    "pause_cap": "the hold ended",
-    "pause": "put on hold",
-    "resume": "goes on",
     "replan": "planned anew",
     "remind": "reminder",
     "breach": "time is up",
@@ -40,6 +38,8 @@ VERBS = {
     "offer": "Offered",
     "attempt": "Tried to reach the person",
     "nudge": "Nudged",
+    "pause": "Put on hold",
+    "resume": "Goes on",
 }
 TONES = {
     "accept": "good", "convert": "good", "win": "good", "reject": "bad", "lose": "bad", "give_up": "bad", "expire": "bad",
@@ -107,6 +107,10 @@ def _move(event: HandoffEvent, people: dict[int, User], attempts: dict[int, str]
     parts.append(str(detail.get("did") or ""))
     if event.verb == "interest" and detail.get("score"):
         parts.append(f"score then {detail['score']}")
+    if detail.get("until"):
+        parts.append(f"until {minute_words(timezone.localtime(datetime.fromisoformat(detail['until'])))}")
+    if detail.get("limit"):
+        parts.append("the hold was over")
     if "stands" in detail:
         parts.insert(0, "the rejection stands" if detail["stands"] else "handed over again")
     return Entry(event.at, words, ", ".join(part for part in parts if part), str(event.actor or ""), TONES.get(event.verb, ""))
@@ -154,7 +158,8 @@ def promises(handoff: Handoff, now: datetime) -> list[ClockLine]:
             case SlaTimer.State.CANCELLED:
                 verdict, tone = "no longer needed", ""
             case SlaTimer.State.PAUSED:
-                verdict, tone = f"on hold: {timer.pause_reason}", ""
+                until = minute_words(timezone.localtime(timer.paused_until)) if timer.paused_until else ""
+                verdict, tone = f"on hold until {until}: {timer.pause_reason}", ""
             case _:
                 verdict, tone = ("overdue", "bad") if now > timer.due_at else ("running", "")
         lines.append(ClockLine(promise, timer.due_at, timer.met_at, verdict, tone))

@@ -30,7 +30,10 @@ OPEN_CLOCKS = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
 
 @dataclass(slots=True)
 class Held:
-    """A hand-off under lock with its lead and open clocks, as of `now`. `act_id` groups the events of the act."""
+    """A hand-off under lock with its lead and open clocks, as of `now`. `act_id` groups the events of the act.
+
+    `withdrawn` are clocks whose breach the act undid, `woken` those whose hold had ended by itself when it began.
+    """
 
     handoff: Handoff
     lead: Lead
@@ -40,14 +43,18 @@ class Held:
     actor: User | None
     act_id: uuid.UUID
     withdrawn: list[SlaTimer] = field(default_factory=list)
+    woken: list[SlaTimer] = field(default_factory=list)
 
     @property
     def book(self) -> PolicyBook:
         return self.clocks.book
 
 
-def hold(handoff: Handoff | int, *, actor: User | None, at: datetime | None = None) -> Held:
-    """Lock lead, hand-off and open clocks in that order, then read the clock and settle what had come due."""
+def hold(handoff: Handoff | int, *, actor: User | None, at: datetime | None = None, settle: bool = True) -> Held:
+    """Lock lead, hand-off and open clocks in that order, then read the clock, end holds that are over and settle what had come due.
+
+    Without `settle` what had come due is left to the sweep, which tells people of it.
+    """
     pk = handoff if isinstance(handoff, int) else handoff.pk
     lead_id = Handoff.objects.filter(pk=pk).values_list("lead_id", flat=True).first()
     if lead_id is None:
@@ -58,8 +65,27 @@ def hold(handoff: Handoff | int, *, actor: User | None, at: datetime | None = No
     timers = list(SlaTimer.objects.select_for_update(no_key=True).filter(handoff_id=pk, state__in=OPEN_CLOCKS).order_by("pk"))
     now = at or clock.now()
     clocks = Clocks(PolicyBook(now), now, actor)
-    clocks.settle(timers)
-    return Held(fresh, lead, timers, clocks, now, actor, uuid.uuid4())
+    held = Held(fresh, lead, timers, clocks, now, actor, uuid.uuid4())
+    _wake(held)
+    if settle:
+        clocks.settle(timers)
+    return held
+
+
+def _wake(held: Held) -> None:
+    """Holds that are over end when they were to: stored at once, with an event of the portal's, whatever the act comes to."""
+    handoff, over = held.handoff, [timer.paused_until for timer in held.timers if timer.paused_until is not None]
+    held.woken = held.clocks.wake(held.timers)
+    if not held.woken:
+        return
+    held.clocks.flush()
+    handoff.due_at = next_due(held.timers)
+    Handoff.objects.filter(pk=handoff.pk).update(due_at=handoff.due_at, version=F("version") + 1)
+    handoff.version += 1
+    HandoffEvent.objects.create(
+        handoff=handoff, verb="resume", source=handoff.state, target=handoff.state, at=min(over), act_id=held.act_id,
+        detail={"limit": True},
+    )  # fmt: skip
 
 
 def allow(held: Held, verb: str, *, seen: Handoff | int | None = None) -> Transition:
@@ -100,7 +126,7 @@ def what_happened(handoff: Handoff) -> str:
     """What came before whoever is too late, in a sentence."""
     event = (
         HandoffEvent.objects.filter(handoff=handoff)
-        .exclude(verb__in=("attempt", "interest", "see", "nudge"))
+        .exclude(verb__in=("attempt", "interest", "see", "nudge", "pause", "resume"))
         .select_related("actor")
         .order_by("-at", "-pk")
         .first()
@@ -155,6 +181,9 @@ def turn_clocks(held: Held, move: Transition, *, met_at: datetime | None = None)
     for kind in move.starts:
         start_clock(held, kind)
     held.timers = [timer for timer in held.timers if timer.state in OPEN_CLOCKS]
+    for timer in held.timers:
+        if timer.kind in OWNER_CLOCKS and timer.pk is not None:
+            held.clocks.give(timer, held.handoff.owner_id)
     held.handoff.due_at = next_due(held.timers)
     held.clocks.flush()
 

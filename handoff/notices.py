@@ -35,6 +35,7 @@ REGRADED = "handoff.regraded"
 DISPUTED = "handoff.disputed"
 WITHDRAWN = "handoff.breach_withdrawn"
 NUDGED = "handoff.nudged"
+RESUMED = "handoff.resumed"
 WORK = "handoff.work"
 DIGEST_S = 60
 INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
@@ -254,6 +255,19 @@ def _nudged(rows: Sequence[Outbox]) -> Rendered:
     )
 
 
+def _resumed(rows: Sequence[Outbox]) -> Rendered:
+    zone = _zone(rows[0])
+    each = [
+        f"{_name(row.payload)} is on hold no longer: please {PROMISES[row.payload['clock']]} by {_when(row.payload['promised'], zone)}."
+        for row in rows
+    ]
+    if len(rows) > 1:
+        title = f"{len(rows)} of your leads are on hold no longer"
+        return _digest(rows, title, title, each, "/inbox/")
+    title = "One of your leads is on hold no longer"
+    return Rendered(title, f"{_name(rows[0].payload)} is on hold no longer", each[0], _link(rows[0].payload))
+
+
 def _interest(rows: Sequence[Outbox]) -> Rendered:
     each = [_interest_words(row.payload) for row in rows]
     if len(rows) > 1:
@@ -351,5 +365,6 @@ def register_kinds() -> None:
     register(REGRADED, Kind("Changed grade", _regraded, _is_open))
     register(DISPUTED, Kind("Dispute", _disputed, _dispute_stands))
     register(NUDGED, Kind("Nudge", _nudged, _nudge_stands))
+    register(RESUMED, Kind("End of a hold", _resumed, _nudge_stands))
     register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
     register(WORK, Kind("Step of a policy", handle=do_step))

@@ -257,6 +257,8 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
         for timer in mine[handoff.pk]:
             if timer.kind == ClockKind.OFFER:
                 clocks.meet(timer)
+            else:
+                clocks.give(timer, one.pk)
         kinds = [ClockKind.ACCEPT, *([ClockKind.MQO_FOLLOWUP] if handoff.is_mqo and handoff.pk not in followed else [])]
         for kind in kinds:
             ladder = book.ladder(handoff.policy_id, kind)

@@ -99,6 +99,9 @@ TRANSITIONS = (
     Transition(
         "convert", "Convert", frozenset({S.ACCEPTED, S.CONTACTED}), S.CONVERTED, WORK, meets=(K.FIRST_CONTACT, K.MQO_FOLLOWUP),
     ),
+    # Those of the owner's clocks that may be, with a limit; the state stays.
+    Transition("pause", "Put on hold", frozenset({S.OFFERED, S.ACCEPTED}), None, WORK),
+    Transition("resume", "Resume", frozenset({S.OFFERED, S.ACCEPTED}), None, WORK),
     Transition("win", "Won", frozenset({S.ACCEPTED, S.CONTACTED, S.CONVERTED}), S.CLOSED, WORK, cancels=WORKED),
     Transition("lose", "Lost", frozenset({S.ACCEPTED, S.CONTACTED, S.CONVERTED}), S.CLOSED, WORK, cancels=WORKED),
     Transition("give_up", "Give up and recycle", frozenset({S.ACCEPTED, S.CONTACTED}), S.RECYCLED, WORK, cancels=WORKED),
@@ -128,7 +131,7 @@ DONE = {
     "convert": "converted", "win": "won", "lose": "lost", "give_up": "gave up and recycled", "expire": "recycled", "reassign": "reassigned",
     "return": "returned to the queue", "withdraw": "withdrew", "agree": "agreed to the rejection of", "dispute": "disputed the rejection of",
     "recycle": "recycled", "open": "opened", "join": "joined", "settle": "settled the dispute about",
-    "unreview": "took back the verdict on", "nudge": "nudged about",
+    "unreview": "took back the verdict on", "nudge": "nudged about", "pause": "put on hold", "resume": "resumed",
 }  # fmt: skip
 
 

@@ -34,7 +34,8 @@ ICONS: dict[State, str] = {
 class ClockFace:
     """One clock as of now. `left` and `total` are seconds of the promise's own time; `left` is negative when overdue.
 
-    `resumes_at` is when a clock goes on that stands still now, as nobody works.
+    `resumes_at` is when a clock goes on that stands still now, as nobody works; `held_until` when one goes on that a person put on
+    hold. `may_hold` says whether it could be.
     """
 
     state: State
@@ -44,6 +45,8 @@ class ClockFace:
     runs_until: datetime | None = None
     resumes_at: datetime | None = None
     word: str = ""
+    held_until: datetime | None = None
+    may_hold: bool = False
 
     @property
     def text(self) -> str:

@@ -3,6 +3,7 @@
 from handoff.actions.answering import accept_handoff, reject_handoff, undo_answer
 from handoff.actions.assigning import reassign, withdraw
 from handoff.actions.covering import cover
+from handoff.actions.holding import pause_handoff, resume_handoff
 from handoff.actions.nudging import nudge
 from handoff.actions.opening import open_handoffs
 from handoff.actions.reviewing import review_rejection, settle_dispute, undo_review
@@ -17,9 +18,11 @@ __all__ = [
     "log_attempt",
     "nudge",
     "open_handoffs",
+    "pause_handoff",
     "reassign",
     "recycle_handoff",
     "reject_handoff",
+    "resume_handoff",
     "review_rejection",
     "settle_dispute",
     "undo_answer",

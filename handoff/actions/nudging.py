@@ -40,6 +40,10 @@ def nudge(handoff: Handoff | int, *, actor: User, at: datetime | None = None) ->
         raise Conflict(f"{last.actor} nudged {rep} already. The next time is from {again:%H:%M} ({again.tzname()}) on.")
     if not rep.is_active:
         raise Conflict(f"{rep} is switched off and would never read it. Reassign the hand-off.")
+    resting = [timer.paused_until for timer in held.timers if timer.paused_until is not None]
+    if resting:
+        until = timezone.localtime(min(resting))
+        raise Conflict(f"It is on hold until {until:%-d %b, %H:%M} ({until.tzname()}).")
     asked = ClockKind.ACCEPT if fresh.state == HandoffState.OFFERED else ClockKind.FIRST_CONTACT
     event = go(held, move, detail={"to": rep.pk})
     payload = notices.facts(fresh, actor=str(actor), clock=asked.value)

@@ -315,6 +315,7 @@ class Migration(migrations.Migration):
                 ('plan', models.JSONField(default=list)),
                 ('next_fire_at', models.DateTimeField(blank=True, null=True)),
                 ('met_at', models.DateTimeField(blank=True, null=True)),
+                ('paused_until', models.DateTimeField(blank=True, help_text='When a hold ends by itself.', null=True)),
                 ('pause_reason', models.CharField(blank=True, default='', max_length=120)),
                 ('fails', models.PositiveSmallIntegerField(default=0)),
                 ('last_error', models.TextField(blank=True, default='')),
@@ -411,6 +412,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='slatimer',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('running_since__isnull', False), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('running_since__isnull', True)), _connector='OR'), name='slatimer_running_since'),
+        ),
+        migrations.AddConstraint(
+            model_name='slatimer',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('paused_until__isnull', False), ('state', 'paused')), models.Q(models.Q(('state', 'paused'), _negated=True), ('paused_until__isnull', True)), _connector='OR'), name='slatimer_paused_until'),
         ),
         migrations.AddConstraint(
             model_name='slatimer',

@@ -41,6 +41,7 @@ class SlaTimer(models.Model):
     plan = models.JSONField(default=list)
     next_fire_at = models.DateTimeField(null=True, blank=True)
     met_at = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="When a hold ends by itself.")
     pause_reason = models.CharField(max_length=120, blank=True, default="")
     fails = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True, default="")
@@ -55,6 +56,11 @@ class SlaTimer(models.Model):
                 condition=models.Q(state="running", running_since__isnull=False)
                 | (~models.Q(state="running") & models.Q(running_since__isnull=True)),
                 name="slatimer_running_since",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="paused", paused_until__isnull=False)
+                | (~models.Q(state="paused") & models.Q(paused_until__isnull=True)),
+                name="slatimer_paused_until",
             ),
             models.CheckConstraint(
                 condition=models.Q(state="met", met_at__isnull=False) | (~models.Q(state="met") & models.Q(met_at__isnull=True)),

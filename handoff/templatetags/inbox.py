@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from handoff.desk import Row
+from leads.clockface import ClockFace
 from leads.markup import fill
 from leads.templatetags.accord import when
 from leads.templatetags.work import score_badge, sla
@@ -33,11 +34,25 @@ def _to_answer(context: template.Context, base: str) -> SafeString:
     )
 
 
-def _to_work(base: str) -> SafeString:
+def _to_work(context: template.Context, base: str, face: ClockFace) -> SafeString:
+    """Log an attempt, and put on hold or go on; on a phone the packet is a tap on the name."""
+    hold: SafeString | str = ""
+    if face.held_until:
+        hold = fill(
+            '<form method="post" action="{0}resume/" hx-post="{0}resume/" hx-target="closest li" hx-swap="outerHTML" hx-include="#inbox-pulse">'
+            '<input type="hidden" name="csrfmiddlewaretoken" value="{1}"><button class="p-button" data-key="h">Resume</button></form>',
+            base,
+            context["csrf_token"],
+        )
+    elif face.may_hold:
+        hold = fill(
+            '<a class="p-button" role="button" data-key="h" data-menu="holds" data-action="{0}pause/" href="{0}">Hold…</a>', base
+        )
     return fill(
         '<a class="p-button p-primary" role="button" data-key="a" data-menu="attempts" data-action="{0}attempt/" href="{0}">Log attempt…</a>'
-        '<a class="p-button p-hide-phone" href="{0}">Open</a>',
+        "{1}",
         base,
+        hold or fill('<a class="p-button p-hide-phone" href="{}">Open</a>', base),
     )
 
 
@@ -67,5 +82,5 @@ def inbox_row(context: template.Context, row: Row) -> SafeString:
         facts_shown=row.facts or "Company not known",
         answered="" if row.is_offered else fill("{} {} · ", handoff.standing, when(handoff.answered_at)),
         score=score_badge(handoff.score, tier=row.tier),
-        do=_to_answer(context, base) if row.is_offered else _to_work(base),
+        do=_to_answer(context, base) if row.is_offered else _to_work(context, base, row.face),
     )

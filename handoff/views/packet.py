@@ -10,26 +10,42 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
+from handoff.actions.holding import last_day, may_hold
 from handoff.actions.seen import mark_seen
 from handoff.blame_report import spent_on
 from handoff.clocks import faces_of
 from handoff.desk import Desk, Row, named_tier, shown, tier_name
-from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
+from handoff.forms import (
+    ConvertForm,
+    GiveUpForm,
+    HoldForm,
+    LoseForm,
+    ReassignForm,
+    SettleForm,
+    WinForm,
+    WithdrawForm,
+    reps_to_choose,
+)
 from handoff.history import history, promises
-from handoff.models import Handoff, RejectionReview
+from handoff.models import Handoff, RejectionReview, SlaTimer
+from handoff.moves import OPEN_CLOCKS
 from handoff.packet import readable
+from handoff.policybook import PolicyBook
 from handoff.rejecting import branches
 from handoff.routewords import routed
 from handoff.since import since_offer
-from handoff.states import ANSWER, ANSWERED, ASSIGN, REVIEW, WORK, verbs_from
+from handoff.sla import Clocks
+from handoff.states import ANSWER, ANSWERED, ASSIGN, OWNER_CLOCKS, REVIEW, WORK, ClockKind, verbs_from
 from handoff.views.asking import handoff_or_404
 from handoff.views.attempting import ATTEMPT_CHOICES
 from leads import clock
 from leads.models import Lead, User
 from leads.pages import page, reader, render
+from leads.templatetags.dates import minute_words
 
 READERS = (ANSWER, WORK, ASSIGN, REVIEW)
 SHOWN_EVENTS = 8
@@ -78,6 +94,7 @@ def drawn(
         "outcomes": _outcomes(verbs, filled or {}),
         "settle_form": _settle_form(verbs, filled or {}, handoff),
         "reassign_form": _reassign_form(user, verbs, filled or {}),
+        **_hold(user, verbs, filled or {}, handoff, now),
         "branches": branches() if "reject" in verbs else [],
         "attempt_choices": ATTEMPT_CHOICES,
         "attempts": list(handoff.attempts.select_related("actor")),
@@ -123,6 +140,21 @@ def _reassign_form(user: User, verbs: set[str], filled: Mapping[str, Form]) -> F
     if "reassign" not in verbs:
         return None
     return filled.get("reassign") or ReassignForm(prefix="reassign", reps=reps_to_choose(user))
+
+
+def _hold(user: User, verbs: set[str], filled: Mapping[str, Form], handoff: Handoff, now: datetime) -> dict[str, Any]:
+    """What of this hand-off is on hold, or may be put on hold by the reader and for how long."""
+    timers = list(handoff.timers.filter(state__in=OPEN_CLOCKS, kind__in=OWNER_CLOCKS).order_by("paused_until", "pk"))
+    held = next((timer for timer in timers if timer.state == SlaTimer.State.PAUSED), None)
+    what = may_hold(timers, Clocks(PolicyBook(now), now)) if "pause" in verbs else None
+    if what is None:
+        return {"on_hold": held, "hold_form": None}
+    at = timezone.localtime(what.limit)
+    words = f"Empty: for as long as it may be, until {minute_words(at)} ({at.tzname()})."
+    if what.runs_on:
+        words += f" {', '.join(ClockKind(timer.kind).label for timer in what.runs_on)} runs on."
+    form = filled.get("pause") or HoldForm(prefix="pause", last=last_day(what.limit, user), words=words)
+    return {"on_hold": held, "hold_form": form}
 
 
 def _settle_form(verbs: set[str], filled: Mapping[str, Form], handoff: Handoff) -> Form | None:

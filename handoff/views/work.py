@@ -12,9 +12,20 @@ from django.views.decorators.http import require_POST
 
 from handoff.actions.assigning import reassign as reassign_handoff
 from handoff.actions.assigning import withdraw as withdraw_handoff
+from handoff.actions.holding import pause_handoff, resume_handoff
 from handoff.actions.reviewing import settle_dispute
 from handoff.actions.working import close_lost, close_won, convert, log_attempt, recycle_handoff
-from handoff.forms import ConvertForm, GiveUpForm, LoseForm, ReassignForm, SettleForm, WinForm, WithdrawForm, reps_to_choose
+from handoff.forms import (
+    ConvertForm,
+    GiveUpForm,
+    HoldForm,
+    LoseForm,
+    ReassignForm,
+    SettleForm,
+    WinForm,
+    WithdrawForm,
+    reps_to_choose,
+)
 from handoff.models import Handoff
 from handoff.states import ASSIGN, REVIEW, WORK
 from handoff.views.answers import conflicted, drawn_row, in_place_of_row
@@ -91,6 +102,47 @@ def give_up(request: HttpRequest, pk: int) -> HttpResponse:
         return recycle_handoff(handoff, actor=actor, note=form.cleaned_data["note"], return_on=form.cleaned_data["return_on"])
 
     return _carried_out(request, handoff, "give_up", form, act, "Given back to marketing.")
+
+
+@page(WORK)
+@require_POST
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put on hold; from the inbox the row comes back, from the packet the page."""
+    handoff, actor = handoff_or_404(request, pk), reader(request)
+    form = HoldForm(request.POST, prefix="pause")
+
+    def act() -> object:
+        return pause_handoff(handoff, actor=actor, reason=form.cleaned_data["reason"], until=form.cleaned_data["until"])
+
+    if not wants_row(request):
+        return _carried_out(request, handoff, "pause", form, act, "On hold.")
+    if not form.is_valid():
+        wrong = " ".join(str(words) for errors in form.errors.values() for words in errors)
+        return in_place_of_row(request, handoff.pk, wrong, status=422)
+    return _row_after(request, handoff, act)
+
+
+@page(WORK)
+@require_POST
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    handoff, actor = handoff_or_404(request, pk), reader(request)
+
+    def act() -> object:
+        return resume_handoff(handoff, actor=actor)
+
+    if wants_row(request):
+        return _row_after(request, handoff, act)
+    return _carried_out(request, handoff, "resume", Form(request.POST), act, "The clock goes on.")
+
+
+def _row_after(request: HttpRequest, handoff: Handoff, act: Callable[[], object]) -> HttpResponse:
+    try:
+        act()
+    except Conflict as other:
+        return conflicted(request, handoff.pk, other)
+    except Invalid as wrong:
+        return in_place_of_row(request, handoff.pk, wrong.message, status=422)
+    return drawn_row(request, handoff.pk)
 
 
 @page(ASSIGN)

@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from leads import clock
 from leads.clockface import ClockFace
 from leads.markup import fill
 from leads.templatetags.dates import minute_words
@@ -68,6 +69,12 @@ def _clock(face: ClockFace, *, with_bar: bool) -> SafeString:
             'Resumes <time datetime="{}">{}</time>',
             face.resumes_at.isoformat(),
             date_format(timezone.localtime(face.resumes_at), "D H:i"),
+        )
+    elif face.held_until:
+        until = timezone.localtime(face.held_until)
+        short = date_format(until, "H:i" if until.date() == timezone.localdate(clock.at_hand()) else "j M")
+        words = fill(
+            'Paused until <time datetime="{}" title="{}">{}</time>', face.held_until.isoformat(), minute_words(until), short
         )
     left: str | SafeString = ""
     if face.is_running:

@@ -85,7 +85,15 @@ def test_other_moves_do_not_exist(verb, source):
 
 
 def test_people_see_only_verbs_of_people():
-    assert [move.verb for move in verbs_from(S.OFFERED)] == ["accept", "reject", "reassign", "nudge", "withdraw"]
+    assert [move.verb for move in verbs_from(S.OFFERED)] == [
+        "accept",
+        "reject",
+        "pause",
+        "resume",
+        "reassign",
+        "nudge",
+        "withdraw",
+    ]
     assert {move.permission for move in TRANSITIONS} == {"", ANSWER, WORK, ASSIGN, REVIEW}
 
 

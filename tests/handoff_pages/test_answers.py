@@ -233,3 +233,33 @@ def test_a_post_without_token_is_refused(work, cast, client_of):
     handoff = work.offered()
     assert client_of(cast.rep, enforce_csrf_checks=True).post(f"/handoffs/{handoff.pk}/accept/").status_code == 403
     assert state_of(handoff) == "offered"
+
+
+# On hold
+
+
+def test_a_row_and_a_packet_are_put_on_hold_and_go_on(work, cast, client_of):
+    handoff = work.offered()
+    accept_handoff(handoff, actor=cast.rep)
+    browser, base = client_of(cast.rep), f"/handoffs/{handoff.pk}/"
+    assert "Empty: for as long as it may be, until 15 Jun, 10:00 (CEST)." in browser.get(base).content.decode()
+    script = {"HTTP_HX_REQUEST": "true"}
+    nothing = browser.post(f"{base}pause/", {"pause-reason": ""}, **script)
+    late = browser.post(f"{base}pause/", {"pause-reason": "Later", "pause-until": "2026-06-16"}, **script)
+    assert (nothing.status_code, late.status_code) == (422, 422)
+    assert "until 15 Jun, 10:00 (CEST) at most" in late.content.decode()
+    row = browser.post(f"{base}pause/", {"pause-reason": "Call me on the 12th", "pause-until": "2026-06-12"}, **script)
+    words = row.content.decode()
+    assert (row.status_code, "Paused until" in words, ">12 Jun</time>" in words, f"{base}resume/" in words) == (
+        200,
+        True,
+        True,
+        True,
+    )
+    packet = browser.get(base).content.decode()
+    assert "Call me on the 12th" in packet
+    assert 'popovertarget="hold"' not in packet
+    assert browser.post(f"{base}resume/")["Location"] == base
+    assert browser.post(f"{base}resume/").status_code == 409
+    wrong = browser.post(f"{base}pause/", {"pause-reason": "Later", "pause-until": "2026-06-16"})
+    assert (wrong.status_code, "Later" in wrong.content.decode()) == (422, True)

@@ -37,7 +37,7 @@ def test_the_board_agrees_with_inbox_home_and_set_up_on_what_is_overdue(work, ca
     work.hands.move_to(MONDAY + 5 * HOUR)
     held = work.timer(theirs[0], ClockKind.ACCEPT)
     SlaTimer.objects.filter(pk=held.pk).update(
-        state="paused", running_since=None, plan=[], next_fire_at=None, pause_reason="Fair"
+        state="paused", running_since=None, plan=[], next_fire_at=None, pause_reason="Fair", paused_until=MONDAY + 24 * HOUR
     )
     Rep.objects.update(takes_leads=False)
     waiting = work.queued()
