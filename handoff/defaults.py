@@ -122,26 +122,33 @@ def install_defaults(zone: str = "") -> None:
     if SlaPolicy.objects.filter(key=STANDARD).exists():
         return
     policy = SlaPolicy.objects.create(key=STANDARD, name="Standard", calendar_key=STANDARD, effective_from=SINCE)
-    for kind, measure, hours, calendar_from, backdate, pause in TARGETS:
-        target = SlaTarget.objects.create(
+    targets = SlaTarget.objects.bulk_create(
+        SlaTarget(
             policy=policy, kind=kind, clock=measure, duration_us=hours * HOUR, calendar_from=calendar_from, backdate_us=backdate * HOUR,
             pause_cap_us=pause * HOUR or None,
-        )  # fmt: skip
-        SlaStep.objects.bulk_create(
-            SlaStep(
-                target=target, code=code, percent=percent, after_us=None if after is None else after * HOUR, action=action, audience=audience,
-                channels=channels, urgent=urgent,
-            )
-            for code, percent, after, action, audience, channels, urgent in STEPS[kind]
-        )  # fmt: skip
+        )
+        for kind, measure, hours, calendar_from, backdate, pause in TARGETS
+    )  # fmt: skip
+    SlaStep.objects.bulk_create(
+        SlaStep(
+            target=target, code=code, percent=percent, after_us=None if after is None else after * HOUR, action=action, audience=audience,
+            channels=channels, urgent=urgent,
+        )
+        for target in targets
+        for code, percent, after, action, audience, channels, urgent in STEPS[ClockKind(target.kind)]
+    )  # fmt: skip
 
 
 def install_reasons() -> None:
     """The tree of reasons for rejecting and losing."""
     known = {reason.code: reason for reason in Reason.objects.all()}
-    for position, (code, label, parent, fields, hint, for_reject, for_lost, needs_words) in enumerate(REASONS, start=1):
-        if code not in known:
-            known[code] = Reason.objects.create(
+    for is_child in (False, True):
+        made = Reason.objects.bulk_create(
+            Reason(
                 code=code, label=label, parent=known.get(parent or ""), field_keys=fields, hint=hint, for_reject=for_reject, for_lost=for_lost,
                 needs_words=needs_words, position=position,
-            )  # fmt: skip
+            )
+            for position, (code, label, parent, fields, hint, for_reject, for_lost, needs_words) in enumerate(REASONS, start=1)
+            if code not in known and bool(parent) is is_child
+        )  # fmt: skip
+        known |= {reason.code: reason for reason in made}
