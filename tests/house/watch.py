@@ -12,19 +12,21 @@ from django.template.loaders.app_directories import get_app_template_dirs
 from django.test import Client
 from django.test.signals import template_rendered
 
+# In small letters, as pages are looked through: a pattern that begins with a fixed letter is found many times faster.
 INLINE = (
-    (re.compile(r"<style[\s>]", re.I), "a <style> element"),
-    (re.compile(r"<[a-z][^<>]*\sstyle\s*=", re.I), "a style attribute"),
-    (re.compile(r"<[a-z][^<>]*\son[a-z]+\s*=\s*[\"']", re.I), "an event attribute"),
-    (re.compile(r"<script(?![^>]*\ssrc=)(?![^>]*type=\"application/json\")", re.I), "an inline script"),
-    (re.compile(r"(?:href|src|action)\s*=\s*[\"']\s*javascript:", re.I), "a javascript: address"),
-    (re.compile(r"\shx-on[:a-z-]*=|\shx-vals\s*=\s*[\"']js:", re.I), "an htmx attribute that needs eval"),
+    (re.compile(r"<style[\s>]"), "a <style> element"),
+    (re.compile(r"<[a-z][^<>]*\sstyle\s*="), "a style attribute"),
+    (re.compile(r"<[a-z][^<>]*\son[a-z]+\s*=\s*[\"']"), "an event attribute"),
+    (re.compile(r"<script(?![^>]*\ssrc=)(?![^>]*type=\"application/json\")"), "an inline script"),
+    (re.compile(r"=\s*[\"']\s*javascript:"), "a javascript: address"),
+    (re.compile(r"hx-(?:on[:a-z-]*=|vals\s*=\s*[\"']js:)"), "an htmx attribute that needs eval"),
 )
 RENDERED: set[str] = set()
 
 
 def inline_code(html: str) -> list[str]:
     """What a strict content security policy would refuse in `html`."""
+    html = html.lower()
     return [f"{what}: {found.group(0)[-80:]!r}" for pattern, what in INLINE if (found := pattern.search(html))]
 
 
