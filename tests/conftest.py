@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings
 from django.db import connections
-from django.test import Client
+from django.test import Client, TransactionTestCase
 
 from config import embedded
 from leads import clock
 from leads.models import Team, TeamMember, User
 from tests.builders import Builders
+from tests.emptying import Emptying
 from tests.house.watch import (  # noqa: F401 - hooks and fixtures that hold for every test
     _watch_pages,
     _watch_templates,
@@ -40,12 +41,16 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
-    """The roles are there in every test's database, as after `sync_roles`."""
+def django_db_setup(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
+    """The roles are there in every test's database, as after `sync_roles`, also after a test with real transactions."""
     from leads.roles import sync_roles
 
     with django_db_blocker.unblock():
         sync_roles()
+        empty = Emptying.note()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: empty())
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

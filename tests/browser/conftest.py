@@ -17,7 +17,6 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from leads.models import User
-from leads.roles import sync_roles
 from tests.browser.chromium import HOW_TO_INSTALL, launch
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -52,8 +51,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def live(transactional_db: None, live_server: Any) -> Any:
-    """The portal on a port, with roles as after `sync_roles` (a test before may have emptied the tables)."""
-    sync_roles()
+    """The portal on a port."""
     return live_server
 
 

@@ -12,7 +12,6 @@ from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
 from scoring.models import Activation, ModelVersion, SignOff
 from tests.browser.conftest import unusable
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_test, clause
 from tests.scoring.test_signing import SIZE, WHY
 from tests.scoring.test_since import decided, met
@@ -20,15 +19,13 @@ from tests.scoring.test_since import decided, met
 
 @pytest.fixture
 def proposed(people, make):
-    clear_scores()
     for number in (20, 300, 900):
         make.lead(company=make.company(employees=number))
     version = create_model("Enterprise", actor=people.marketer, start="empty")
     size = a_test("size", 65, clause("company.employees", "between", low=100), label="Company size")
     add_criterion(version, size, actor=people.marketer, rev=1)
     propose_version(version, actor=people.marketer, rev=2, reason="Large firms buy.")
-    yield version
-    clear_scores()
+    return version
 
 
 def address(version):
@@ -164,7 +161,6 @@ def test_every_state_is_usable_by_all_and_on_a_phone(people, page_as, proposed, 
 
 
 def test_what_came_of_a_version_and_when_it_is_looked_at_again(people, page_as, make, complaints):
-    clear_scores()
     began = clock.now() - timedelta(days=30)
     with clock.frozen(began):
         version = create_model("Enterprise", actor=people.marketer, start="empty")
@@ -196,4 +192,3 @@ def test_what_came_of_a_version_and_when_it_is_looked_at_again(people, page_as, 
     assert version.model.next_review_on == on
     page.get_by_role("link", name="What came of them so far").click()
     expect(page.locator("#since")).to_be_in_viewport()
-    clear_scores()

@@ -23,7 +23,6 @@ from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from tests.importing.samples import ROOT
 from tests.importing.test_kill import address
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import TOTAL, a_test, clause
 from tests.settings import MARK
 
@@ -119,15 +118,13 @@ def draft_of(criterion, before=None):
 @pytest.fixture
 def world(transactional_db, make):
     """Six leads scored by a version in force, and the next version ready to follow."""
-    clear_scores()
     leads = [make.lead(company=make.company(employees=number)) for number in (10, 20, 30, 300, 400, 500)]
     first = draft_of(SIZE)
     activate_here(first, actor=None, reason="Go")
     while score_dirty():
         pass
     LeadRevision.objects.update(txid=1)
-    yield leads, first, draft_of(KNOWN, first)
-    clear_scores()
+    return leads, first, draft_of(KNOWN, first)
 
 
 def scores(version):

@@ -17,7 +17,6 @@ from django.test import Client
 
 from config import embedded
 from config.bench.server import serving
-from leads.roles import sync_roles
 from scoring.actions.versions import create_model
 from scoring.models import DraftEvent
 from tests.faults.test_activation_killed import start
@@ -149,7 +148,6 @@ def command(pid):
 
 
 def test_web_processes_killed_under_editors_lose_nothing_that_was_answered(transactional_db, make):
-    sync_roles()
     user = make.user("ed@accord.test", "Ed Itor", "marketing")
     client = Client()
     client.force_login(user)

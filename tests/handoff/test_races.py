@@ -17,7 +17,6 @@ from handoff.sweep import sweep, sweep_batch
 from leads import clock
 from leads.errors import Conflict, NotAllowed
 from leads.models import Case, Outbox
-from leads.roles import sync_roles
 from tests.handoff.conftest import Work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +25,6 @@ TOLD = (Conflict, NotAllowed)
 
 @pytest.fixture
 def defaults(transactional_db):
-    sync_roles()
     install_defaults("Europe/Berlin")
 
 

@@ -15,7 +15,6 @@ from django.urls import reverse
 from leads import jobs
 from leads.importing import run as running
 from leads.models import Case, ImportRefusal, ImportRun, Job, Lead, LeadField, Submission
-from leads.roles import sync_roles
 from tests.importing.samples import LEADS, lines, workbook
 from tests.importing.test_wizard import form_of
 
@@ -347,7 +346,6 @@ def test_an_import_stopped_in_the_middle_goes_on_without_doubling(way, cast, cli
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_at_once_by_both_ways_double_nobody(make, client_of, settings, tmp_path, capsys):
     settings.MEDIA_ROOT = tmp_path / "media"
-    sync_roles()
     browser = client_of(make.user("ops@accord.test", "Ops", "marketing_ops"))
 
     def work():

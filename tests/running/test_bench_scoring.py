@@ -11,7 +11,6 @@ from django.db import connection
 from config.bench import scoring
 from scoring.column_cache import ColumnCache
 from scoring.preview import counting
-from tests.scoring.conftest import clear_scores
 
 STEPS = {
     "S", "U", "full_preview", "edit_condition", "edit_points", "edit_threshold", "lifts", "flips",
@@ -36,9 +35,7 @@ def here(monkeypatch, transactional_db):
         yield str(connection.settings_dict["NAME"])
 
     monkeypatch.setattr(scoring, "scratch_database", this_one)
-    clear_scores()
     yield
-    clear_scores()
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_narrow")
 

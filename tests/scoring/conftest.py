@@ -2,13 +2,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from leads import jobs
 from leads.models import Activity, Job, Lead
 from leads.revisions import touch_revisions
-from scoring import partitions
 from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_draft, create_model
 from scoring.activation import activate_here
@@ -17,13 +15,6 @@ from scoring.signoff import NOBODY
 from tests.builders import Builders
 from tests.scoring.drafts import SIZE
 from tests.scoring.samples import TOTAL, a_tally, a_test
-
-
-def clear_scores() -> None:
-    """Empty the table of scores, which Django does not manage and so does not flush between tests that commit."""
-    partitions.drop(partitions.own_tables())
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM scoring_leadscore")
 
 
 @pytest.fixture
@@ -44,8 +35,6 @@ def draft(cast: Any) -> ModelVersion:
 @pytest.fixture
 def agree(db: None) -> Callable[..., ModelVersion]:
     """`agree(criterion, ..., gates=[...], decision={...})`: a version of these parts in force, replacing the last one."""
-
-    clear_scores()
 
     def put_into_force(*criteria: dict[str, Any], name: str = "Main", wave: str = "now", **parts: Any) -> ModelVersion:
         from scoring.actions.versions import write_content

@@ -30,7 +30,7 @@ from scoring.signoff import NOBODY
 from scoring.snapshot.building import rebuild
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.mark import Mark
-from tests.scoring.conftest import clear_scores, score_of, steps
+from tests.scoring.conftest import score_of, steps
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,6 @@ REACHABLE = (Stage.PROSPECT, Stage.MQL, Stage.SAL, Stage.SQL)
 
 @pytest.fixture(autouse=True)
 def hands(freeze: Any) -> Any:
-    clear_scores()
     return freeze(NOW)
 
 

@@ -11,7 +11,6 @@ from scoring.actions.versions import create_draft, create_model
 from scoring.difference import differences
 from scoring.models import ModelVersion
 from scoring.wording import Wording
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import REGISTRY, TOTAL, a_tally, a_test, clause, spec, when
 from tests.scoring.test_signing import SIZE, WHY, into_force
 from tests.scoring.test_signing_pages import text
@@ -80,7 +79,6 @@ def test_order_is_no_difference() -> None:
 
 @pytest.mark.django_db
 def test_two_versions_are_compared_in_words_and_in_effect(cast: Any, client_of: Any, make: Any) -> None:
-    clear_scores()
     first = create_model("Enterprise", actor=cast.marketer, start="empty")
     add_criterion(first, SIZE, actor=cast.marketer, rev=1)
     large, middle = (make.lead(company=make.company(employees=number)) for number in (500, 50))

@@ -19,7 +19,6 @@ from scoring.compiler import compile_version
 from scoring.exchange import version_document
 from scoring.models import ModelVersion
 from scoring.signoff import NOBODY
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +27,6 @@ NASTY = "=cmd|' /C calc'!A1"
 
 @pytest.fixture
 def draft(cast: Any) -> ModelVersion:
-    clear_scores()
     version = create_model("Enterprise", actor=cast.marketer, start="empty", signers=NOBODY)
     criteria = [
         a_test("size", 15, clause("company.employees", "between", low=100), label=NASTY, why="@SUM(1)"),

@@ -1,6 +1,6 @@
 """Many leads scored by columns: the same rows as by the reference, whatever a lead is and wherever it stands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -31,7 +31,6 @@ from scoring.snapshot.mark import Mark
 from scoring.snapshot.segment import Segment
 from scoring.store import Score
 from tests.builders import Builders
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import TOTAL, a_tally, a_test, clause, when
 from tests.scoring.test_activation import crowd
 
@@ -47,13 +46,11 @@ PARTS: dict[str, Any] = {"gates": [GATE], "decision": TOTAL | {"mqo": MQO}}
 
 
 @pytest.fixture(autouse=True)
-def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    clear_scores()
+def hands(freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(waiting, "MANY", 20)
     monkeypatch.setattr(many, "MANY_AT_ONCE", 45)
     monkeypatch.setattr(many, "_columns_trusted", True)
-    yield freeze(NOW)
-    clear_scores()
+    return freeze(NOW)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two people, or two workers, at the same moment, on connections of their own."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -12,7 +11,6 @@ from leads import clock, jobs
 from leads.errors import AccordError, Conflict
 from leads.models import Activity, Lead
 from leads.revisions import touch_revisions
-from leads.roles import sync_roles
 from scoring import looking
 from scoring.actions.activating import activate_version
 from scoring.actions.criteria import add_criterion, edit_criterion
@@ -22,20 +20,12 @@ from scoring.looking import score_now
 from scoring.models import Activation, Criterion, DraftEvent, LeadScore, LeadState, ModelVersion, Qualification
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
-from tests.scoring.conftest import clear_scores, steps
+from tests.scoring.conftest import steps
 from tests.scoring.samples import a_tally, a_test, clause
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIZE = a_test("size", 15, clause("company.employees", "between", low=100))
-
-
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    sync_roles()
-    clear_scores()
-    yield
-    clear_scores()
 
 
 def at_once(*verbs: Any) -> list[Any]:

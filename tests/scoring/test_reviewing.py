@@ -15,7 +15,6 @@ from scoring.actions.reviewing import set_next_review
 from scoring.actions.signing import propose_version
 from scoring.actions.versions import create_draft, create_model
 from scoring.models import ModelVersion
-from tests.scoring.conftest import clear_scores
 from tests.scoring.test_signing import SIZE, WHY, into_force
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +27,6 @@ def text(response: Any) -> str:
 
 @pytest.fixture
 def active(cast: Any) -> ModelVersion:
-    clear_scores()
     version = create_model("Enterprise", actor=cast.marketer, start="empty")
     add_criterion(version, SIZE, actor=cast.marketer, rev=1)
     propose_version(version, actor=cast.marketer, rev=2, reason=WHY)

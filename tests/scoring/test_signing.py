@@ -23,7 +23,6 @@ from scoring.models import Activation, CriterionComment, CriterionView, ModelVer
 from scoring.notices import PROPOSED, VOIDED
 from scoring.signing_card import disagreements, signing_card
 from scoring.signoff import NOBODY, Role, needed, standing
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_test, clause
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +36,6 @@ def unseen(kind: str) -> list[Any]:
 
 @pytest.fixture
 def draft(cast: Any) -> ModelVersion:
-    clear_scores()
     version = create_model("Enterprise", actor=cast.marketer, start="empty")
     add_criterion(version, SIZE, actor=cast.marketer, rev=1)
     return version

@@ -12,7 +12,6 @@ from scoring.actions.criteria import add_criterion
 from scoring.actions.signing import give_verdict, propose_version
 from scoring.actions.versions import create_draft, create_model
 from scoring.models import Activation, Evidence, ModelVersion, SignOff
-from tests.scoring.conftest import clear_scores
 from tests.scoring.samples import a_test, clause
 from tests.scoring.test_signing import SIZE, WHY, into_force, sign
 
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def draft(cast: Any) -> ModelVersion:
-    clear_scores()
     version = create_model("Enterprise", actor=cast.marketer, start="empty")
     add_criterion(version, SIZE, actor=cast.marketer, rev=1)
     return version

@@ -19,7 +19,6 @@ from scoring.actions.versions import create_draft, create_model
 from scoring.models import ModelVersion, Qualification
 from scoring.since import since
 from scoring.slots import slots
-from tests.scoring.conftest import clear_scores
 from tests.scoring.test_signing import SIZE, WHY, into_force
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +51,6 @@ def decided(lead: Any, outcome: str, at: datetime, *, later: datetime | None = N
 @pytest.fixture
 def two(cast: Any, make: Any) -> tuple[ModelVersion, ModelVersion]:
     """v1 in force for six weeks, then v2, in force for the 30 days up to now, signed on a history of four decided leads."""
-    clear_scores()
     small = Reason.objects.create(code="small", label="Too small")
     began = clock.now() - 72 * DAY
     with clock.frozen(began):
