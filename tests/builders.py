@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import connection
 
+from leads import clock
 from leads.choices import Stage
 from leads.lib.folding import email_key, fold, search_text
 from leads.models import Activity, Company, Lead, LeadRevision, User
-from leads.roles import BY_KEY, sync_roles
+from leads.roles import BY_KEY
 
 _number = count(1)
 LONG_AGO = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -20,12 +21,24 @@ class Builders:
     """Rows for tests, written directly; use the verbs where the verb is what is tested."""
 
     def user(self, email: str = "", name: str = "", *roles: str, **fields: Any) -> User:
-        n = next(_number)
-        if roles and not Group.objects.filter(name=BY_KEY[roles[0]].label).exists():
-            sync_roles()  # a test with real transactions before this one has emptied the tables
-        user = User.objects.create(email=email or f"person{n}@accord.test", full_name=name or f"Person {n}", **fields)
-        user.groups.set(Group.objects.filter(name__in=[BY_KEY[role].label for role in roles]))
+        (user,) = self.users((email, name, *roles), **fields)
         return user
+
+    def users(self, *told: tuple[str, ...], **fields: Any) -> list[User]:
+        """People by their address, name and roles, all written at once."""
+        people, held = [], []
+        for email, name, *roles in told:
+            n = next(_number)
+            person = User(email=email or f"person{n}@accord.test", full_name=name or f"Person {n}", **fields)
+            person.created_at = person.created_at or clock.now()  # as `save` does
+            people.append(person)
+            held += [(person, role) for role in roles]
+        User.objects.bulk_create(people)
+        if held:
+            groups = dict(Group.objects.values_list("name", "pk"))
+            rows = [User.groups.through(user_id=person.pk, group_id=groups[BY_KEY[role].label]) for person, role in held]
+            User.groups.through.objects.bulk_create(rows)
+        return people
 
     def company(self, name: str = "", **fields: Any) -> Company:
         n = next(_number)

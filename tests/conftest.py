@@ -87,17 +87,21 @@ def make(db: None) -> Builders:
 @pytest.fixture
 def cast(make: Builders) -> SimpleNamespace:
     """Two reps under one manager, marketing, the heads, an administrator, and an outsider without a role."""
-    people = SimpleNamespace(
-        rep=make.user("rita@accord.test", "Rita Rep", "rep"),
-        other_rep=make.user("otto@accord.test", "Otto Other", "rep"),
-        manager=make.user("mona@accord.test", "Mona Manager", "sales_manager"),
-        marketer=make.user("maya@accord.test", "Maya Marketer", "marketing"),
-        marketing_ops=make.user("omar@accord.test", "Omar Ops", "marketing_ops"),
-        head_of_marketing=make.user("hanna@accord.test", "Hanna Head", "head_of_marketing"),
-        head_of_sales=make.user("jonas@accord.test", "Jonas Head", "head_of_sales"),
-        admin=make.user("ada@accord.test", "Ada Admin", "administrator"),
-        outsider=make.user("oscar@accord.test", "Oscar Outsider"),
+    names = (
+        "rep", "other_rep", "manager", "marketer", "marketing_ops", "head_of_marketing", "head_of_sales", "admin", "outsider",
+    )  # fmt: skip
+    users = make.users(
+        ("rita@accord.test", "Rita Rep", "rep"),
+        ("otto@accord.test", "Otto Other", "rep"),
+        ("mona@accord.test", "Mona Manager", "sales_manager"),
+        ("maya@accord.test", "Maya Marketer", "marketing"),
+        ("omar@accord.test", "Omar Ops", "marketing_ops"),
+        ("hanna@accord.test", "Hanna Head", "head_of_marketing"),
+        ("jonas@accord.test", "Jonas Head", "head_of_sales"),
+        ("ada@accord.test", "Ada Admin", "administrator"),
+        ("oscar@accord.test", "Oscar Outsider"),
     )
+    people = SimpleNamespace(**dict(zip(names, users, strict=True)))
     team = Team.objects.create(name="Sales north")
     TeamMember.objects.bulk_create(
         [
