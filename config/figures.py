@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, Sum
 from django_q.models import OrmQ
 
-from handoff.models import Handoff, SlaTarget, SlaTimer, WorkCalendar
+from handoff.holidaybook import ends as holiday_ends
+from handoff.models import Handoff, SlaTarget, SlaTimer
 from handoff.states import OPEN, OWNER_CLOCKS, ClockKind, HandoffState
 from handoff.sweep import next_due
 from leads import clock, heartbeats
@@ -79,7 +80,7 @@ class Rest:
     leaks: Leaks
     unanswered: int
     oldest_unanswered: datetime | None
-    holidays_until: dict[str, date | None]  # by calendar with a country: the last holiday known
+    holidays_until: dict[str, date | None]  # by calendar with a country: None without any
     snapshot_age_s: float | None
 
 
@@ -122,7 +123,7 @@ def rest(at: datetime) -> Rest:
         leaks=_leaks(),
         unanswered=waiting["number"],
         oldest_unanswered=waiting["oldest"],
-        holidays_until=_holidays(),
+        holidays_until={row.name: end for row, end in holiday_ends().items()},
         snapshot_age_s=_snapshot_age(),
     )
 
@@ -152,13 +153,6 @@ def _leaks() -> Leaks:
         left_running=running.filter(kind__in=OWNER_CLOCKS).exclude(handoff__state__in=OPEN).count(),
         ownerless=running.filter(owner__is_active=False).count(),
     )
-
-
-def _holidays() -> dict[str, date | None]:
-    """By the newest version of each calendar that follows a country."""
-    newest = WorkCalendar.objects.filter(key=OuterRef("key"), version__gt=OuterRef("version"))
-    kept = WorkCalendar.objects.filter(~Exists(newest)).exclude(country="").order_by("name")
-    return dict(kept.annotate(until=Max("days__date", filter=Q(days__source="holidays"))).values_list("name", F("until")))
 
 
 def _snapshot_age() -> float | None:

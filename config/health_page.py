@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import date as in_words
@@ -12,12 +12,12 @@ from django.views.decorators.cache import never_cache
 
 from config.figures import CHANNELS, Core, Leaks, Rest, core, rest
 from config.health import OVERDUE_S, RESTARTS, SEE, silence
+from handoff.holidaybook import is_short
 from leads.pages import page, render
 from leads.templatetags.accord import duration
 
 SKEW_S = 2.0
 MESSAGE_LATE_S = 300.0
-HOLIDAYS_AHEAD = timedelta(days=400)
 SNAPSHOT_OLD_S = 3600.0
 GOOD, WARN, BAD = "good", "warn", "danger"
 LEAKS = {
@@ -124,7 +124,7 @@ def _holidays(today: date, until: dict[str, date | None]) -> list[Check]:
         if last is None:
             checks.append(Check(f"Holidays of {name}", "None known", WARN))
         else:
-            level = WARN if last < today + HOLIDAYS_AHEAD else GOOD
+            level = WARN if is_short(last, today) else GOOD
             checks.append(Check(f"Holidays of {name}", f"Known until {in_words(last, 'j F Y')}", level))
     return checks
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 
 from handoff.api_shapes import LatestHandoff
 from handoff.clocks import faces_of, is_overdue
+from handoff.holidaybook import ends, is_short
 from handoff.models import Handoff
 from handoff.routewords import routed
 from handoff.states import ASSIGN, OPEN, HandoffState, state_words
@@ -156,6 +157,15 @@ def home_card(request: HttpRequest) -> dict[str, Any] | None:
     }
 
 
+def holidays_card(request: HttpRequest) -> dict[str, Any] | None:
+    """For who sets up calendars: those whose public holidays run out, the first first."""
+    if not reader(request).has_perm("handoff.change_workcalendar"):
+        return None
+    today = clock.now().date()
+    short = [(calendar, end) for calendar, end in ends().items() if is_short(end, today)]
+    return {"rows": sorted(short, key=lambda row: row[1] or today)} if short else None
+
+
 def connect() -> None:
     """Called once, when the app is ready."""
     slots.lead_panels.append(LeadPanel(key="handoffs", order=30, template="handoff/_lead_panel.html", context=lead_panel))
@@ -167,4 +177,5 @@ def connect() -> None:
     )  # fmt: skip
     slots.api_sections["handoff"] = api_section
     slots.api_shapes["handoff"] = LatestHandoff
+    slots.home_cards.append((15, "handoff/_home_holidays.html", holidays_card))
     slots.home_cards.append((20, "handoff/_home_card.html", home_card))

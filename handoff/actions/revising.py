@@ -6,7 +6,7 @@ Only the newest version of a key is edited. Who edits an older one, or one that 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2s
 from typing import Any
 
@@ -16,8 +16,14 @@ from django.db import transaction
 from django.db.models import Model, Q
 from django.utils import timezone
 
+from handoff.businesstime import Calendar, NoOpenTime, add
 from handoff.models import CalendarDay, Handoff, SlaPolicy, SlaStep, SlaTarget, SlaTimer, WorkCalendar
-from leads.errors import Conflict
+from leads.errors import Conflict, Invalid
+
+# The longest promise a calendar must be able to hold within five years.
+LONGEST_PROMISE = timedelta(hours=400)
+# Longer than an act that starts clocks may take.
+NEARLY_IN_FORCE = timedelta(minutes=1)
 
 
 def newest_version(row: WorkCalendar | SlaPolicy) -> WorkCalendar | SlaPolicy:
@@ -65,6 +71,27 @@ def _logged(model: type[Model], ids: list[int]) -> Q:
 
 def is_calendar_used(calendar: WorkCalendar) -> bool:
     return SlaTimer.objects.filter(calendar=calendar).exists()
+
+
+def version_to_write(calendar: WorkCalendar, *, now: datetime, at: datetime | None = None) -> WorkCalendar:
+    """Where a change of this calendar, the newest of its key, goes: into itself while it waits to come into force, else into its
+    next version, in force from `at` (now).
+
+    One in force stays as it is even without clocks: one that starts this moment has read its hours already.
+    """
+    if calendar.effective_from > now + NEARLY_IN_FORCE:
+        return calendar
+    return revise_calendar(calendar, at=at or now)
+
+
+def refuse_too_closed(hours: Calendar, now: datetime) -> None:
+    """Invalid when these hours hold too little open time for the longest promise."""
+    try:
+        add(hours, now, LONGEST_PROMISE)
+    except NoOpenTime:
+        raise Invalid(
+            "These hours hold too little open time: no promise could ever fall due.", code="never_open", field="weekly"
+        ) from None
 
 
 def is_policy_used(policy: SlaPolicy) -> bool:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db import IntegrityError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from handoff.actions.revising import is_calendar_used, revise_calendar
+from handoff.actions.revising import is_calendar_used, refuse_too_closed, version_to_write
 from handoff.admin.fields import HoursField
 from handoff.admin.versions import SeenForm, VersionedAdmin, tell_version
-from handoff.businesstime import Calendar, NoOpenTime, add
+from handoff.businesstime import Calendar
+from handoff.holidaybook import ends, is_short
 from handoff.hours import DAYS, hours_words, week_words
 from handoff.models import CalendarDay, WorkCalendar
 from leads import clock
 from leads.admin.base import AccordModelAdmin
-from leads.errors import Conflict
+from leads.errors import Invalid
 
-# The longest promise a calendar must be able to hold within five years.
-ENOUGH = timedelta(hours=400)
 WEEK = tuple(f"day_{number}" for number in range(7))
 EDITED = ("name", "zone", "weekly")
 
@@ -77,9 +75,9 @@ class CalendarForm(SeenForm):
         weekly = {str(day): cleaned.get(name) or [] for day, name in enumerate(WEEK)}
         zone = cleaned.get("zone") or self.instance.zone
         try:
-            add(Calendar.of(zone, {int(day): hours for day, hours in weekly.items()}), clock.now(), ENOUGH)
-        except NoOpenTime:
-            raise forms.ValidationError("These hours hold too little open time: no promise could ever fall due.") from None
+            refuse_too_closed(Calendar.of(zone, {int(day): hours for day, hours in weekly.items()}), clock.now())
+        except Invalid as wrong:
+            raise forms.ValidationError(wrong.message) from None
         cleaned["weekly"] = weekly
         return cleaned
 
@@ -114,6 +112,7 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
     setup_intro = (
         "When your people work. Promises in working time run in these hours only; a change holds for clocks that start later."
     )
+    change_form_template = "handoff/calendar_change.html"
     form = CalendarForm
     inlines = (DayInline,)
 
@@ -163,6 +162,19 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
     def has_delete_permission(self, request: HttpRequest, obj: WorkCalendar | None = None) -> bool:
         return obj is not None and super().has_delete_permission(request, obj) and not is_calendar_used(obj)
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The stock page; of a newest version it also tells when public holidays run out."""
+        told = {} if object_id is None or request.method == "POST" else self._holidays_told(object_id)
+        return super().changeform_view(request, object_id, form_url, {**told, **(extra_context or {})})
+
+    def _holidays_told(self, object_id: str) -> dict[str, Any]:
+        end = {str(row.pk): end for row, end in ends().items()}
+        if object_id not in end or not is_short(end[object_id], clock.now().date()):
+            return {}
+        return {"holidays_short": True, "holidays_end": end[object_id]}
+
     def save_model(self, request: HttpRequest, obj: WorkCalendar, form: Any, change: bool) -> None:
         """A new calendar is stored here; a changed one together with its dates, in `save_related`."""
         if not change:
@@ -177,30 +189,21 @@ class WorkCalendarAdmin(VersionedAdmin[WorkCalendar]):
             return
         now, wanted = clock.now(), form.cleaned_data["from_when"]
         stored = WorkCalendar.objects.get(pk=calendar.pk)
-        waits = stored.effective_from > now
-        # One in force is changed in place only when that holds at once: until a later day the old hours have to go on.
-        if not is_calendar_used(stored) and (waits or wanted is None):
-            calendar.effective_from = (wanted or now) if waits else stored.effective_from
-            try:
-                calendar.save(update_fields=[*EDITED, "effective_from"])
-                for formset in formsets:
-                    self._make_room(formset)
-                super().save_related(request, form, formsets, change)
-            except IntegrityError as error:
-                if "clocks run on this calendar" not in str(error):
-                    raise
-                raise Conflict(
-                    "A clock started on these hours meanwhile. Save again: yours become their next version."
-                ) from error
+        revised = version_to_write(stored, now=now, at=wanted)
+        if revised.pk == stored.pk:
+            calendar.effective_from = wanted or now
+            calendar.save(update_fields=[*EDITED, "effective_from"])
+            for formset in formsets:
+                self._make_room(formset)
+            super().save_related(request, form, formsets, change)
             return
-        revised = revise_calendar(stored, at=wanted or now)
         for name in EDITED:
             setattr(revised, name, getattr(calendar, name))
         revised.save(update_fields=EDITED)
         for formset in formsets:
             self._carry_over(formset, revised)
         calendar.pk, calendar.version = revised.pk, revised.version
-        tell_version(request, "Clocks run on", stored.version, revised.version)
+        tell_version(request, "Running clocks are on", stored.version, revised.version)
 
     def _make_room(self, formset: Any) -> None:
         """Dates that change places are in each other's way while one is saved after the other."""

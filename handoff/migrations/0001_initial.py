@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
                 ('zone', models.CharField(max_length=64, validators=[leads.models.user.check_time_zone])),
                 ('weekly', models.JSONField(help_text='By weekday 0 (Monday) to 6: intervals in minutes, such as [[540, 1020]].')),
                 ('country', models.CharField(blank=True, default='', max_length=2)),
-                ('subdivision', models.CharField(blank=True, default='', max_length=10)),
+                ('subdivision', models.CharField(blank=True, default='', max_length=20)),
                 ('effective_from', models.DateTimeField()),
             ],
             options={

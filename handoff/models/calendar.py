@@ -14,7 +14,7 @@ class WorkCalendar(models.Model):
     zone = models.CharField(max_length=64, validators=[check_time_zone])
     weekly = models.JSONField(help_text="By weekday 0 (Monday) to 6: intervals in minutes, such as [[540, 1020]].")
     country = models.CharField(max_length=2, blank=True, default="")
-    subdivision = models.CharField(max_length=10, blank=True, default="")
+    subdivision = models.CharField(max_length=20, blank=True, default="")
     effective_from = models.DateTimeField()
 
     class Meta:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.actions.revising import revise_calendar, revise_policy
+from handoff.actions.revising import revise_calendar, revise_policy, version_to_write
 from handoff.hours import hours_words, parse_hours, week_words
 from handoff.models import Leave, Rep, SlaPolicy, SlaTarget, WorkCalendar
 from handoff.routing import desk
@@ -102,12 +102,13 @@ def change(client, url, **changes):
     return client.post(url, data)
 
 
-def test_a_calendar_nobody_runs_on_is_changed_in_place(defaults, cast, client_of):
+def test_a_calendar_in_force_is_never_changed_in_place(defaults, cast, client_of):
+    """Also without clocks: one that starts this very moment has read its hours already."""
     calendar = WorkCalendar.objects.get()
     answer = change(client_of(cast.admin), f"/setup/handoff/workcalendar/{calendar.pk}/change/", day_4="9-15")
     assert answer.status_code == 302, errors_of(answer)
-    calendar.refresh_from_db()
-    assert (calendar.version, calendar.weekly["4"]) == (1, [[540, 900]])
+    old, new = WorkCalendar.objects.order_by("version")
+    assert (old.weekly["4"], new.weekly["4"]) == ([[540, 1020]], [[540, 900]])
 
 
 def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work, cast, client_of):
@@ -133,18 +134,18 @@ def test_a_calendar_clocks_run_on_gets_a_next_version_and_they_keep_theirs(work,
     assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
 
 
-@pytest.mark.parametrize("used", [True, False])
-def test_two_dates_of_a_calendar_change_places(work, cast, client_of, used):
+@pytest.mark.parametrize("waits", [True, False])
+def test_two_dates_of_a_calendar_change_places(work, cast, client_of, waits):
     calendar = WorkCalendar.objects.get()
     for date, reason in (("2026-12-24", "Half a day"), ("2026-12-25", "Christmas")):
         calendar.days.create(date=date, intervals=[], reason=reason)
-    if used:
-        work.offered()
+    if waits:
+        WorkCalendar.objects.update(effective_from=MONDAY + 2 * HOUR)
     url = f"/setup/handoff/workcalendar/{calendar.pk}/change/"
     answer = change(client_of(cast.admin), url, **{"days-0-date": "2026-12-25", "days-1-date": "2026-12-24"})
     assert answer.status_code == 302, errors_of(answer)
     newest = WorkCalendar.objects.order_by("version").last()
-    assert newest.version == (2 if used else 1)
+    assert newest.version == (1 if waits else 2)
     kept = [(f"{date}", reason) for date, reason in newest.days.order_by("date").values_list("date", "reason")]
     assert kept == [("2026-12-24", "Christmas"), ("2026-12-25", "Half a day")]
 
@@ -186,14 +187,20 @@ def test_new_hours_may_hold_from_a_later_day(work, cast, client_of):
     assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
 
 
-def test_a_clock_that_starts_while_a_calendar_is_saved_is_a_conflict(work, cast, client_of, monkeypatch):
-    work.offered()
-    calendar = WorkCalendar.objects.get()
-    monkeypatch.setattr("handoff.admin.calendars.is_calendar_used", lambda calendar: False)  # as it was a moment ago
+def test_a_clock_that_starts_while_a_calendar_is_saved_keeps_the_hours_of_before(work, cast, client_of, monkeypatch):
+    """And the save goes on as if nothing had been."""
+    calendar, started = WorkCalendar.objects.get(), []
+
+    def meanwhile(stored, **at):
+        started.append(work.offered())
+        return version_to_write(stored, **at)
+
+    monkeypatch.setattr("handoff.admin.calendars.version_to_write", meanwhile)
     answer = change(client_of(cast.admin), f"/setup/handoff/workcalendar/{calendar.pk}/change/", day_4="9-15")
-    assert answer.status_code == 409
-    assert "A clock started on these hours meanwhile" in answer.content.decode()
-    assert WorkCalendar.objects.get().weekly == calendar.weekly
+    assert answer.status_code == 302, errors_of(answer)
+    assert work.timer(started[0], ClockKind.ACCEPT).calendar_id == calendar.pk
+    assert WorkCalendar.objects.get(version=2).weekly["4"] == [[540, 900]]
+    assert WorkCalendar.objects.get(version=1).weekly == calendar.weekly
 
 
 def test_a_calendar_that_never_opens_is_refused(defaults, cast, client_of):
@@ -282,9 +289,10 @@ def test_a_page_opened_before_somebody_elses_change_is_refused_and_keeps_what_wa
     html = late.content.decode()
     assert late.status_code == 409
     assert "Anton Admin changed this on" in html
-    assert f"Version {2 if used else 1} is the newest" in html
+    is_new = used or model == "workcalendar"
+    assert f"Version {2 if is_new else 1} is the newest" in html
     assert fields_of(late)[name] == [typed]
-    assert SlaPolicy.objects.count() + WorkCalendar.objects.count() == (3 if used else 2)
+    assert SlaPolicy.objects.count() + WorkCalendar.objects.count() == (3 if is_new else 2)
     policy, calendar = SlaPolicy.objects.order_by("version").last(), WorkCalendar.objects.order_by("version").last()
     if model == "workcalendar":
         assert (calendar.weekly["0"], calendar.weekly["4"]) == ([[480, 720]], [[540, 1020]])

@@ -58,6 +58,10 @@ def criterion(world: Any) -> list[Any]:
     return [world.draft.pk, world.criterion]
 
 
+def calendar(world: Any) -> list[Any]:
+    return [world.calendar.pk]
+
+
 def on_draft(world: Any) -> dict[str, Any]:
     """A save from the revision the page was drawn from."""
     return {"rev": str(world.draft.rev)}
@@ -227,6 +231,7 @@ ROWS: dict[str, Row] = {
         got=0,
         post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
     ),
+    "admin:calendar-holidays": Row("admin", calendar, post={"country": "XX", "subdivision": ""}, did=409),
     "admin:rep-cover": Row(
         "manager head_of_sales admin", of=lambda world: [world.handoff.owner_id], post={"what": "timed"}, did=422
     ),

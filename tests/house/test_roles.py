@@ -13,7 +13,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from handoff.actions.answering import accept_handoff, reject_handoff
-from handoff.models import Leave, Rep
+from handoff.models import Leave, Rep, WorkCalendar
 from leads import clock
 from leads.models import ImportRefusal, ImportRun, Reason
 from leads.notify.notices import tell
@@ -77,7 +77,7 @@ def world(work, cast, client_of, settings, tmp_path):
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
-        loss=loss, stand_in=stand_in, run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
+        loss=loss, stand_in=stand_in, calendar=WorkCalendar.objects.first(), run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
         comment=comment, example=example, question=question, suggestion=suggestion,
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip

@@ -133,7 +133,7 @@ def test_what_waits_rests_and_leaks_is_found(work, make, cast, scrape, client_of
     assert found['accord_queue_tasks{state="ready"}'] == 1
     assert found['accord_part_restarts_24h{part="jobs"}'] == 6
     assert found["accord_timers_prevented_24h"] == 2
-    assert found[f'accord_holidays_known_days{{calendar="{calendar.name}"}}'] == (date(2026, 12, 26) - MONDAY.date()).days
+    assert found[f'accord_holidays_known_days{{calendar="{calendar.name}"}}'] == (date(2026, 12, 31) - MONDAY.date()).days
     assert 7200 < found["accord_snapshot_age_seconds"] < 7400
     down = client_of(None).get("/healthz").json()["down"]
     assert "worker: jobs started again 6 times in 10 minutes" in down
