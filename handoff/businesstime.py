@@ -33,6 +33,8 @@ class NoOpenTime(ValueError):
 class Calendar:
     """Opening hours as a value: weekly hours by weekday (Monday first) and dates that replace their whole weekday.
 
+    `away` are spans in microseconds since 1970, sorted and apart, in which nothing is open whatever the hours say.
+
     Hours are minutes after local midnight of the date the shift opens on; a close past 24:00 belongs to the next date (22-06 is
     `(1320, 1800)`). Build it with `Calendar.of`, which checks and normalises.
     """
@@ -40,16 +42,17 @@ class Calendar:
     zone: str
     weekly: tuple[Hours, ...]
     exceptions: tuple[tuple[date, Hours], ...] = ()
+    away: tuple[tuple[int, int], ...] = ()
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.zone, self.weekly, self.exceptions)))
+        object.__setattr__(self, "_hash", hash((self.zone, self.weekly, self.exceptions, self.away)))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Calendar, (self.zone, self.weekly, self.exceptions)
+        return Calendar, (self.zone, self.weekly, self.exceptions, self.away)
 
     @classmethod
     def of(
@@ -62,6 +65,12 @@ class Calendar:
         ZoneInfo(zone)
         days = tuple(_hours(weekly.get(day, ())) for day in range(7))
         return cls(zone, days, tuple(sorted((day, _hours(hours)) for day, hours in (exceptions or {}).items())))
+
+
+def without(calendar: Calendar, spans: Iterable[Sequence[int]]) -> Calendar:
+    """The calendar with these spans (microseconds since 1970) taken out of its hours; those taken out before are put back."""
+    away = _joined(sorted((start, end) for start, end in spans if start < end), 0)
+    return Calendar(calendar.zone, calendar.weekly, calendar.exceptions, tuple(zip(away.opens, away.closes, strict=True)))
 
 
 def _hours(intervals: Iterable[Sequence[int]]) -> Hours:
@@ -143,6 +152,24 @@ def next_close(calendar: Calendar, at: datetime) -> datetime | None:
     return None if last == [*_years(calendar, at)][-1].end else _instant(last)
 
 
+def windows(calendar: Calendar, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The open intervals of [start, end), cut at both ends; what touches is one."""
+    position, stop = _micros(start), _micros(end)
+    held: tuple[int, int] | None = None
+    for number in range(start.astimezone(UTC).year, end.astimezone(UTC).year + 1):
+        year = _year(calendar, number)
+        for opening, closing in zip(year.opens, year.closes, strict=True):
+            opens, closes = max(opening, position), min(closing, stop)
+            if opens >= closes:
+                continue
+            if held is not None and opens > held[1]:
+                yield _instant(held[0]), _instant(held[1])
+                held = None
+            held = (held[0] if held else opens, closes)
+    if held is not None:
+        yield _instant(held[0]), _instant(held[1])
+
+
 class _Year(NamedTuple):
     """The open intervals of one UTC year: sorted, disjoint, cut at its ends; `before[i]` is the open time ahead of interval i."""
 
@@ -181,6 +208,9 @@ def _intervals(calendar: Calendar, at: datetime) -> Iterator[tuple[int, int]]:
 
 @lru_cache(maxsize=512)
 def _year(calendar: Calendar, number: int) -> _Year:
+    if calendar.away:
+        whole = _year(Calendar(calendar.zone, calendar.weekly, calendar.exceptions), number)
+        return _cut(whole, calendar.away)
     start, end = _micros(datetime(number, 1, 1, tzinfo=UTC)), _micros(datetime(number + 1, 1, 1, tzinfo=UTC))
     zone, exceptions = ZoneInfo(calendar.zone), dict(calendar.exceptions)
     found: list[tuple[int, int]] = []
@@ -200,6 +230,21 @@ def _year(calendar: Calendar, number: int) -> _Year:
             if opens < closes:
                 found.append((opens, closes))
     return _joined(sorted(found), end)
+
+
+def _cut(year: _Year, away: Sequence[tuple[int, int]]) -> _Year:
+    """The year's intervals without what lies in `away`."""
+    left: list[tuple[int, int]] = []
+    for opens, closes in zip(year.opens, year.closes, strict=True):
+        for gone, back in away:
+            if gone >= closes or opens >= closes:
+                break
+            if opens < gone:
+                left.append((opens, gone))
+            opens = max(opens, back)
+        if opens < closes:
+            left.append((opens, closes))
+    return _joined(left, year.end)
 
 
 def _joined(intervals: Iterable[tuple[int, int]], end: int) -> _Year:

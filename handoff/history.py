@@ -63,6 +63,7 @@ class Entry:
 class ClockLine:
     """One promise and how it ended."""
 
+    pk: int
     promise: str
     due_at: datetime
     met_at: datetime | None
@@ -162,5 +163,5 @@ def promises(handoff: Handoff, now: datetime) -> list[ClockLine]:
                 verdict, tone = f"on hold until {until}: {timer.pause_reason}", ""
             case _:
                 verdict, tone = ("overdue", "bad") if now > timer.due_at else ("running", "")
-        lines.append(ClockLine(promise, timer.due_at, timer.met_at, verdict, tone))
+        lines.append(ClockLine(timer.pk, promise, timer.due_at, timer.met_at, verdict, tone))
     return lines

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, blame, board, calendars, inbox, notifications, packet, rejections, work
+from handoff.views import answers, arithmetic, blame, board, calendars, inbox, notifications, packet, rejections, work
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern] = [
     path("rejections/review/", rejections.rejection_review, name="rejection-review"),
     path("rejections/undo/", rejections.rejection_undo, name="rejection-undo"),
     path("rejections/<int:pk>/lines/", rejections.rejection_lines, name="rejection-lines"),
+    path("handoffs/<int:pk>/clocks/<int:timer_id>/", arithmetic.clock_arithmetic, name="handoff-clock"),
+    path("calendars/arithmetic/", arithmetic.arithmetic, name="arithmetic"),
     path("calendars/<int:pk>/holidays/", calendars.calendar_holidays, name="calendar-holidays"),
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),

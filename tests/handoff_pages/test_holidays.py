@@ -85,7 +85,9 @@ def test_holidays_are_looked_at_and_copied_into_the_next_version(work, cast, cli
     assert calendar.days.count() == 2
     assert work.timer(handoff, ClockKind.ACCEPT).calendar_id == calendar.pk
     assert work.timer(work.offered(), ClockKind.ACCEPT).calendar_id == new.pk
-    assert "Copied the public holidays of Germany, Bayern" in texts(client.get(f"{change.replace(str(calendar.pk), str(new.pk))}"[:-7] + "history/"))
+    assert "Copied the public holidays of Germany, Bayern" in texts(
+        client.get(f"{change.replace(str(calendar.pk), str(new.pk))}"[:-7] + "history/")
+    )
     assert client.get(url).headers["Location"] == f"/calendars/{new.pk}/holidays/"
     again = client.get(f"/calendars/{new.pk}/holidays/", {"country": "DE", "subdivision": "BY", "until": "2027-12-31"})
     assert "The calendar holds all of them" in texts(again)
@@ -138,6 +140,8 @@ def test_who_copies_holidays_and_what_a_bad_request_is_told(defaults, cast, clie
     wrong = admin.post(url, {"country": "XX", "subdivision": "", "until": "x", "seen": mark_of(calendar)})
     assert (wrong.status_code, "No holidays are known for this country" in texts(wrong)) == (422, True)
     WorkCalendar.objects.update(weekly={"4": [[540, 550]]})
-    never = admin.post(url, {"country": "DE", "subdivision": "", "until": "2027-12-31", "seen": mark_of(WorkCalendar.objects.get())})
+    never = admin.post(
+        url, {"country": "DE", "subdivision": "", "until": "2027-12-31", "seen": mark_of(WorkCalendar.objects.get())}
+    )
     assert (never.status_code, "too little open time" in texts(never)) == (422, True)
     assert WorkCalendar.objects.count() == 1

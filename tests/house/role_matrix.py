@@ -62,6 +62,10 @@ def calendar(world: Any) -> list[Any]:
     return [world.calendar.pk]
 
 
+def clock(world: Any) -> list[Any]:
+    return [world.handoff.pk, world.handoff.timers.order_by("-pk").first().pk]
+
+
 def on_draft(world: Any) -> dict[str, Any]:
     """A save from the revision the page was drawn from."""
     return {"rev": str(world.draft.rev)}
@@ -231,6 +235,8 @@ ROWS: dict[str, Row] = {
         got=0,
         post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
     ),
+    "admin:arithmetic": Row(query={"day": "2026-06-12", "time": "09:40", "length": "4 h", "calendar": "elapsed"}),
+    "admin:handoff-clock": Row(SEERS, clock),
     "admin:calendar-holidays": Row("admin", calendar, post={"country": "XX", "subdivision": ""}, did=409),
     "admin:rep-cover": Row(
         "manager head_of_sales admin", of=lambda world: [world.handoff.owner_id], post={"what": "timed"}, did=422
