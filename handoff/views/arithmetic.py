@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ AROUND_THE_CLOCK = "elapsed"
 class AskForm(forms.Form):
     """A start on the wall clock of the calendar, a length and the calendar to count in."""
 
-    day = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    day = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     time = forms.TimeField(label="At", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     length = forms.CharField(label="Plus", max_length=40, help_text="As in 4 h, 1 h 20 min or 90 min.")
     calendar = forms.ChoiceField(label="In the hours of")
@@ -46,6 +46,12 @@ class AskForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         named = [(str(one.pk), f"{one} ({one.zone})") for one in calendars]
         field.choices = [*named, (AROUND_THE_CLOCK, "Around the clock")]
+
+    def clean_day(self) -> date:
+        day: date = self.cleaned_data["day"]
+        if not 1970 <= day.year <= 2200:
+            raise forms.ValidationError("Choose a day between 1970 and 2200.")
+        return day
 
     def clean_length(self) -> timedelta:
         try:
@@ -70,7 +76,7 @@ def arithmetic(request: HttpRequest) -> HttpResponse:
         start = datetime.combine(told["day"], told["time"], tzinfo=ZoneInfo(hours.zone))
         try:
             answer = _shown(request, work_out(hours, start, told["length"], _reasons(pk)))
-        except (NoOpenTime, OverflowError):
+        except NoOpenTime:
             problem = "These hours hold less open time than that within five years."
     status = 422 if problem or form.errors else 200
     context = {"form": form, "answer": answer, "problem": problem}
