@@ -27,6 +27,7 @@ def calendar_holidays(request: HttpRequest, pk: int) -> HttpResponse:
     """Choose a place and see, date by date, what copying its holidays would do; a POST copies them."""
     calendar = get_object_or_404(WorkCalendar, pk=pk)
     newest = newest_version(calendar)
+    assert isinstance(newest, WorkCalendar)
     if request.method == "GET" and newest.pk != calendar.pk:
         return HttpResponseRedirect(reverse("admin:calendar-holidays", args=[newest.pk]))
     asked = _asked(request, calendar)
