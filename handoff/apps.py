@@ -25,11 +25,13 @@ class HandoffConfig(AppConfig):
         from handoff.actions.working import close_by_outcome
         from handoff.forgetting import follow_merged, forget_erased
         from handoff.in_use import cases_that_ended, leads_handed_over, left_by, open_since
+        from handoff.receiving import no_handoff
         from handoff.routing import weekly_capacity
         from leads import hooks
         from scoring.slots import slots as scoring_slots
 
         scoring_slots.weekly_capacity = weekly_capacity
+        scoring_slots.no_handoff = no_handoff
         hooks.lead_merged.append(follow_merged)
         hooks.lead_erased.append(forget_erased)
         hooks.leads_in_use.append(leads_handed_over)

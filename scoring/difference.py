@@ -33,9 +33,14 @@ class Difference:
     @property
     def words(self) -> str:
         """The whole difference as one sentence for messages: `White papers: half-life 30 days -> 60 days`."""
+        return f"{self.label}: {self.change}"
+
+    @property
+    def change(self) -> str:
+        """What became of the part, without its name."""
         if self.kind != "changed":
-            return f"{self.label}: {'new' if self.kind == 'added' else 'gone'}{f' ({self.sentence})' if self.sentence else ''}"
-        return f"{self.label}: " + "; ".join(f"{one.what} {one.before or 'none'} → {one.after or 'none'}" for one in self.details)
+            return f"{'new' if self.kind == 'added' else 'gone'}{f' ({self.sentence})' if self.sentence else ''}"
+        return "; ".join(f"{one.what} {one.before or 'none'} → {one.after or 'none'}" for one in self.details)
 
 
 def differences(old: Spec, new: Spec, wording: Wording) -> list[Difference]:

@@ -10,7 +10,7 @@ DECIDED = ("won", "lost", "rejected")
 class Summary:
     """Of a report's JSON: who enters and leaves with how they ended, what passes of each outcome before and after.
 
-    `passes` holds (outcome, passing, all, passing before or None). `why_not`
+    `opening` are the open leads among those who enter. `passes` holds (outcome, passing, all, passing before or None). `why_not`
     alone is set where nothing could be measured.
     """
 
@@ -18,6 +18,7 @@ class Summary:
     open_leads: int = 0
     qualify: int = 0
     qualified: int | None = None
+    opening: int = 0
     entering: int = 0
     leaving: int = 0
     entering_ends: tuple[tuple[str, int], ...] = ()
@@ -40,6 +41,7 @@ def summary(result: dict[str, Any]) -> Summary:
         open_leads=result["basis"]["open_leads"],
         qualify=draft["open_mql"],
         qualified=live["open_mql"] if live else None,
+        opening=draft["opening"],
         entering=flips["entering"]["count"] if flips else draft["open_mql"],
         leaving=flips["leaving"]["count"] if flips else 0,
         entering_ends=_ends(flips, "entering"),

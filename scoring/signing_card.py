@@ -9,19 +9,24 @@ from django.db import connection
 from django.db.models import Prefetch, Subquery
 from django.http import HttpRequest
 
+from leads.errors import Invalid
 from leads.models import User
 from leads.pages import reader
 from leads.roles import Side
 from scoring.actions.signing import ON_ITS_WAY
+from scoring.compiler import compile_version
+from scoring.difference import Difference, differences
 from scoring.effect_words import Summary, summary
 from scoring.models import Activation, CriterionView, Evidence, ModelVersion, SignOff, VersionEvent
 from scoring.signoff import Role, Standing, Verdict, needed, role_on, sides_of, standing
 from scoring.slots import slots
+from scoring.vocabulary import load_wording
 
 if TYPE_CHECKING:
-    from scoring.effect import Newcomers
+    from scoring.newcomers import Newcomers
 
 Status = ModelVersion.Status
+SHOWN_CHANGES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,15 @@ class TrialFigures:
     both: int
     only_trial: int
     only_active: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a version changes of the one in force, in words: the first few, and the others behind a fold."""
+
+    against: ModelVersion
+    first: list[Difference]
+    others: list[Difference]
 
 
 @dataclass(slots=True)
@@ -52,6 +66,7 @@ class SigningCard:
     activation: Activation | None = None
     trial: TrialFigures | None = None
     capacity: int | None = None
+    changes: "Changes | None" = None
     newcomers: "Newcomers | None" = None
     disagreed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -100,7 +115,7 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
     may_sign = user.has_perm("scoring.sign_version")
     card = SigningCard(
         version=version,
-        where=standing(model.signers, verdicts, version.spec_hash),
+        where=standing(model.signers, verdicts, version.spec_hash, is_open=version.status == Status.PROPOSED),
         may_edit=user.has_perm("scoring.edit_draft"),
         may_activate=user.has_perm("scoring.activate_version"),
         sides=sides_of(user) if may_sign else [],
@@ -114,11 +129,8 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
         card.disagreed = disagreements(version)
         card.activation = version.activations.select_related("job", "by").order_by("-pk").first()
         card.trial = trial_figures(version)
-        if card.can_activate:
-            from scoring.effect import newcomers  # numpy is loaded by who measures, not by every process that starts
-
-            card.newcomers = newcomers(version)
-        card.capacity = slots.capacity() if card.can_activate else None
+    if card.can_activate or card.can_sign:
+        _foresee(card)
     if version.status == Status.WITHDRAWN:
         card.taken_back = _taken_back(version)
     source = version.copied_from
@@ -126,6 +138,27 @@ def signing_card(version: ModelVersion, user: User) -> SigningCard:
         card.voided = list(source.signatures.filter(verdict=Verdict.AGREE).select_related("user").order_by("at"))
         card.taken_back = _taken_back(source)
     return card
+
+
+def _foresee(card: SigningCard) -> None:
+    """What the person about to press the button has to know; nothing of a draft that cannot be read, which says so itself."""
+    from scoring.newcomers import newcomers  # numpy is loaded by who measures, not by every process that starts
+
+    try:
+        card.changes, card.newcomers = changes_of(card.version), newcomers(card.version)
+    except Invalid:
+        return
+    card.capacity = slots.capacity() if card.can_activate else None
+
+
+def changes_of(version: ModelVersion) -> Changes | None:
+    """What a version changes of what is in force; None where nothing is in force. Raises Invalid for a draft that cannot be read."""
+    active = version.model.active_version
+    if active is None:
+        return None
+    old, new = (compile_version(one) for one in (active, version))
+    found = differences(old, new, load_wording())
+    return Changes(active, found[:SHOWN_CHANGES], found[SHOWN_CHANGES:])
 
 
 def _taken_back(version: ModelVersion) -> VersionEvent | None:

@@ -16,8 +16,8 @@ from scoring.lift import Rate
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.preview.population import GATED, GROUPS, OPEN, OUTSIDE, STALE, WEEKS, WON, Part, Population
 from scoring.preview.result import Cell, Effect, Histogram, OutcomeCount, Precision
-from scoring.snapshot.reader import OUTCOMES
-from scoring.snapshot.segment import Array
+from scoring.snapshot.reader import OUTCOMES, Snapshot
+from scoring.snapshot.segment import Array, Segment
 from scoring.spec import Decision, Spec
 
 _GROUPS, _FLAGS = 16, 8  # a byte holds a group and all flags
@@ -53,9 +53,22 @@ def judge(spec: Spec, population: Population, cache: ColumnCache) -> list[Judged
     return found
 
 
+def judge_open(spec: Spec, snapshot: Snapshot, cache: ColumnCache) -> list[Array]:
+    """The ids of the open leads that meet the version, segment by segment, as `judge` has them. Raises `NotInSnapshot`."""
+    found = []
+    for segment in snapshot.open:
+        met, cut_off = evaluate(spec, segment, cache=cache).mql, _cut_off(segment)
+        found.append(segment.leads[met if cut_off is None else met & ~cut_off])
+    return found
+
+
 def _unreachable(part: Part) -> Array | None:
     """Open leads that the portal itself keeps from qualifying; None where there are none."""
-    column = part.segment.columns.get(CONTACTABLE) if part.is_open else None
+    return _cut_off(part.segment) if part.is_open else None
+
+
+def _cut_off(segment: Segment) -> Array | None:
+    column = segment.columns.get(CONTACTABLE)
     if column is None:
         return None
     found: Array = column == 0

@@ -53,7 +53,7 @@ def test_both_heads_sign_and_one_puts_it_into_force(people, page_as, proposed):
         page.goto(address(proposed))
         page.get_by_role("button", name="Sign v1").click()
         expect(page.get_by_text("You signed v1.")).to_be_visible()
-    expect(page.get_by_text("2 open leads newly qualify as of now")).to_be_visible()
+    expect(page.get_by_role("row", name="Newly qualify 2")).to_be_visible()
     page.get_by_label("Hand nobody over").check()
     page.get_by_role("button", name="Put v1 into force").click()
     confirm(page)

@@ -6,6 +6,7 @@ import pytest
 
 from handoff.actions import accept_handoff, open_handoffs, reject_handoff, review_rejection
 from handoff.models import Handoff, SlaTimer
+from handoff.receiving import no_handoff
 from handoff.states import ClockKind, HandoffState
 from leads.errors import Conflict
 from leads.models import Activity, LeadRevision, Outbox
@@ -157,3 +158,16 @@ def test_the_batch_is_limited_and_the_rest_comes_next(work):
     for _ in range(5):
         work.qualification()
     assert [open_handoffs(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_who_would_get_no_hand_off_of_their_own_is_counted_by_why(work, make, cast):
+    handoff = work.offered()
+    accept_handoff(handoff, actor=cast.rep)
+    inquiry = make.lead(email="", contactable=False, contact_problem="no_contact", stage="inquiry")
+    fresh = [make.lead(), make.lead()]
+    ids = {handoff.lead_id, inquiry.pk, *(lead.pk for lead in fresh)}
+    assert no_handoff(ids) == [
+        ("Join the hand-off that sales has open for them", 1),
+        ("Wait while their stage is Inquiry", 1),
+    ]
+    assert no_handoff(set()) == []

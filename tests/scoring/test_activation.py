@@ -21,10 +21,12 @@ from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model, write_content
 from scoring.activation import activate_here, drop_old_scores
 from scoring.closed_leads import closed_leads
-from scoring.effect import newcomers
+from scoring.effect_words import summary
+from scoring.holds import HOLD_WORDS, IN_REVIEW
 from scoring.looking import score_now
 from scoring.many import rescore_by_columns
 from scoring.models import Activation, LeadScore, LeadState, ModelVersion, Qualification, ScoreChange
+from scoring.newcomers import newcomers
 from scoring.rescoring import score_dirty
 from scoring.signoff import NOBODY
 from scoring.snapshot.building import rebuild
@@ -395,6 +397,10 @@ def test_the_count_before_choosing_a_wave_is_how_many_enter_then(make: Any) -> N
     activation = activate_here(second, actor=None, reason="Go", wave="none")
     assert (said.count, said.is_exact) == (activation.counts["entered"], True)
     assert 0 < said.count < LeadScore.objects.filter(version=second, fit=60).count()
+    assert said.coming - sum(number for _, number in said.held) + said.freed == said.count
+    assert {words for words, _ in said.held} == {HOLD_WORDS[IN_REVIEW]}
+    shown = summary(second.reports.get().result)
+    assert (said.coming, said.meet, said.met) == (shown.opening, shown.qualify, shown.qualified)
 
 
 # --- Who enters is looked at once the version is in force ------------------------------------------------------------------------------

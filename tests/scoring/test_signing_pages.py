@@ -1,17 +1,19 @@
 """The sign-off card as people use it: proposed, signed, objected to, taken back, put into force, each by a form."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
 from leads import jobs
-from leads.models import Reason
-from scoring.actions.criteria import add_criterion
-from scoring.actions.signing import give_verdict, propose_version
+from leads.models import Reason, User
+from scoring.actions.criteria import add_criterion, edit_criterion
+from scoring.actions.signing import give_verdict, propose_version, take_back
 from scoring.actions.versions import create_draft, create_model
-from scoring.models import Activation, Evidence, ModelVersion, SignOff
+from scoring.models import Activation, Evidence, ModelVersion, ScoringModel, SignOff
+from scoring.signoff import NOBODY
 from tests.scoring.samples import a_test, clause
 from tests.scoring.test_signing import SIZE, WHY, into_force, sign
 
@@ -104,6 +106,29 @@ def test_evidence_is_added_and_taken_away_on_the_card(cast: Any, client_of: Any,
     assert (wrong.status_code, "That is no lead list" in text(wrong), "My list" in wrong.content.decode()) == (422, True, True)
     browser.post(reverse("admin:evidence-remove", args=[Evidence.objects.get().pk]))
     assert not Evidence.objects.exists()
+
+
+def test_who_is_switched_off_no_longer_answers_for_a_version(cast: Any, client_of: Any, make: Any, draft: ModelVersion) -> None:
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    sign(draft, cast.head_of_marketing, cast.head_of_sales)
+    give_verdict(draft, actor=cast.manager, verdict="object", spec_hash=draft.spec_hash, note="Size from 50.")
+    User.objects.filter(pk__in=(cast.head_of_marketing.pk, cast.manager.pk)).update(is_active=False)
+    head = client_of(cast.head_of_sales)
+    page = text(head.get(url("criteria-version", draft)))
+    assert "Hanna Head Leader, marketing signed" in page
+    assert page.count("no longer counts: switched off since") == 3  # two of them in the list, one where it says why not
+    assert "1 of 2" in page
+    refused = head.post(url("criteria-activate", draft), {"rev": 2, "reason": WHY})
+    assert refused.status_code == 409
+    assert "the signature of one leader of marketing is missing (that of" in text(refused)
+    sign(draft, make.user("next@accord.test", "Nele Next", "head_of_marketing"))
+    assert "Put v1 into force" in text(head.get(url("criteria-version", draft)))  # nobody could take the objection back
+    into_force(
+        draft, SimpleNamespace(head_of_marketing=User.objects.get(full_name="Nele Next"), head_of_sales=cast.head_of_sales)
+    )
+    User.objects.filter(full_name="Nele Next").update(is_active=False)
+    held = text(head.get(url("criteria-version", draft)))
+    assert ("2 of 2" in held, "no longer counts" in held) == (True, False)
 
 
 def test_an_earlier_version_offers_leaders_to_return_to_it(cast: Any, client_of: Any, draft: ModelVersion) -> None:
@@ -209,3 +234,38 @@ def test_a_verdict_shows_on_the_card_of_who_looks_at_it_meanwhile(cast: Any, cli
     assert "Maya Marketer took v1 back to edit it" in text(poll(page))
     ModelVersion.objects.filter(pk=draft.pk).update(status="active")
     assert poll(page)["HX-Refresh"] == "true"
+
+
+def test_who_signs_reads_what_changes_and_what_becomes_of_open_leads(
+    cast: Any, client_of: Any, make: Any, draft: ModelVersion
+) -> None:
+    propose_version(draft, actor=cast.marketer, rev=2, reason=WHY)
+    into_force(draft, cast)
+    small = make.company(employees=50)
+    for stage in ("prospect", "prospect", "prospect", "recycled", "rejected"):
+        make.lead(company=small, stage=stage)
+    second = create_draft(draft.model, actor=cast.marketer)
+    edit_criterion(second.criteria.get(), SIZE | {"when": {"all": [clause("company.employees", "between", low=40)]}},
+                   actor=cast.marketer, rev=1)  # fmt: skip
+    for number in range(9):
+        extra = a_test(
+            f"extra{number}", number + 1, clause("lead.country", "in", values=[f"land {number}"]), label=f"Extra {number}"
+        )
+        add_criterion(second, extra, actor=cast.marketer, rev=number + 2, keep=True)
+    propose_version(second, actor=cast.marketer, rev=11, reason=WHY)
+    head = client_of(cast.head_of_sales)
+    before_sign = text(head.get(url("criteria-version", second))).split("What happens to open leads")[1].split("Sign v2")[0]
+    told = before_sign.replace("&nbsp;", " ")
+    assert "Newly meet it 5 Recycled, until its day or a new engagement −1" in told
+    assert "Rejected, waiting for marketing&#x27;s review −1 Newly qualify 3" in told
+    changes = told.split("What changes against v1")[1]
+    assert "Company size : when" in changes
+    assert "Extra 2 : new (+3 points" in changes.split("2 more changes")[0]
+    assert "Extra 8 : new (+9 points" in changes.split("2 more changes")[1]
+    sign(second, cast.head_of_marketing, cast.head_of_sales)
+    form = text(head.get(url("criteria-version", second))).split("Newly qualify 3")[1]
+    assert "Put v2 into force" in form
+    take_back(second, actor=cast.marketer)
+    ScoringModel.objects.update(signers=NOBODY)  # a draft that comes into force without signatures says it as well
+    page = text(head.get(url("criteria-draft", ModelVersion.objects.get(no=3)))).split("What happens to open leads")[1]
+    assert ("Newly qualify 3" in page, "2 more changes" in page, "Put v3 into force" in page) == (True, True, True)
