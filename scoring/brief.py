@@ -96,7 +96,9 @@ def brief_of(version: ModelVersion, reader: User) -> Brief:
         beside=beside,
         at=clock.now(),
         described=describe(version),
-        seats=standing(version.model.signers, verdicts, version.spec_hash).seats,
+        seats=standing(
+            version.model.signers, verdicts, version.spec_hash, is_open=version.status == ModelVersion.Status.PROPOSED
+        ).seats,
         open_words=sum(one.open_comments for one in talk.values()),
         disagreed=disagreements(version),
     )

@@ -90,10 +90,14 @@ class Seat(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Standing(Generic[S]):
-    """Who signed, who objects, and what is still missing. Verdicts over other content than `subject_hash` do not count."""
+    """Who signed, who objects, and what is still missing. Verdicts over other content than `subject_hash` do not count.
+
+    `lapsed` are verdicts of people who were switched off since: nobody answers for them any more.
+    """
 
     seats: tuple[Seat[S], ...]
     objections: tuple[S, ...]
+    lapsed: tuple[S, ...] = ()
 
     @property
     def open_seats(self) -> list[Seat[S]]:
@@ -118,6 +122,8 @@ class Standing(Generic[S]):
             said.append(f"{_names(self.objections)} asked for a change")
         if self.open_seats:
             said.append("the signature of " + " and ".join(seat.words for seat in self.open_seats) + " is missing")
+            if self.lapsed:
+                said[-1] += f" (that of {_names(self.lapsed)} no longer counts: switched off since)"
         return ", and ".join(said)
 
 
@@ -125,12 +131,18 @@ def _names(verdicts: Iterable[AbstractSignOff]) -> str:
     return " and ".join(str(verdict.user) for verdict in verdicts)
 
 
-def standing(signers: Mapping[str, Any], verdicts: Iterable[S], subject_hash: str) -> Standing[S]:
-    """Where a subject stands with its signers."""
-    valid = [one for one in verdicts if one.subject_hash == subject_hash]
+def standing(signers: Mapping[str, Any], verdicts: Iterable[S], subject_hash: str, *, is_open: bool = True) -> Standing[S]:
+    """Where a subject stands with its signers.
+
+    While it `is_open`, only people who still have an account count: who answers for it when it comes into force has to be there,
+    and nobody else could take an objection back. What came into force keeps everybody's name.
+    """
+    over_this = [one for one in verdicts if one.subject_hash == subject_hash]
+    valid = [one for one in over_this if one.user.is_active or not is_open]
     agreed = [one for one in valid if one.verdict == Verdict.AGREE]
     seats = tuple(
         Seat(side, role, number, tuple(one for one in agreed if (one.side, one.role) == (side, role)))
         for (side, role), number in needed(signers).items()
     )
-    return Standing(seats, tuple(one for one in valid if one.verdict == Verdict.OBJECT))
+    objections = tuple(one for one in valid if one.verdict == Verdict.OBJECT)
+    return Standing(seats, objections, tuple(one for one in over_this if one not in valid))
