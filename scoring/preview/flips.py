@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from scoring.evaluate_numpy import NO_GATE, NO_TIER
+from scoring.preview.because import why_flipped
 from scoring.preview.counting import Judged
 from scoring.preview.criteria import Reason
 from scoring.preview.population import GROUPS, OPEN
@@ -54,7 +55,7 @@ class _Writer:
         shown = [(place, row) for _, place, row in candidates[:SHOWN]]
         named = sorted(((self._reason(number), count) for number, count in reasons.items()), key=lambda one: (-one[1], one[0]))
         counted = [(GROUPS[code], int(outcomes[code])) for code in np.argsort(-outcomes, kind="stable") if outcomes[code]]
-        return FlipSide(int(outcomes.sum()), tuple(counted), tuple(named), tuple(self._rows(shown)))
+        return FlipSide(int(outcomes.sum()), tuple(counted), tuple(named), tuple(self._rows(shown, enters=sign < 0)))
 
     def _first(self, place: int, rows: Array, sign: int) -> list[tuple[int, int, int]]:
         """The first of a part's rows as (order, part, row): the largest change first, then the smallest id."""
@@ -70,13 +71,16 @@ class _Writer:
         found = self.reasons.get(number)
         return found.label if found else ""
 
-    def _rows(self, shown: Sequence[tuple[int, int]]) -> list[FlipRow]:
+    def _rows(self, shown: Sequence[tuple[int, int]], *, enters: bool) -> list[FlipRow]:
         lines = self._lines(shown)
         found = []
         for (place, row), some in zip(shown, lines, strict=True):
             after, before = self.after[place], self.before[place]
             part = after.part
-            totals = [int(one.scores.fit[row]) + int(one.scores.engagement[row]) for one in (before, after)]
+            was, now = ((int(one.scores.fit[row]), int(one.scores.engagement[row])) for one in (before, after))
+            totals = [sum(was), sum(now)]
+            gates = (_gate(self.live, before, row), _gate(self.draft, after, row))
+            judged = (bool(before.scores.in_scope[row]), bool(after.scores.in_scope[row]))
             rest = totals[1] - totals[0] - sum(line.after - line.before for line in some)
             if rest:
                 some.append(FlipLine("", "Limits of groups and sums", 0, rest))
@@ -91,9 +95,12 @@ class _Writer:
                     after=totals[1],
                     tier_before=_tier(self.live, before, row),
                     tier_after=_tier(self.draft, after, row),
-                    gate_before=_gate(self.live, before, row),
-                    gate_after=_gate(self.draft, after, row),
+                    gate_before=gates[0],
+                    gate_after=gates[1],
                     lines=tuple(some),
+                    because=why_flipped(
+                        self.draft.decision, self.live.decision, was, now, some, enters=enters, gates=gates, judged=judged
+                    ),
                 )
             )
         return found

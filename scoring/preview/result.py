@@ -127,7 +127,10 @@ class FlipLine:
 
 @dataclass(frozen=True, slots=True)
 class FlipRow:
-    """A case or an open lead that the draft judges otherwise. Totals, tiers and gates before and after; None: none."""
+    """A case or an open lead that the draft judges otherwise. Totals, tiers and gates before and after; None: none.
+
+    `lines` is all that gives it other points, `because` what moved it over the line, in words.
+    """
 
     kind: Literal["case", "open"]
     id: int
@@ -141,6 +144,7 @@ class FlipRow:
     gate_before: str | None
     gate_after: str | None
     lines: tuple[FlipLine, ...]
+    because: tuple[str, ...]
 
     @property
     def delta(self) -> int:

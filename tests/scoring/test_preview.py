@@ -15,12 +15,14 @@ from scoring.evaluate_python import evaluate
 from scoring.lift import LABELLED, POSITIVE, Rate, wilson
 from scoring.preview import asking, counting
 from scoring.preview.asking import preview, with_points
+from scoring.preview.because import why_flipped
 from scoring.preview.criteria import Reason
 from scoring.preview.population import WEEKS
-from scoring.preview.result import CriterionFigures, criterion_figures
+from scoring.preview.result import CriterionFigures, FlipLine, criterion_figures
+from scoring.reading import At
 from scoring.snapshot.reader import OUTCOMES
 from scoring.spec import Spec
-from scoring.spec_reader import read_spec
+from scoring.spec_reader import read_decision, read_spec
 from tests.scoring.history import History, Past, some_history
 from tests.scoring.samples import AS_OF, REGISTRY, TOTAL, a_tally, a_test, clause, spec
 from tests.scoring.strategies import models
@@ -136,6 +138,9 @@ def compare(history: History, draft: Spec, live: Spec | None, goal: str, cases: 
             assert found == hand[name][:50]
             for row in side.rows:
                 assert sum(line.after - line.before for line in row.lines) == row.delta
+                assert row.because
+                against = {f"{line.label} " for line in row.lines if line.key and (line.after - line.before) * sign < 0}
+                assert not any(said.startswith(tuple(against)) for said in row.because if " → " in said)
 
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -166,6 +171,36 @@ def test_flips_of_one_criterion_are_found_by_hand_too():
         assert found.entering.count, seed
         assert found.leaving.count, seed
         assert all(row.lines for side in (found.entering, found.leaving) for row in side.rows)
+
+
+def test_a_flip_is_explained_by_what_moved_it_and_by_nothing_else():
+    parts = (a_test("titled", 17, clause("lead.job_title", "known")), a_tally("papers", 1))
+    lower = TOTAL | {"edges": [15, 40]}
+    found = [asked(history, spec(*parts, decision=lower), spec(*parts)).flips for history in HISTORIES.values()]
+    told = {said for flips in found for row in flips.entering.rows for said in row.because}
+    line = TOTAL["edges"][TOTAL["tiers"].index(TOTAL["mql_from"]) - 1]
+    assert told == {f"line moved from {line} to 15"}
+    assert not any(flips.leaving.count for flips in found)
+    back = [asked(history, spec(*parts), spec(*parts, decision=lower)).flips for history in HISTORIES.values()]
+    assert {said for flips in back for row in flips.leaving.rows for said in row.because} == {f"line moved from 15 to {line}"}
+
+    def why(was, now, lines, enters, gates=(None, None), judged=(True, True), live=TOTAL, draft=TOTAL):
+        decisions = [read_decision(At("It", ""), one, REGISTRY) for one in (draft, live)]
+        return why_flipped(*decisions, was, now, lines, enters=enters, gates=gates, judged=judged)
+
+    up, down = FlipLine("up", "Size", 10, 15), FlipLine("down", "Took content", 6, 5)
+    limits = FlipLine("", "Limits of groups and sums", 0, 3)
+    assert why((40, line - 44), (45, line - 45), [up, down], True) == ("Size +10 → +15",)
+    assert why((0, line - 3), (0, line), [down, limits], True) == ("Limits of groups and sums +3",)
+    assert why((0, line), (0, line - 1), [up, down], False) == ("Took content +6 → +5",)
+    assert why((0, line), (0, line), [up], True, gates=("Rival", None)) == ("no longer barred: Rival",)
+    assert why((0, line), (0, 0), [], False, gates=(None, "Rival")) == ("now barred: Rival",)
+    assert why((0, 0), (0, line), [up], True, judged=(False, True)) == ("It is judged only now",)
+    both = why((0, line - 9), (0, line - 4), [up], True, draft=TOTAL | {"edges": [line - 5, 40]})
+    assert both == (f"line moved from {line} to {line - 5}", "Size +10 → +15")
+    grid = {"kind": "grid", "tiers": ["C", "B"], "fit_edges": [10], "engagement_edges": [10], "mql_from": "B"}
+    low, high = grid | {"grid": [["C", "C"], ["C", "B"]]}, grid | {"grid": [["C", "C"], ["B", "B"]]}
+    assert why((12, 3), (12, 3), [], True, live=low, draft=high) == ("the same fit and engagement are tier B instead of C",)
 
 
 def test_a_planted_fault_is_found(monkeypatch):

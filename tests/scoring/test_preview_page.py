@@ -80,10 +80,10 @@ def test_what_a_draft_would_have_done_is_said_in_figures(history, ask):
     page = text(ask(history))
     assert "MQLs of open leads 0 of 6" in page
     assert "Decided MQLs a week" in page
-    assert "0 open leads would become MQLs" in page.split("0 enter")[0]
+    assert "0 open leads would newly meet it" in page.split("0 enter")[0]
     assert "0 enter, 34 leave" in page  # 30 decided vice presidents and four open ones
     assert re.search(r"34 leave , 20 lost, 10 won, 4 open now", page)
-    assert "Vice president 30 → 5" in page
+    assert "Vice president +30 → +5" in page
     assert "Won of decided MQLs –" in page
     assert "60 cases" in page
     # each criterion: of 30 vice presidents 10 won, over a base of 13 of 60
