@@ -20,6 +20,7 @@ from scoring.forms import make_key
 from scoring.matching import asked, asked_by
 from scoring.models import ModelVersion
 from scoring.views.preview import CHOICES
+from scoring.views.seen import stays
 from scoring.views.workshop import EDIT, draft_of, rights, seen_rev
 
 
@@ -50,6 +51,7 @@ def _panel(request: HttpRequest, version: ModelVersion, *, status: int = 200, **
 
 
 @page(EDIT, DISCUSS)
+@stays
 def questions_discovered(request: HttpRequest, pk: int) -> HttpResponse:
     """What could be asked. POST looks through the past for the `goal` won or accepted; nothing is stored."""
     version = draft_of(pk)
@@ -75,6 +77,7 @@ def questions_discovered(request: HttpRequest, pk: int) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def question_add(request: HttpRequest, pk: int) -> HttpResponse:
     """Add one of them to the draft, as it was shown."""
     version = draft_of(pk)

@@ -24,6 +24,7 @@ from scoring.reading import MAX_SUM
 from scoring.slots import slots
 from scoring.spec import Spec
 from scoring.views.draft import edited
+from scoring.views.seen import stays
 from scoring.views.workshop import EDIT, draft_of, seen_rev
 
 SEE = "scoring.see_criteria"
@@ -189,6 +190,7 @@ def _draw(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def criteria_threshold(request: HttpRequest, pk: int) -> HttpResponse:
     """Hand over from another sum."""
     from scoring.preview.drafts import with_threshold

@@ -16,6 +16,7 @@ from scoring.actions.talk import DISCUSS
 from scoring.models import CriterionComment, ModelVersion
 from scoring.suggested import HISTORY, suggested_points
 from scoring.views.preview import CHOICES
+from scoring.views.seen import stays
 from scoring.views.talk import talk_done, talk_refused
 from scoring.views.workshop import EDIT, draft_of, rights, seen_rev
 from scoring.workshop import workshop
@@ -35,6 +36,7 @@ def _panel(request: HttpRequest, version: ModelVersion, *, status: int = 200, **
 
 
 @page(EDIT, DISCUSS)
+@stays
 def points_suggested(request: HttpRequest, pk: int) -> HttpResponse:
     """What past outcomes last suggested. POST asks them, for the `goal` won or accepted."""
     version = draft_of(pk)
@@ -55,6 +57,7 @@ def points_suggested(request: HttpRequest, pk: int) -> HttpResponse:
 
 @page(EDIT)
 @require_POST
+@stays
 def suggestion_use(request: HttpRequest, pk: int, comment: int) -> HttpResponse:
     """Give a criterion the suggested points: from the panel, or from the talk about it (`from` is "talk")."""
     version = draft_of(pk)

@@ -95,8 +95,11 @@ def test_what_was_typed_outlives_that_the_draft_is_proposed(browser: Client, cas
         assert (late.status_code, "no longer a draft" in text(late)) == (409, True), name
         assert "WHAT I TYPED" in text(late) or name == "criteria-scope"
         assert "cannot be saved in this version" in text(late), name
-    small = browser.post(url("criterion-points", draft.pk, "size"), {"rev": 3, "points": 9}, headers=HTMX)
-    assert (small.status_code, small["HX-Reswap"], "no longer a draft" in small["HX-Trigger"]) == (409, "none", True)
+    for name, args in (("criterion-points", ["size"]), ("criteria-threshold", []), ("points-suggested", []), ("suggestion-use", [1]),
+                       ("questions-discovered", []), ("question-add-found", [])):  # fmt: skip
+        small = browser.post(url(name, draft.pk, *args), {"rev": 3, "points": 9, "threshold": 30}, headers=HTMX)
+        assert (small.status_code, small["HX-Reswap"], "no longer a draft" in small["HX-Trigger"]) == (409, "none", True), name
+        assert browser.post(url(name, draft.pk, *args), {"rev": 3, "points": 9, "threshold": 30}).status_code == 409, name
     ModelVersion.objects.filter(pk=draft.pk).update(status="withdrawn")
     talk = browser.post(url("comment-add", draft.pk, "size"), {"text": "WHAT I TYPED"}, headers=HTMX)
     assert (talk.status_code, talk["HX-Reswap"]) == (409, "none")
