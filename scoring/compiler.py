@@ -131,13 +131,18 @@ def reach_of(version: ModelVersion, registry: Registry | None = None) -> tuple[d
         groups = {row.key: read_group(at, group_data(row)) for row in version.groups.all()}
         known = registry or load_registry()
         criteria = [read_criterion(at, criterion_data(row), known, groups) for row in version.criteria.select_related("group")]
-        limits = read_limits(version.dimensions)
+        bounds = limits_of(version.dimensions)
     except Invalid:
         return None
     if not criteria:
         return None
-    bounds = {one: Limits(**limits[one]) for one in DIMENSIONS}
     return least_points(criteria, groups.values(), bounds), most_points(criteria, groups.values(), bounds)
+
+
+def limits_of(dimensions: Any) -> dict[Dimension, Limits]:
+    """The bounds of both dimensions, as a draft stores them. Raises Invalid."""
+    limits = read_limits(dimensions)
+    return {one: Limits(**limits[one]) for one in DIMENSIONS}
 
 
 @lru_cache(maxsize=32)

@@ -29,10 +29,10 @@ def refuse_contradictions(at: At, condition: Condition) -> None:
     for clauses in by_field.values():
         words = _never(clauses) if condition.mode == "all" else _always(clauses)
         if words:
-            here.into(clauses[-1][0]).refuse(words[1], code=words[0], expected="questions that can go together")
+            here.into(clauses[-1][0]).refuse(words[1], code=words[0])
     if condition.mode == "all":
         for index, words_of in _events_never(events):
-            here.into(index).refuse(words_of, code="contradiction", expected="counts that can go together")
+            here.into(index).refuse(words_of, code="contradiction")
 
 
 def _always(clauses: list[tuple[int, FieldClause]]) -> tuple[str, str] | None:
@@ -118,6 +118,17 @@ def _events_never(events: list[tuple[int, EventClause]]) -> Iterable[tuple[int, 
                 yield index, f"at least {least.at_least} and at most {most.at_most} of the same cannot both be"
 
 
+def refuse_no_effect(at: At, one: Criterion) -> None:
+    """Refuse a criterion that gives nothing, or that its own cap would always cut. Raises Invalid at its points or its cap."""
+    if not one.points:
+        words = "with 0 points it changes nothing; give or take at least one, or use a gate to bar leads"
+        at.into("points").refuse(words, code="no_points", value=0)
+    least = abs(one.points)
+    if one.cap is not None and one.cap < least:
+        words = f"a cap of {one.cap} would cut every one of its {least} points; lower the points, or cap at {least} or more"
+        at.into("cap").refuse(words, code="cap_below_points", value=one.cap)
+
+
 # --- Reach --------------------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +149,12 @@ def most_points(criteria: Iterable[Criterion], groups: Iterable[Group], limits: 
         if limit.ceiling is not None:
             found[dimension] = min(found[dimension], limit.ceiling)
     return found
+
+
+def earnable(most: dict[Dimension, int]) -> int | None:
+    """The points that can be earned in all, given the most of fit and engagement; None where nothing bounds them."""
+    total = most["fit"] + most["engagement"]
+    return total if total < _ANY_NUMBER else None
 
 
 def refuse_unfit_line(spec: Spec, threshold: int) -> None:

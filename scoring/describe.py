@@ -6,7 +6,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from leads.errors import Invalid
 from scoring import spec
-from scoring.compiler import Rows, criterion_data, draft_problems, gate_data, group_data, stored_spec
+from scoring.compiler import Rows, criterion_data, draft_problems, gate_data, group_data, limits_of, stored_spec
+from scoring.contradictions import earnable, most_points
 from scoring.models import ModelVersion
 from scoring.reading import At
 from scoring.registry import Registry
@@ -64,6 +65,14 @@ class Described:
     grid_head: list[str]
     mql_tiers: list[str]
     problems: list[Invalid]
+    earnable: int | None = None
+
+    @property
+    def earnable_words(self) -> str:
+        """How many points a lead can have at most, as refusals count them too: `at most 146 points`."""
+        if not self.count:
+            return "no points yet"
+        return "points without a limit" if self.earnable is None else f"at most {self.earnable:,} points"
 
     @property
     def most(self) -> int:
@@ -95,6 +104,7 @@ def _frozen(version: ModelVersion, one: spec.Spec, wording: Wording) -> Describe
         groups=[PartRow(group.key, group.label, _bounds(group.as_json(), "cap")) for group in one.groups],
         scope=wording.condition(one.scope),
         problems=[],
+        earnable=earnable(most_points(one.criteria, one.groups, {"fit": one.fit, "engagement": one.engagement})),
         **_decided(one.decision, wording),
     )
 
@@ -103,17 +113,19 @@ def _draft(version: ModelVersion, stored: Rows, registry: Registry, wording: Wor
     at = At("This", "")
     groups = {row.key: read_group(at, group_data(row)) for row in stored.groups}
     labels = {row.key: row.label for row in stored.groups}
-    rows = []
+    rows, readable = [], []
     for row in stored.criteria:
         one, problem = _try(read_criterion, at, criterion_data(row), registry, groups)
         shown = _row(one, wording, labels) if one else CriterionRow(row.key, row.label, row.points, row.why, problem=problem)
         rows.append((row.dimension, shown))
+        readable += [one] if one else []
     gates = []
     for gate in stored.gates:
         read, problem = _try(read_gate, at, gate_data(gate), registry)
         gates.append(PartRow(gate.key, gate.label, wording.condition(read.when) if read else "", problem))
     decision, _ = _try(read_decision, at, version.decision, registry)
     scope, _ = _try(read_scope, version.scope or {"all": []}, registry)
+    limits, _ = _try(limits_of, version.dimensions)
     return Described(
         version=version,
         dimensions=_blocks(rows, version.dimensions),
@@ -121,6 +133,7 @@ def _draft(version: ModelVersion, stored: Rows, registry: Registry, wording: Wor
         groups=[PartRow(row.key, row.label, _bounds(group_data(row), "cap")) for row in stored.groups],
         scope=wording.condition(scope) if scope else "",
         problems=draft_problems(version, registry, stored),
+        earnable=earnable(most_points(readable, groups.values(), limits or {})),
         **_decided(decision, wording),
     )
 
@@ -129,7 +142,7 @@ def _try(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T | N
     try:
         return read(*args, **kwargs), ""
     except Invalid as problem:
-        return None, problem.message.removeprefix("This: ")
+        return None, problem.here
 
 
 def _row(one: spec.Criterion, wording: Wording, groups: Mapping[str, str]) -> CriterionRow:

@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path(DRAFT, workshop.criteria_draft, name="criteria-draft"),
     path(f"{DRAFT}sign-off/", workshop.draft_signing, name="draft-signing"),
     path(f"{DRAFT}delta/", workshop.criteria_delta, name="criteria-delta"),
+    path(f"{DRAFT}editing/", workshop.part_editing, name="part-editing"),
     path(f"{DRAFT}lead/", workshop.meeting_lead, name="meeting-lead"),
     path(f"{DRAFT}blind/", workshop.blind_round, name="blind-round"),
     path(f"{DRAFT}edits/", workshop.criteria_edits, name="criteria-edits"),

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
+from typing import Any
+
+from django.db.models import QuerySet
 
 from leads.models import User
+from leads.roles import Side
 from scoring.actions.drafting import changed_fields, thing_of, who_of
 from scoring.compiler import Rows
 from scoring.describe import CriterionRow, Described, describe
 from scoring.edit_words import detail_of
-from scoring.models import Criterion, CriterionGroup, DraftEvent, ModelVersion
+from scoring.models import Criterion, CriterionGroup, CriterionView, DraftEvent, ModelVersion, TalkEvent
 from scoring.talk import CriterionTalk, Said, said_about, talk_of
 
 SHOWN_EDITS = 8
@@ -64,11 +68,6 @@ class Workshop:
     @property
     def count(self) -> int:
         return self.described.count
-
-    @property
-    def points(self) -> int:
-        """All points that can be earned once: an own measure of how much is given, caps aside."""
-        return sum(row.words.points for block in self.blocks for row in block.rows if row.words.points > 0)
 
     @property
     def open_comments(self) -> list[Row]:
@@ -162,18 +161,47 @@ _VERBS = {
 
 @dataclass(slots=True)
 class LogLine:
-    edit: DraftEvent
+    """An edit in words, or an answer of a blind round that was changed after the other side's was known."""
+
+    edit: DraftEvent | TalkEvent
     who: str
     did: str
     target: str
     detail: str
-    is_undone: bool
+    is_undone: bool = False
+    can_be_undone: bool = True
 
 
-def log_of(version: ModelVersion, labels: dict[str, str], edits: Iterable[DraftEvent] | None = None) -> list[LogLine]:
-    """Edits in words, the newest first; `labels` names criteria that an edit knows by their key alone. Two queries."""
-    if edits is None:
-        edits = version.edits.select_related("actor")[:SHOWN_EDITS]
+def log_of(version: ModelVersion, labels: dict[str, str]) -> list[LogLine]:
+    """What was done to a draft last, in words, the newest first. Three queries."""
+    edits = version.edits.select_related("actor")[:SHOWN_EDITS]
+    lines = [*edits_in_words(edits, labels), *changed_answers(version.talk_events.all(), labels)]
+    return sorted(lines, key=lambda line: line.edit.at, reverse=True)[:SHOWN_EDITS]
+
+
+def changed_answers(steps: QuerySet[TalkEvent], labels: dict[str, str]) -> list[LogLine]:
+    """The answers of blind rounds that were changed after the other side's were known, among these steps. One query."""
+    return [
+        LogLine(
+            step,
+            step.actor.get_full_name() if step.actor else "The portal",
+            f"changed the blind answer of {Side(step.after['side']).label.lower()} once it was known, on",
+            f"“{labels.get(step.target, step.target)}”",
+            f"{_answer(step.before)} → {_answer(step.after)}",
+            can_be_undone=False,
+        )
+        for step in steps.exclude(after=None).select_related("actor")
+        if step.before and step.after
+    ]
+
+
+def _answer(said: dict[str, Any]) -> str:
+    need = CriterionView.Need(said["need"]).label.lower()
+    return need if said["points"] is None else f"{need}, {said['points']} points"
+
+
+def edits_in_words(edits: Iterable[DraftEvent], labels: dict[str, str]) -> list[LogLine]:
+    """Edits in words, in their order; `labels` names criteria that an edit knows by their key alone. One query beside theirs."""
     listed = list(edits)
     undone = set(DraftEvent.objects.filter(undoes__in=[edit.pk for edit in listed]).values_list("undoes", flat=True))
     return [
@@ -244,6 +272,8 @@ def changes_since(version: ModelVersion, rev: int, talk: int) -> Changes:
         for step in version.talk_events.filter(no__gt=talk).select_related("actor").order_by("no"):
             if step.verb in APART:
                 continue
+            if step.after is not None:
+                changes.sections.add("edits")
             if step.target:
                 changes.rows.setdefault(step.target, step.actor.get_full_name() if step.actor else "")
             else:

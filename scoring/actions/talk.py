@@ -25,9 +25,11 @@ _OPEN = (ModelVersion.Status.DRAFT, ModelVersion.Status.PROPOSED)
 
 @dataclass(slots=True)
 class Step:
-    """A step of the talk; one that changes nothing is not told."""
+    """A step of the talk; one that changes nothing is not told. `before` and `after` where the log has to say what changed."""
 
     is_nothing: bool = False
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
 @contextmanager
@@ -46,7 +48,16 @@ def talking(version: ModelVersion, verb: str, target: str = "", *, actor: User |
         if step.is_nothing:
             return
         ModelVersion.objects.filter(pk=version.pk).update(talk=held.talk + 1)
-        TalkEvent.objects.create(version=version, no=held.talk + 1, actor=actor, at=clock.now(), verb=verb, target=target)
+        TalkEvent.objects.create(
+            version=version,
+            no=held.talk + 1,
+            actor=actor,
+            at=clock.now(),
+            verb=verb,
+            target=target,
+            before=step.before,
+            after=step.after,
+        )
     version.talk = held.talk + 1
 
 
@@ -64,25 +75,45 @@ def view_stamp(view: CriterionView | None) -> str:
 def state_view(criterion: Criterion, *, need: str, points: int | None, actor: User, seen: str | None = None) -> CriterionView:
     """Say for one's side how much a criterion matters and what it should be worth. Raises Invalid, NotAllowed, Conflict.
 
-    With `seen`, the stamp of the side's view the person saw, another one's word since is not overwritten unseen.
+    With `seen`, the stamp of the side's view the person saw, another one's word since is not overwritten unseen. An answer of a
+    blind round that is changed once both sides know the other's stays in the draft's log with what it was.
     """
     side = _side_of(actor)
     if need not in CriterionView.Need.values:
         raise Invalid("Say whether it is required, nice to have or irrelevant.", code="missing", field="need", value=need)
     if points is not None and abs(points) > MOST_POINTS:
         raise Invalid(f"Points lie between −{MOST_POINTS} and {MOST_POINTS}.", code="wrong_number", field="points", value=points)
-    with talking(criterion.version, "state_view", criterion.key, actor=actor):
+    with talking(criterion.version, "state_view", criterion.key, actor=actor) as step:
         held = criterion.side_views.filter(side=side).select_related("answered_by").first()
         if seen is not None and held is not None and view_stamp(held) != seen:
             worth = "" if held.points is None else f", {held.points} points"
             who = held.answered_by or "Somebody"
             raise Conflict(f"{who} said “{held.get_need_display()}{worth}” for {side.label} meanwhile.", code="stale")
+        if held is not None and (held.need, held.points) != (need, points) and _was_revealed(criterion, held):
+            step.before = {"side": side.value, "need": held.need, "points": held.points}
+            step.after = {"side": side.value, "need": need, "points": points}
         view, _ = CriterionView.objects.update_or_create(
             criterion=criterion,
             side=side,
             defaults={"need": need, "points": points, "answered_by": actor, "answered_at": clock.now()},
         )
     return view
+
+
+def _was_revealed(criterion: Criterion, view: CriterionView) -> bool:
+    """Whether a view is an answer of a blind round that the other side has seen, and so the side knew the other's as well."""
+    if not view.need or view.answered_at is None:
+        return False
+    version = ModelVersion.objects.get(pk=criterion.version_id)
+    rounds = version.talk_events.filter(verb__in=("begin_blind_round", "end_blind_round")).order_by("no")
+    began = version.blind_from or next((one.at for one in reversed(rounds) if one.verb == "begin_blind_round"), None)
+    if began is None:  # a round that began on the version this one was copied from ended here
+        return bool(rounds) and view.answered_at <= rounds[0].at
+    if view.answered_at < began:
+        return False
+    if version.blind_from is None:
+        return True
+    return criterion.side_views.exclude(side=view.side).exclude(need="").filter(answered_at__gte=began).exists()
 
 
 def give_verdict(criterion: Criterion, verdict: str, *, seen_hash: str, actor: User) -> CriterionView:

@@ -103,6 +103,8 @@ class TalkEvent(models.Model):
     at = models.DateTimeField()
     verb = models.CharField(max_length=40)
     target = models.CharField(max_length=40, blank=True, default="", help_text="The key of the criterion; empty for all of them.")
+    before = models.JSONField(null=True, blank=True, help_text="What an answer said that was known to both sides already.")
+    after = models.JSONField(null=True, blank=True)
 
     class Meta:
         ordering = ("version_id", "-no")
@@ -120,6 +122,8 @@ class Presence(models.Model):
     last_seen = models.DateTimeField()
     leads_meeting = models.BooleanField(default=False)
     row = models.CharField(max_length=40, blank=True, default="", help_text="The key of the criterion the leader is at.")
+    edits = models.CharField(max_length=140, blank=True, default="", help_text="The part whose editor is open, in words.")
+    edits_seen = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -18,10 +19,10 @@ from scoring.actions.undoing import undo_edit
 from scoring.describe import describe
 from scoring.forms import BoundsForm, GroupForm
 from scoring.models import DraftEvent, ModelResearch, ModelVersion, Presence
-from scoring.presence import digest, lead_meeting, leader_of, seen_at, stop_leading
+from scoring.presence import digest, edits_at, edits_no_more, lead_meeting, leader_of, seen_at, still_here, stop_leading
 from scoring.reviews import review_parts
 from scoring.talk_panel import talk_panel
-from scoring.workshop import Workshop, changes_since, log_of, workshop
+from scoring.workshop import Workshop, changed_answers, changes_since, edits_in_words, workshop
 
 EDIT = "scoring.edit_draft"
 VERSIONS = ModelVersion.objects.select_related("model", "copied_from")
@@ -68,8 +69,10 @@ def parts_of(request: HttpRequest, version: ModelVersion, shop: Workshop) -> dic
 
 
 def people_here(request: HttpRequest, version: ModelVersion, row: str = "") -> dict[str, Any]:
-    people: list[Presence] = seen_at(version, reader(request), row, clock.now())
-    return {"people": people, "leader": leader_of(people), "here": digest(people)}
+    now = clock.now()
+    seen: list[Presence] = seen_at(version, reader(request), row, now)
+    people = still_here(seen, now)
+    return {"people": people, "leader": leader_of(seen), "here": digest(people)}
 
 
 def draft_page(
@@ -170,6 +173,29 @@ def _fresh(response: HttpResponse) -> HttpResponse:
     return response
 
 
+@page(EDIT)
+def part_editing(request: HttpRequest, pk: int) -> HttpResponse:
+    """An editor tells that it is open on `part` ("criterion", "gate", "decision", "scope") and `key`; POST that it is closed."""
+    version = get_object_or_404(VERSIONS, pk=pk)
+    if request.method == "POST":
+        edits_no_more(version, reader(request))
+        return HttpResponse(status=204)
+    if version.status != ModelVersion.Status.DRAFT:
+        return _fresh(HttpResponse(status=204))
+    words = _part_words(version, request.GET.get("part", ""), request.GET.get("key", ""))
+    others = edits_at(version, reader(request), words, clock.now())
+    return _fresh(render(request, "scoring/_editing.html", {"others": others}, fragment="scoring/_editing.html"))
+
+
+def _part_words(version: ModelVersion, part: str, key: str) -> str:
+    """What is edited, as others are told: `Company size 50 to 199`, `a new gate`."""
+    if part in ("decision", "scope"):
+        return "how it decides" if part == "decision" else "whom it judges"
+    rows: Any = version.gates if part == "gate" else version.criteria
+    label = rows.filter(key=key).values_list("label", flat=True).first() if key else None
+    return label or ("a new gate" if part == "gate" else "a new criterion")
+
+
 @page(EDIT, DISCUSS)
 @require_POST
 def meeting_lead(request: HttpRequest, pk: int) -> HttpResponse:
@@ -214,9 +240,15 @@ def criteria_edits(request: HttpRequest, pk: int) -> HttpResponse:
         edits = edits.filter(rev__lt=before)
     listed = list(edits[: EDITS_A_PAGE + 1])
     labels = dict(version.criteria.values_list("key", "label"))
+    answers = version.talk_events.all()
+    if len(listed) > EDITS_A_PAGE:
+        answers = answers.filter(at__gte=listed[EDITS_A_PAGE - 1].at)
+    if before is not None:
+        answers = answers.filter(at__lt=Subquery(version.edits.filter(rev=before).values("at")[:1]))
+    lines = [*edits_in_words(listed[:EDITS_A_PAGE], labels), *changed_answers(answers, labels)]
     context = {
         **rights(request, version),
-        "log": log_of(version, labels, listed[:EDITS_A_PAGE]),
+        "log": sorted(lines, key=lambda line: line.edit.at, reverse=True),
         "older": listed[EDITS_A_PAGE - 1].rev if len(listed) > EDITS_A_PAGE else None,
         "is_draft": version.status == ModelVersion.Status.DRAFT,
     }

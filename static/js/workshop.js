@@ -29,6 +29,16 @@
     else setTimeout(ask, 30);
   });
 
+  /* An editor that is left says so, so that the others no longer see it open. */
+  addEventListener("pagehide", () => {
+    const editing = $("[data-editing]");
+    const token = $("#part [name=csrfmiddlewaretoken]")?.value;
+    if (!editing || !token) return;
+    const closed = new FormData();
+    closed.append("csrfmiddlewaretoken", token);
+    navigator.sendBeacon(editing.getAttribute("hx-get").split("?")[0], closed);
+  });
+
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, parameters } = event.detail;
     if (elt.id === "poller") {

@@ -137,6 +137,7 @@ ROWS: dict[str, Row] = {
     "admin:criteria-threshold": Row(EDITORS, of=draft, got=0, post=lambda world: {"threshold": "35", **on_draft(world)}),
     "admin:criteria-delta": Row(of=draft),
     "admin:draft-signing": Row(of=draft),
+    "admin:part-editing": Row(EDITORS, of=draft, query={"part": "criterion"}, post={}, did=204),
     "admin:meeting-lead": Row(of=draft, got=0, post={}),
     "admin:blind-round": Row(EDITORS, of=draft, got=0, post={}),
     "admin:criteria-edits": Row(of=draft),

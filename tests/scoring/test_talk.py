@@ -120,6 +120,31 @@ def test_in_a_blind_round_each_side_answers_before_it_sees_the_other(cast: Any, 
         begin_blind_round(size.version, actor=cast.rep)
 
 
+def test_a_blind_answer_that_is_changed_once_it_is_known_stays_in_the_log(
+    cast: Any, client_of: Any, draft: ModelVersion, size: Any
+) -> None:
+    def log(who: Any = cast.manager) -> str:
+        page = client_of(who).get(url("criteria-edits", draft.pk)).content.decode()
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+    begin_blind_round(draft, actor=cast.manager)
+    state_view(size, need="required", points=20, actor=cast.marketer)
+    state_view(size, need="required", points=25, actor=cast.marketer)  # nobody knows it yet
+    state_view(size, need="nice", points=5, actor=cast.manager)
+    assert "blind answer" not in log()
+    state_view(size, need="nice", points=8, actor=cast.marketer)
+    told = "Maya Marketer changed the blind answer of marketing once it was known, on “Company size”"
+    assert f"{told} required, 25 points → nice to have, 8 points" in log()
+    poll = client_of(cast.manager).get(url("criteria-delta", draft.pk), {"rev": draft.rev, "talk": 3}, headers=HTMX)
+    assert "blind answer of marketing" in poll.content.decode()
+    end_blind_round(draft, actor=cast.manager)
+    state_view(size, need="nice", points=None, actor=cast.manager)
+    assert "of sales once it was known, on “Company size” nice to have, 5 points → nice to have" in log(cast.marketer)
+    begin_blind_round(draft, actor=cast.manager)
+    state_view(size, need="required", points=99, actor=cast.manager)
+    assert "99" not in log(cast.marketer)
+
+
 def test_a_blind_answer_is_on_no_page_of_the_other_side(cast: Any, client_of: Any, draft: ModelVersion, size: Any) -> None:
     begin_blind_round(draft, actor=cast.manager)
     state_view(size, need="required", points=773, actor=cast.marketer)

@@ -129,6 +129,55 @@ def test_one_leads_and_the_others_see_where(cast: Any, client_of: Any, draft: Mo
     assert maya.post(url("meeting-lead", draft.pk), {"lead": "0"}).status_code == 404
 
 
+def test_who_has_an_editor_open_is_here_and_the_others_see_on_what(
+    cast: Any, client_of: Any, draft: ModelVersion, freeze: Any
+) -> None:
+    hands = freeze(MONDAY)
+    maya, mona = client_of(cast.marketer), client_of(cast.manager)
+    maya.get(url("criteria-draft", draft.pk))
+    page = maya.get(url("criterion-edit", draft.pk, "size")).content.decode()
+    address = re.search(r'data-editing hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+    for _ in range(6):  # longer than a browser counts as here that asks nothing
+        hands.advance(timedelta(seconds=5))
+        assert maya.get(address, headers=HTMX).content.strip() == b""
+    poll = mona.get(url("criteria-delta", draft.pk), {"rev": 3}, headers=HTMX).content.decode()
+    assert "2 here" in poll
+    assert "Maya edits Company size" in poll
+    assert "Maya Marketer has this open too" in mona.get(address, headers=HTMX).content.decode()
+    for name, words in (("criterion-add", "a new criterion"), ("gate-add", "a new gate"), ("criteria-scope", "whom it judges"),
+                        ("criteria-decision", "how it decides")):  # fmt: skip
+        page = maya.get(url(name, draft.pk)).content.decode()
+        maya.get(re.search(r'data-editing hx-get="([^"]+)"', page)[1].replace("&amp;", "&"), headers=HTMX)
+        assert Presence.objects.get(user=cast.marketer).edits == words
+    maya.post(url("part-editing", draft.pk))
+    closed = mona.get(url("criteria-delta", draft.pk), {"rev": 3}, headers=HTMX).content.decode()
+    assert ("2 here" in closed, "edits" in closed) == (True, False)
+    maya.get(address, headers=HTMX)
+    hands.advance(timedelta(seconds=21))  # a browser that died says nothing
+    assert "edits" not in mona.get(url("criteria-delta", draft.pk), {"rev": 3}, headers=HTMX).content.decode()
+
+
+def test_the_lead_ends_when_the_leader_is_away_for_a_minute(cast: Any, client_of: Any, draft: ModelVersion, freeze: Any) -> None:
+    hands = freeze(MONDAY)
+    maya, mona = client_of(cast.marketer), client_of(cast.manager)
+
+    def poll(browser: Client) -> str:
+        answer = browser.get(url("criteria-delta", draft.pk), {"rev": 3, "row": "size"}, headers=HTMX)
+        return str(answer.content.decode())
+
+    maya.post(url("meeting-lead", draft.pk), {"row": "title"})
+    for _ in range(5):
+        hands.advance(timedelta(seconds=11))
+        page = poll(mona)
+    assert ("Maya leads" in page, "1 here" in page) == (True, True)
+    hands.advance(timedelta(seconds=6))
+    assert "leads" not in poll(mona).split('id="presence"')[1].split("data-leads")[1].split("in sync")[0]
+    assert "you lead" not in poll(maya)  # who comes back does not lead again
+    mona.post(url("meeting-lead", draft.pk))
+    assert "Mona leads" in poll(maya)
+    assert list(Presence.objects.filter(leads_meeting=True).values_list("user", flat=True)) == [cast.manager.pk]
+
+
 def test_an_edit_is_taken_back_from_the_log(browser: Client, cast: Any, draft: ModelVersion) -> None:
     set_points(draft.criteria.get(key="size"), 33, actor=cast.manager, rev=3)
     page = browser.get(url("criteria-draft", draft.pk)).content.decode()
@@ -201,3 +250,15 @@ def test_the_same_points_set_by_two_need_no_question(browser: Client, cast: Any,
 def test_no_points_are_asked_for_in_plain_words(browser: Client, draft: ModelVersion) -> None:
     answer = browser.post(url("criterion-points", draft.pk, "size"), {"rev": 3, "points": ""}, headers=HTMX)
     assert (answer.status_code, "Type whole points." in answer.content.decode()) == (422, True)
+
+
+def test_the_points_of_a_draft_are_counted_once_for_all(browser: Client, cast: Any, draft: ModelVersion) -> None:
+    """In its head as in what is refused: with caps and with what pays several times."""
+    tally = a_tally("papers", 10, award="each", freq_max=4, cap=25)
+    add_criterion(draft, tally, actor=cast.marketer, rev=3)
+    page = browser.get(url("criteria-draft", draft.pk)).content.decode()
+    assert "3 active, at most 45 points" in page
+    refused = browser.post(url("criteria-threshold", draft.pk), {"rev": 4, "threshold": 46}, headers=HTMX)
+    assert "at most 45 points can be earned" in refused.content.decode()
+    add_criterion(draft, a_tally("views", 1, "page_view", award="each"), actor=cast.marketer, rev=4)
+    assert "4 active, points without a limit" in browser.get(url("criteria-draft", draft.pk)).content.decode()
