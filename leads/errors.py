@@ -2,13 +2,13 @@
 
 
 class AccordError(Exception):
-    """Base of all refusals. `code` is stable and documented; `message` is for people."""
+    """Base of all refusals. `code` is stable and documented; `message` is for people, `here` for who sees where it stands."""
 
     code = "refused"
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message)
-        self.message = message
+        self.message = self.here = message
         if code:
             self.code = code
 
@@ -32,12 +32,18 @@ class NotFound(AccordError):
 
 
 class Invalid(AccordError):
-    """The input is wrong: `field` names it, `value` is what came, `expected` what would have been right."""
+    """The input is wrong: `field` names it, `value` is what came, `expected` what would have been right.
+
+    `here` says it to whoever typed it, beside the input itself: the message without the name of where it stands.
+    """
 
     code = "invalid"
 
-    def __init__(self, message: str, *, code: str = "", field: str = "", value: object = None, expected: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "", field: str = "", value: object = None, expected: str = "", here: str = ""
+    ) -> None:
         super().__init__(message, code=code)
+        self.here = here or message
         self.field = field
         self.value = value
         self.expected = expected

@@ -15,13 +15,14 @@ from leads.choices import FieldType
 from leads.lib.numbers import whole
 from scoring.forms import chosen_first, split_values
 from scoring.matching import Offer, Offers
-from scoring.operators import OPERATORS
+from scoring.operators import OPERATORS, Takes
 from scoring.registry import Field, Registry, spelled
 
 EVENT = "event"  # what a clause asks about instead of a field
 MOST_CLAUSES = 12
 RANGES = {one.name for some in OPERATORS.values() for one in some.values() if one.takes.value == "range"}
 
+_ANSWERS = ("low", "text", "values", "value", "days", "at_least", "op")
 _OWNERS = {"lead": "The lead", "company": "The company", "custom": "Own fields"}
 
 
@@ -136,6 +137,14 @@ class ClauseForm(forms.Form):
         if given.get("op") in RANGES and low is not None and high is not None and low > high:
             self.add_error("high", f"Nothing lies from {low} to {high}: “To” has to be {low} or more.")
         return given
+
+    @property
+    def answered_in(self) -> str:
+        """The input a refusal of the whole clause stands at: the answer rather than what is asked about."""
+        how = OPERATORS[self.asked.type].get(str(self["op"].value())) if self.asked is not None else None
+        if how is not None and how.takes == Takes.NOTHING:
+            return "op"
+        return next(name for name in (*_ANSWERS, "field") if name in self.fields)
 
     @property
     def data_of(self) -> dict[str, Any] | None:
@@ -304,8 +313,8 @@ class Rows:
             outer, inner = 0, outer
         box = boxes[min(outer, len(boxes) - 1)]
         form = box[min(inner, len(box) - 1)]
-        name = {"values": "text" if "text" in form.fields else "values", "event": "kinds"}.get(found[3], found[3] or "field")
-        form.add_error(name if name in form.fields else None, message)
+        name = {"event": "kinds"}.get(found[3], found[3]) or form.answered_in
+        form.add_error("text" if name == "values" and "text" in form.fields else name if name in form.fields else None, message)
         return True
 
 

@@ -60,7 +60,7 @@ def _field_clause(at: At, data: dict[str, Any], registry: Registry) -> FieldClau
     field = registry.fields.get(name) if isinstance(name, str) else None
     if field is None:
         at.into("field").refuse(
-            f"there is no field {name!r}", code="unknown_field", value=name, expected="a field of the registry"
+            f"there is no field {name!r}", code="unknown_field", value=name, expected="a field of leads or companies"
         )
     if not field.active:
         at.into("field").refuse(
@@ -118,13 +118,13 @@ def _range(at: At, given: dict[str, Any], base: FieldClause) -> FieldClause:
     low = read(at.into("low"), given["low"]) if "low" in given else None
     high = read(at.into("high"), given["high"]) if "high" in given else None
     if low is None and high is None:
-        at.refuse("a range needs at least one end", code="missing", expected="low, high or both")
+        at.into("low").refuse("a range needs at least one end", code="missing")
     if low is not None and high is not None and low > high:
-        at.refuse(
-            f"the range {given['low']} to {given['high']} is empty",
+        at.into("high").refuse(
+            f"nothing lies from {given['low']} to {given['high']}",
             code="empty_range",
             value=given["low"],
-            expected="low at most high",
+            expected="an end that is not below the beginning",
         )
     return _with(base, low=low, high=high)
 
@@ -164,7 +164,7 @@ def read_event(at: At, data: object) -> EventFilter:
         for name in ("assets", "campaigns")
     }
     if not (kinds or ids["assets"] or ids["campaigns"]):
-        at.refuse("no activity is named", code="missing", expected="kinds, assets or campaigns")
+        at.refuse("no activity is named", code="missing", expected="an activity, an asset or a campaign")
     return EventFilter(kinds, ids["assets"], ids["campaigns"])
 
 
@@ -175,13 +175,15 @@ def _event_clause(at: At, data: dict[str, Any]) -> EventClause:
     least = maybe_whole(at, given, "at_least", 1, MAX_COUNT)
     most = maybe_whole(at, given, "at_most", 0, MAX_COUNT)
     if least is None and most is None:
-        at.refuse("how many activities is not said", code="missing", expected="at_least, at_most or both")
+        at.into("at_least").refuse(
+            "how many activities is not said", code="missing", expected="at least how many, at most how many, or both"
+        )
     if least is not None and most is not None and least > most:
-        at.refuse(
+        at.into("at_most").refuse(
             f"at least {least} and at most {most} cannot both be",
             code="empty_range",
             value=least,
-            expected="at_least at most at_most",
+            expected="a most that is not below the least",
         )
     return EventClause(event, days, least, most)
 
@@ -189,12 +191,12 @@ def _event_clause(at: At, data: dict[str, Any]) -> EventClause:
 def read_condition(at: At, data: object, registry: Registry, *, may_be_empty: bool = False, nested: bool = False) -> Condition:
     given = an_object(at, data, optional=("all", "any"))
     if len(given) != 1:
-        at.refuse("a condition is either “all” or “any”", code="wrong_shape", value=sorted(given), expected="one of all, any")
+        at.refuse("a condition is either “all” or “any”", code="wrong_shape", value=sorted(given), expected="all or any")
     mode: Literal["all", "any"] = "all" if "all" in given else "any"
     here = at.into(mode)
     entries = a_list(here, given[mode], most=MAX_PARTS)
     if not entries and not (may_be_empty and mode == "all"):
-        here.refuse("nothing is asked", code="empty", expected="at least one clause")
+        here.refuse("nothing is asked", code="empty", expected="at least one question")
     parts: list[FieldClause | EventClause | Condition] = []
     for index, entry in enumerate(entries):
         place = here.into(index)

@@ -8,7 +8,7 @@ from leads.errors import Invalid
 from leads.export import csv_file
 from leads.models import Asset, Campaign
 from scoring.compiler import compile_version
-from scoring.contradictions import refuse_contradictions
+from scoring.contradictions import refuse_contradictions, refuse_no_effect
 from scoring.models import ModelVersion
 from scoring.reading import At
 from scoring.spec import EventClause, EventFilter, Spec
@@ -58,8 +58,10 @@ def read_document(content: bytes) -> Spec:
 
 
 def _refuse_nonsense(spec: Spec) -> None:
-    """What no form would take is not read in either: conditions that nobody or everybody meets, whatever the leads."""
+    """What no form would take is not read in either: what nobody or everybody meets, whatever the leads, and what gives nothing."""
     refuse_contradictions(At("The scope", "scope"), spec.scope)
+    for one in spec.criteria:
+        refuse_no_effect(At(f"The criterion “{one.label}”", ""), one)
     conditions = [(f"The criterion “{one.label}”", one.when) for one in spec.criteria]
     conditions += [(f"The gate “{one.label}”", one.when) for one in spec.gates]
     for words, when in conditions:

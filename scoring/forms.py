@@ -50,18 +50,6 @@ class CriterionForm(forms.Form):
         choice: Any = self.fields["group"]
         choice.choices = [("", "No group"), *groups]
 
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        points, cap = given.get("points"), given.get("cap")
-        if points == 0:
-            self.add_error("points", "With 0 points it changes nothing. Give or take at least one, or use a gate to bar leads.")
-        elif points is not None and cap is not None and cap < abs(points):
-            self.add_error(
-                "cap",
-                f"A cap below the {abs(points)} points would cut every one: lower the points, or cap at {abs(points)} or more.",
-            )
-        return given
-
     def part(self) -> dict[str, Any]:
         """The criterion's own words and numbers as in a spec."""
         return {
@@ -73,7 +61,7 @@ class CriterionForm(forms.Form):
     def blame(self, refused: Invalid) -> None:
         """Show a refusal at the input it speaks about."""
         name = {"window_days": "days", "when": "label"}.get(refused.field.partition(".")[0], refused.field.split(".")[-1])
-        self.add_error(name if name in self.fields else None, refused.message)
+        self.add_error(name if name in self.fields else None, refused.here)
 
 
 class TallyForm(CriterionForm):
@@ -171,7 +159,7 @@ class DecisionForm(forms.Form):
     def blame(self, refused: Invalid) -> None:
         name = refused.field.partition(".")[0].partition("[")[0]
         name = {"mqo": "mqo_tiers"}.get(name, name)
-        self.add_error(name if name in self.fields else None, refused.message)
+        self.add_error(name if name in self.fields else None, refused.here)
 
     @staticmethod
     def initial_of(decision: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,8 +122,14 @@ def refuse_duplicate(version: ModelVersion, one: Criterion) -> None:
     _refuse_asked(one.as_json(), asked_by(version, besides=one.key))
 
 
+def refuse_same_gate(version: ModelVersion, content: Mapping[str, Any]) -> None:
+    """Refuse a gate, given as in a spec, that bars exactly whom another one of the draft bars. One query."""
+    others = version.gates.exclude(key=content["key"])
+    _refuse_asked(content, {asked({"when": row.condition}): row.label for row in others})
+
+
 def refuse_asked_twice(contents: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse criteria, given as in a spec, of which a later one asks exactly what an earlier one does."""
+    """Refuse criteria, or gates, given as in a spec, of which a later one asks exactly what an earlier one does."""
     seen: dict[str, str] = {}
     for content in contents:
         _refuse_asked(content, seen)

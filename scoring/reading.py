@@ -26,8 +26,9 @@ class At:
         return At(self.words, self.path + joint)
 
     def refuse(self, problem: str, *, code: str, value: object = None, expected: str = "") -> NoReturn:
-        ending = f" Expected: {expected}." if expected else ""
-        raise Invalid(f"{self.words}: {problem}.{ending}", code=code, field=self.path, value=value, expected=expected)
+        said = f"{problem}.{f' Expected: {expected}.' if expected else ''}"
+        here = said[0].upper() + said[1:]
+        raise Invalid(f"{self.words}: {said}", code=code, field=self.path, value=value, expected=expected, here=here)
 
 
 def _quoted(data: object) -> str:
@@ -52,7 +53,12 @@ def a_list(at: At, data: object, *, most: int, least: int = 0) -> list[Any]:
     if not isinstance(data, list):
         at.refuse("this must be a list", code="wrong_shape", value=data, expected="a JSON list")
     if not least <= len(data) <= most:
-        at.refuse(f"{len(data)} entries do not fit", code="wrong_length", value=len(data), expected=f"{least} to {most} entries")
+        at.refuse(
+            f"{len(data)} entries do not fit" if data else "nothing is given",
+            code="wrong_length",
+            value=len(data),
+            expected=f"{least} to {most} entries",
+        )
     return data
 
 

@@ -59,7 +59,12 @@ def read_group(at: At, data: object) -> Group:
     cap = maybe_whole(at, given, "cap", -MAX_SUM, MAX_SUM)
     floor = maybe_whole(at, given, "floor", -MAX_SUM, MAX_SUM)
     if cap is not None and floor is not None and floor > cap:
-        at.refuse(f"the floor {floor} lies above the cap {cap}", code="empty_range", value=floor, expected="floor at most cap")
+        at.refuse(
+            f"the floor {floor} lies above the cap {cap}",
+            code="empty_range",
+            value=floor,
+            expected="a floor that is not above the cap",
+        )
     dimension = cast("Dimension", one_of(at.into("dimension"), given["dimension"], DIMENSIONS))
     return Group(a_key(at.into("key"), given["key"]), a_text(at.into("label"), given["label"]), dimension, cap, floor)
 
@@ -247,7 +252,7 @@ def _limits(at: At, data: object) -> Limits:
             f"the floor {floor} lies above the ceiling {ceiling}",
             code="empty_range",
             value=floor,
-            expected="floor at most ceiling",
+            expected="a floor that is not above the ceiling",
         )
     return Limits(floor, ceiling)
 

@@ -10,7 +10,7 @@ from leads.models import User
 from scoring import spec
 from scoring.actions.drafting import Edit, editing
 from scoring.compiler import criterion_data, group_data
-from scoring.contradictions import refuse_contradictions
+from scoring.contradictions import refuse_contradictions, refuse_no_effect
 from scoring.matching import asked, refuse_duplicate, refuse_pointless
 from scoring.models import Criterion, ModelVersion
 from scoring.reading import At
@@ -202,6 +202,7 @@ def _read(version: ModelVersion, data: Mapping[str, Any]) -> spec.Criterion:
     one = read_criterion(at, dict(data), load_registry(), groups)
     if one.when is not None:
         refuse_contradictions(at.into("when"), one.when)
+    refuse_no_effect(at, one)
     return one
 
 

@@ -11,7 +11,7 @@ from scoring import spec
 from scoring.actions.drafting import editing
 from scoring.compiler import gate_data, group_data, reach_of
 from scoring.contradictions import decision_at, refuse_contradictions, refuse_pointless_decision
-from scoring.matching import refuse_bars_everybody
+from scoring.matching import refuse_bars_everybody, refuse_same_gate
 from scoring.models import CriterionGroup, Gate, ModelVersion
 from scoring.reading import At
 from scoring.spec_reader import read_decision, read_gate, read_group, read_limits, read_scope
@@ -81,6 +81,7 @@ def add_gate(version: ModelVersion, data: Mapping[str, Any], *, actor: User | No
     """Add a gate, given as in a spec, after the others; one that bars everybody only with `keep`."""
     with editing(version, actor=actor, rev=rev, verb="add_gate") as edit:
         one = _gate(f"Gate “{data.get('label') or 'new'}”", data)
+        refuse_same_gate(version, one.as_json())
         if not keep:
             refuse_bars_everybody(one.when)
         if version.gates.filter(key=one.key).exists():
@@ -102,6 +103,7 @@ def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: i
     version = gate.version
     with editing(version, actor=actor, rev=rev, verb="edit_gate", part=gate.key) as edit:
         row = _of(version.gates.filter(pk=gate.pk).first())
+        row.version = version
         one = _gate(f"Gate “{row.label}”", {**data, "key": row.key})
         if not keep and one.when.as_json() != row.condition:
             refuse_bars_everybody(one.when)
@@ -111,7 +113,8 @@ def edit_gate(gate: Gate, data: Mapping[str, Any], *, actor: User | None, rev: i
 
 
 def write_gate(row: Gate, content: Mapping[str, Any]) -> None:
-    """Bring a gate to a content that was read, within an edit."""
+    """Bring a gate to a content that was read, within an edit; raises Invalid when another one bars just the same."""
+    refuse_same_gate(row.version, {**content, "key": row.key})
     row.label, row.condition = content["label"], content["when"]
     row.save()
 

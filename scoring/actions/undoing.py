@@ -34,7 +34,7 @@ def undo_edit(edit: DraftEvent, *, actor: User | None) -> DraftEvent:
         try:
             undo(version, edit, made)
         except Invalid as refused:
-            raise Conflict(f"This can no longer be taken back: {refused.message}.", code="undone") from refused
+            raise Conflict(f"This can no longer be taken back: {refused.message}", code="undone") from refused
     return version.edits.get(rev=made.rev)
 
 
@@ -165,7 +165,7 @@ def _undo_gate(version: ModelVersion, edit: DraftEvent, made: Edit) -> None:
     if row is None:
         _refuse_built_on(version, edit, what)
     assert row is not None
-    made.before = gate_data(row)
+    made.before, row.version = gate_data(row), version
     if edit.before is None:
         if made.before != edit.after:
             _refuse_built_on(version, edit, f"The new gate {_what(edit)}")

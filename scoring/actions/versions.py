@@ -103,6 +103,7 @@ def import_draft(model: ScoringModel, content: bytes, *, actor: User | None, at:
     demand(actor, EDIT, to="read in a version")
     spec = read_document(content)
     refuse_asked_twice(one.as_json() for one in spec.criteria)
+    refuse_asked_twice(gate.as_json() for gate in spec.gates)
     with transaction.atomic():
         draft = create_draft(model, actor=actor, start="empty", at=at)
         write_content(draft, spec.as_json())

@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import django.db.models.functions.math
 from django.conf import settings
 from django.db import migrations, models
 
@@ -100,7 +101,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'criteria',
                 'ordering': ('version_id', 'position', 'pk'),
-                'constraints': [models.UniqueConstraint(condition=models.Q(('removed', False)), fields=('version', 'key'), name='criterion_key_once'), models.CheckConstraint(condition=models.Q(('points__range', (-1000, 1000))), name='criterion_points_range'), models.CheckConstraint(condition=models.Q(('freq_min__gte', 1)), name='criterion_freq_min'), models.CheckConstraint(condition=models.Q(models.Q(('event__isnull', False), ('shape', 'tally'), ('window_days__range', (1, 3650))), models.Q(('condition__isnull', False), ('event__isnull', True), ('shape', 'test'), ('window_days__isnull', True)), _connector='OR'), name='criterion_shape'), models.CheckConstraint(condition=models.Q(('award', 'each'), models.Q(('freq_max__isnull', True), ('half_life_days__isnull', True)), _connector='OR'), name='criterion_each_only')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('removed', False)), fields=('version', 'key'), name='criterion_key_once'), models.CheckConstraint(condition=models.Q(('points__range', (-1000, 1000))), name='criterion_points_range'), models.CheckConstraint(condition=models.Q(('freq_min__gte', 1)), name='criterion_freq_min'), models.CheckConstraint(condition=models.Q(models.Q(('event__isnull', False), ('shape', 'tally'), ('window_days__range', (1, 3650))), models.Q(('condition__isnull', False), ('event__isnull', True), ('shape', 'test'), ('window_days__isnull', True)), _connector='OR'), name='criterion_shape'), models.CheckConstraint(condition=models.Q(('award', 'each'), models.Q(('freq_max__isnull', True), ('half_life_days__isnull', True)), _connector='OR'), name='criterion_each_only'), models.CheckConstraint(condition=models.Q(('points', 0), _negated=True), name='criterion_gives_something'), models.CheckConstraint(condition=models.Q(('cap__isnull', True), ('cap__gte', django.db.models.functions.math.Abs(models.F('points'))), _connector='OR'), name='criterion_cap_holds_points')],
             },
         ),
         migrations.CreateModel(
@@ -256,6 +257,8 @@ class Migration(migrations.Migration):
                 ('last_seen', models.DateTimeField()),
                 ('leads_meeting', models.BooleanField(default=False)),
                 ('row', models.CharField(blank=True, default='', help_text='The key of the criterion the leader is at.', max_length=40)),
+                ('edits', models.CharField(blank=True, default='', help_text='The part whose editor is open, in words.', max_length=140)),
+                ('edits_seen', models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('version', 'user'), name='presence_once'), models.UniqueConstraint(condition=models.Q(('leads_meeting', True)), fields=('version',), name='presence_one_leader')],
@@ -389,6 +392,8 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('verb', models.CharField(max_length=40)),
                 ('target', models.CharField(blank=True, default='', help_text='The key of the criterion; empty for all of them.', max_length=40)),
+                ('before', models.JSONField(blank=True, help_text='What an answer said that was known to both sides already.', null=True)),
+                ('after', models.JSONField(blank=True, null=True)),
             ],
             options={
                 'ordering': ('version_id', '-no'),

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Abs
 
 from leads.models import Product
 
@@ -189,6 +190,11 @@ class Criterion(models.Model):
             models.CheckConstraint(
                 condition=models.Q(award="each") | models.Q(freq_max__isnull=True, half_life_days__isnull=True),
                 name="criterion_each_only",
+            ),
+            models.CheckConstraint(condition=~models.Q(points=0), name="criterion_gives_something"),
+            models.CheckConstraint(
+                condition=models.Q(cap__isnull=True) | models.Q(cap__gte=Abs(models.F("points"))),
+                name="criterion_cap_holds_points",
             ),
         )
 

@@ -91,7 +91,7 @@ def criterion_points(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     except AccordError as refused:
         if isinstance(refused, Conflict):
             raise
-        return _row_or_page(request, version, key, refused.message, 422, {"wrong": refused.message, "typed": typed})
+        return _row_or_page(request, version, key, refused.message, 422, {"wrong": refused.here, "typed": typed})
     return _row_done(request, version, key)
 
 

@@ -64,7 +64,7 @@ class _Sheet:
     def blame(self, refused: Invalid, fallback: Callable[[Invalid], None]) -> None:
         if refused.code in DOUBTS:
             self.doubt = refused.message
-        elif self.rows is None or not self.rows.blame(refused.field, refused.message):
+        elif self.rows is None or not self.rows.blame(refused.field, refused.here):
             fallback(refused)
 
 
@@ -83,7 +83,13 @@ def _answer(
     **more: Any,
 ) -> HttpResponse:
     context: dict[str, Any] = {"version": version, "sheet": sheet, "form": sheet.form, "heading": heading, "rev": rev}
-    context["as_new"] = _is_new(request)
+    where = request.resolver_match
+    assert where is not None
+    context |= {
+        "part": (where.url_name or "").removeprefix("criteria-").partition("-")[0],
+        "part_key": where.kwargs.get("key", ""),
+    }
+    context |= {"as_new": _is_new(request), "is_refused": status == 422}
     if conflict is not None:
         edits = conflict.edits if isinstance(conflict, Stale) else []
         context["is_gone"] = isinstance(conflict, NotFound) or bool(edits and edits[-1].verb.startswith("remove_"))
@@ -144,7 +150,7 @@ def _say(request: HttpRequest, sheet: _Sheet, condition: dict[str, Any] | None) 
             wording = load_wording(sheet.registry)
             said, found = "; ".join((wording.criterion(one), *wording.terms(replace(one, cap=_cap(sheet))))), matches(one)
     except Invalid as refused:
-        wrong = refused.message
+        wrong = refused.here
     context = {"said": said, "found": found, "wrong": wrong}
     return render(request, "scoring/_said.html", context, fragment="scoring/_said.html")
 
@@ -268,7 +274,7 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
             edit_gate(gate, data, actor=actor, rev=rev, keep=_keeps(request))
 
     heading = f"Edit the gate “{gate.label}”" if gate else "Add a gate"
-    return _run(request, version, sheet, heading, save, lambda refused: form.add_error("label", refused.message))
+    return _run(request, version, sheet, heading, save, lambda refused: form.add_error("label", refused.here))
 
 
 @page(EDIT)
@@ -282,7 +288,7 @@ def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
     def save(condition: dict[str, Any] | None, rev: int) -> None:
         set_scope(version, condition if condition and any(condition.values()) else None, actor=actor, rev=rev)
 
-    return _run(request, version, sheet, "Which leads it judges", save, lambda refused: unplaced.append(refused.message))
+    return _run(request, version, sheet, "Which leads it judges", save, lambda refused: unplaced.append(refused.here))
 
 
 @page(EDIT)

@@ -27,6 +27,7 @@ from scoring.actions.parts import (
     set_scope,
 )
 from scoring.actions.qualification import close_qualification, release_qualifications
+from scoring.actions.undoing import undo_edit
 from scoring.actions.versions import create_draft, create_model, withdraw_draft
 from scoring.activation import activate_here
 from scoring.compiler import compile_version, draft_problems, version_data
@@ -345,6 +346,44 @@ def test_what_asks_the_same_or_tells_nobody_apart_is_refused_by_every_verb(cast:
     kept = add_criterion(draft, a_test("odd", 5, nobody), **by, rev=6, keep=True)
     edit_criterion(kept, a_test("odd", 7, nobody), **by, rev=7)  # another number of points asks nothing new
     add_gate(draft, gate, **by, rev=8, keep=True)
+
+
+def test_what_changes_nothing_is_refused_by_every_verb_and_by_the_database(cast: Any, draft: ModelVersion) -> None:
+    by: dict[str, Any] = {"actor": cast.marketer}
+    row = add_criterion(draft, SIZE | {"cap": 30}, **by, rev=1)
+    for points, cap, field in ((0, None, "points"), (20, 5, "cap"), (-20, 19, "cap")):
+        data = SIZE | {"points": points} | ({} if cap is None else {"cap": cap})
+        refused = []
+        for verb in (
+            lambda data=data: add_criterion(draft, data | {"key": "other"}, **by, rev=2),
+            lambda data=data: edit_criterion(row, data, **by, rev=2),
+        ):
+            with pytest.raises(Invalid) as said:
+                verb()
+            refused.append((said.value.field, said.value.here))
+        assert refused[0] == refused[1]
+        assert refused[0][0] == field
+    for points in (0, 31):
+        with pytest.raises(Invalid):
+            set_points(row, points, **by, rev=2)
+    for change in ({"points": 0}, {"cap": 1}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            draft.criteria.update(**change)
+
+    abroad = when(clause("lead.country", "not_in", values=["DE", "AT"]))
+    add_gate(draft, {"key": "abroad", "label": "Abroad", "when": abroad}, **by, rev=2)
+    again = when(clause("lead.country", "not_in", values=["AT", "DE"]))
+    with pytest.raises(Invalid, match="“Abroad” asks exactly the same already"):
+        add_gate(draft, {"key": "far", "label": "Far", "when": again}, **by, rev=3)
+    far = add_gate(draft, {"key": "far", "label": "Far", "when": when(clause("lead.country", "unknown"))}, **by, rev=3)
+    with pytest.raises(Invalid, match="“Abroad” asks exactly the same already"):
+        edit_gate(far, {"label": "Far", "when": again}, **by, rev=4)
+    remove_gate(far, **by, rev=4)
+    edit_gate(draft.gates.get(), {"label": "Abroad", "when": when(clause("lead.country", "unknown"))}, **by, rev=5)
+    with pytest.raises(Conflict, match="“Abroad” asks exactly the same already"):
+        undo_edit(draft.edits.get(verb="remove_gate"), **by)
+    draft.refresh_from_db()
+    assert (draft.rev, draft.criteria.get().points, draft.gates.count()) == (6, SIZE["points"], 1)
 
 
 def test_a_line_that_everybody_passes_or_nobody_reaches_is_no_decision(cast: Any, draft: ModelVersion) -> None:

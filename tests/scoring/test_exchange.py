@@ -43,6 +43,12 @@ def contradictory(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def twice_barred(data: dict[str, Any]) -> dict[str, Any]:
+    """The export with its gate once more under another name."""
+    data["spec"]["gates"].append(data["spec"]["gates"][0] | {"key": "again", "label": "Again"})
+    return data
+
+
 def exported(version: ModelVersion) -> bytes:
     return json.dumps(version_document(version), default=str).encode()
 
@@ -74,6 +80,9 @@ def test_what_was_exported_comes_in_unchanged(cast: Any, draft: ModelVersion) ->
         (lambda data: json.dumps(data).replace('"demo_request"]', '"demo_request"], "campaigns": [4711]').encode(), "4711"),
         (lambda data: json.dumps(data).replace('"points": 15', '"points": 15000').encode(), "15000"),
         (lambda data: json.dumps(contradictory(data)).encode(), "no value can meet this"),
+        (lambda data: json.dumps(data).replace('"points": 15', '"points": 0').encode(), "with 0 points it changes nothing"),
+        (lambda data: json.dumps(data).replace('"cap": 40', '"cap": 24').encode(), "a cap of 24 would cut every one of its 25"),
+        (lambda data: json.dumps(twice_barred(data)).encode(), "Rival” asks exactly the same already"),
     ],
 )
 def test_what_does_not_fit_here_is_named_and_nothing_is_made(cast: Any, draft: ModelVersion, change: Any, said: str) -> None:

@@ -115,6 +115,14 @@ def test_what_does_not_go_together_is_said_at_the_input_that_has_to_change(brows
         answer = post(browser, draft, tally | more, "tally")
         assert answer.status_code == 422
         assert list(answer.context["form"].errors) == [name]
+        assert "load, input" not in answer.content.decode()  # what is wrong is said once, at the input
+    for asks, name, words in (
+        ({"op": "between", "low": "500", "high": "50"}, "high", "Nothing lies from 500 to 50"),
+        ({"op": "between"}, "low", "A range needs at least one end"),
+    ):
+        answer = post(browser, draft, asked("company.employees", **asks))
+        (row,) = answer.context["sheet"].rows.forms
+        assert (list(row.errors), words in text(answer), "Criterion “" in text(answer)) == ([name], True, False)
     assert draft.criteria.count() == 1
 
 
@@ -164,7 +172,7 @@ def test_a_contradiction_is_refused_at_the_row_that_makes_it(browser: Client, dr
     }  # fmt: skip
     for more in ({}, {"redraw": "say"}):
         answer = post(browser, draft, data, **more)
-        assert "no value can meet this and what is asked of it before" in text(answer)
+        assert "No value can meet this and what is asked of it before" in text(answer)
     assert draft.criteria.count() == 1
 
 

@@ -63,7 +63,7 @@ def content(draft: ModelVersion) -> Any:
 VERBS: dict[str, Callable[[ModelVersion, Any], Any]] = {
     "add": lambda draft, by: add_criterion(draft, a_test("new", 3, clause("lead.language", "known")), **by),
     "edit": lambda draft, by: edit_criterion(
-        draft.criteria.get(key="size"), a_test("x", 99, clause("lead.language", "known"), label="Else", cap=3), **by
+        draft.criteria.get(key="size"), a_test("x", 99, clause("lead.language", "known"), label="Else", cap=300), **by
     ),
     "points": lambda draft, by: set_points(draft.criteria.get(key="title"), -8, **by),
     "regroup": lambda draft, by: regroup_criterion(draft.criteria.get(key="title"), "role", **by),
@@ -74,7 +74,7 @@ VERBS: dict[str, Callable[[ModelVersion, Any], Any]] = {
     "add group": lambda draft, by: add_group(draft, {"key": "x", "label": "X", "dimension": "fit"}, **by),
     "edit group": lambda draft, by: edit_group(draft.groups.get(), {"label": "Roles", "floor": -5}, **by),
     "remove group": lambda draft, by: remove_group(draft.groups.get(), **by),
-    "add gate": lambda draft, by: add_gate(draft, GATE | {"key": "far"}, **by),
+    "add gate": lambda draft, by: add_gate(draft, GATE | {"key": "far", "when": when(clause("lead.language", "unknown"))}, **by),
     "edit gate": lambda draft, by: edit_gate(draft.gates.get(), GATE | {"label": "Far"}, **by),
     "remove gate": lambda draft, by: remove_gate(draft.gates.get(), **by),
     "decision": lambda draft, by: set_decision(draft, TOTAL, **by),
