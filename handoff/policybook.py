@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from handoff.businesstime import ELAPSED, Calendar
 from handoff.ladder import Ladder, Rung
 from handoff.models import CalendarDay, Rep, SlaPolicy, SlaStep, SlaTarget, WorkCalendar
+from handoff.policyscope import Choice, Facts, Names, matched_words, unmet
 from leads.errors import Invalid
 
-STANDARD = "standard"
+STANDARD = SlaPolicy.FALLBACK
 
 
 class PolicyBook:
@@ -22,6 +23,7 @@ class PolicyBook:
 
     def __init__(self, at: datetime) -> None:
         self.at = at
+        self.names = Names()
         self._policies: list[SlaPolicy] | None = None
         self._ladders: dict[int, dict[str, Ladder]] = {}
         self._by_target: dict[int, Ladder] = {}
@@ -30,16 +32,22 @@ class PolicyBook:
         self._rep_keys: dict[int, str] = {}
         self._calendar_keys: dict[int, str] = {}
 
-    def policy_for(self, facts: Mapping[str, object]) -> SlaPolicy | None:
-        """The policy in force for a hand-off with these facts (tier, source, product): the narrowest that matches."""
+    @property
+    def policies(self) -> list[SlaPolicy]:
+        """The policies in force, in the order in which they are asked; the fallback is last."""
         if self._policies is None:
             rows = SlaPolicy.objects.filter(effective_from__lte=self.at).order_by("key", "-version")
             newest: dict[str, SlaPolicy] = {}
             for row in rows:
                 newest.setdefault(row.key, row)
             in_force = [row for row in newest.values() if row.retired_at is None or row.retired_at > self.at]
-            self._policies = sorted(in_force, key=lambda row: (-len(row.scope), row.key))
-        return next((row for row in self._policies if _matches(row.scope, facts)), None)
+            self._policies = sorted(in_force, key=lambda row: (row.is_fallback, row.position, row.key))
+        return self._policies
+
+    def choose(self, facts: Facts) -> Choice:
+        """The policy for a hand-off with these facts: the first whose conditions all hold, and why."""
+        policy = next((row for row in self.policies if not unmet(row.scope, facts)), None)
+        return Choice(policy, matched_words(policy.scope, facts, self.names)[:200] if policy else "")
 
     def calendar_key(self, policy_id: int | None) -> str:
         """The calendar a policy runs on unless a person's own is asked for."""
@@ -116,14 +124,6 @@ class PolicyBook:
         missing = set(user_ids) - self._rep_keys.keys()
         found = dict(Rep.objects.filter(user_id__in=missing).values_list("user_id", "calendar_key"))
         self._rep_keys.update({user_id: found.get(user_id, "") for user_id in missing})
-
-
-def _matches(scope: Mapping[str, object], facts: Mapping[str, object]) -> bool:
-    for key, wanted in scope.items():
-        allowed = wanted if isinstance(wanted, list) else [wanted]
-        if facts.get(key) not in allowed:
-            return False
-    return True
 
 
 def _ladders(targets: Iterable[SlaTarget]) -> list[Ladder]:

@@ -22,6 +22,7 @@ from handoff.actions.assigning import offered_messages
 from handoff.models import Handoff, HandoffEvent, Leave, Packet, Rep, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
 from handoff.policybook import PolicyBook
+from handoff.policyscope import facts_with
 from handoff.sla import Clocks
 from handoff.states import WITH_REP, ClockKind, HandoffState
 from leads import clock
@@ -36,8 +37,9 @@ INCOMPLETE = "Packet incomplete: "
 
 _OFFER = """
 UPDATE handoff_handoff h SET state = 'offered', owner_id = v.owner_id, offered_at = %s, seen_at = NULL, queue_reason = '',
-    routing = v.routing, due_at = v.due_at, version = h.version + 1
-FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, version int, owner_id bigint, routing jsonb, due_at timestamptz)
+    routing = v.routing, due_at = v.due_at, policy_id = v.policy_id, policy_why = v.policy_why, version = h.version + 1
+FROM jsonb_to_recordset(%s::jsonb) AS v(id bigint, version int, owner_id bigint, routing jsonb, due_at timestamptz,
+    policy_id bigint, policy_why text)
 WHERE h.id = v.id AND h.state = 'queued' AND h.version = v.version
 """
 _TURNS = """
@@ -253,7 +255,10 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
             mine[timer.handoff_id].append(timer)
     clocks.settle(timer for own in mine.values() for timer in own)
     followed = set(SlaTimer.objects.filter(handoff_id__in=mine, kind=ClockKind.MQO_FOLLOWUP).values_list("handoff_id", flat=True))
+    facts = facts_with([(handoff, one.pk) for handoff, one in chosen])
     for handoff, one in chosen:
+        choice = book.choose(facts[handoff.pk])
+        handoff.policy, handoff.policy_why = choice.policy, choice.why
         for timer in mine[handoff.pk]:
             if timer.kind == ClockKind.OFFER:
                 clocks.meet(timer)
@@ -274,6 +279,8 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
             "owner_id": one.pk,
             "routing": h.routing,
             "due_at": h.due_at.isoformat() if h.due_at else None,
+            "policy_id": h.policy_id,
+            "policy_why": h.policy_why,
         }
         for h, one in chosen
     ]

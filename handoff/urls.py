@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, arithmetic, blame, board, calendars, inbox, notifications, packet, rejections, work
+from handoff.views import answers, arithmetic, blame, board, calendars, inbox, notifications, packet, policies, rejections, work
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -36,6 +36,9 @@ urlpatterns: list[URLPattern] = [
     path("handoffs/<int:pk>/clocks/<int:timer_id>/", arithmetic.clock_arithmetic, name="handoff-clock"),
     path("calendars/arithmetic/", arithmetic.arithmetic, name="arithmetic"),
     path("calendars/<int:pk>/holidays/", calendars.calendar_holidays, name="calendar-holidays"),
+    path("policies/", policies.policies, name="policy-order"),
+    path("policies/move/", policies.policy_move, name="policy-move"),
+    path("policies/switch/", policies.policy_switch, name="policy-switch"),
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),
 ]

@@ -247,6 +247,13 @@ def _values(user: User) -> dict[str, list[str]]:
     return found
 
 
+def sources_known() -> list[str]:
+    """The first `MOST_CHOICES` sources that leads have, whoever sees them, in order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DISTINCT, {"most": MOST_CHOICES})
+        return [value for name, value in cursor.fetchall() if name == "source"]
+
+
 def _imports() -> list[tuple[Any, Any]]:
     """The newest imports of leads, each by its file and day."""
     runs = ImportRun.objects.filter(kind="leads", finished_at__isnull=False).order_by("-pk")

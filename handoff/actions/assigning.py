@@ -13,6 +13,7 @@ from handoff.actions.working import answer_qualification, recycle_lead
 from handoff.models import Handoff, Leave, Packet, Rep
 from handoff.moves import Held, allow, go, hold
 from handoff.policybook import PolicyBook
+from handoff.policyscope import facts_with
 from handoff.states import Transition
 from leads.actions.outcome import freeze_case, set_case_outcome
 from leads.actions.owner import set_owner
@@ -53,6 +54,8 @@ def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "",
         _reopen_case(held)
         changes |= {"queue_reason": "", "offered_at": held.now, "seen_at": None, "answered_at": None}
         changes |= {"contacted_at": None, "reached_at": None, "attempts_made": 0, "next_step_on": None}
+        choice = held.book.choose(facts_with([(fresh, to.pk)])[fresh.pk])
+        changes |= {"policy": choice.policy, "policy_why": choice.why}
         if fresh.contacted_at is not None:
             detail |= {"contacted_at": fresh.contacted_at.isoformat(), "attempts_made": fresh.attempts_made}
     go(held, move, detail=detail, routing=fresh.routing | {"moved": moved}, **changes)

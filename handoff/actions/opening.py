@@ -14,6 +14,7 @@ from handoff.audience import People
 from handoff.models import Handoff, HandoffEvent, RejectionReview, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
 from handoff.policybook import PolicyBook
+from handoff.policyscope import facts_of, tier_word
 from handoff.since import OWN_SOURCE
 from handoff.sla import Clocks
 from handoff.states import OPEN, WITH_REP, ClockKind, HandoffState
@@ -71,13 +72,10 @@ def _open(groups: dict[int, list[Qualification]], leads: dict[int, Lead], now: d
     for lead_id, group in groups.items():
         lead, first = leads[lead_id], group[0]
         best = _best(group)
-        facts = {
-            "tier": best.tier, "source": lead.first_source, "product": lead.product_interest.key if lead.product_interest else None,
-        }  # fmt: skip
-        policy = book.policy_for(facts)
+        choice = book.choose(facts_of(lead, tier_word(best.version.decision.get("tiers"), best.tier)))
         handoff = Handoff(
             lead=lead, qualification=first, nth=before.get(lead_id, 0) + 1, is_mqo=any(one.kind == MQO for one in group),
-            state=HandoffState.QUEUED, policy=policy, score=first.total, tier=first.tier, headline=headline_of(first),
+            state=HandoffState.QUEUED, policy=choice.policy, policy_why=choice.why, score=first.total, tier=first.tier, headline=headline_of(first),
             queue_reason=FIRST_REASON, opened_at=now,
         )  # fmt: skip
         handoffs.append(handoff)

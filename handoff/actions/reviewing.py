@@ -154,8 +154,9 @@ def _hand_over_again(held: Held) -> None:
     """A new hand-off of the same lead on the same evidence; the rep who rejected it is not asked again."""
     before = held.handoff
     again = Handoff.objects.create(
-        lead=held.lead, nth=before.nth + 1, is_mqo=before.is_mqo, state=HandoffState.QUEUED, policy=before.policy, score=before.score,
-        tier=before.tier, headline=before.headline, queue_reason="Handed over again after a dispute", opened_at=held.now,
+        lead=held.lead, nth=before.nth + 1, is_mqo=before.is_mqo, state=HandoffState.QUEUED, policy=before.policy,
+        policy_why=before.policy_why, score=before.score, tier=before.tier,
+        headline=before.headline, queue_reason="Handed over again after a dispute", opened_at=held.now,
         routing={"passed": [before.owner_id]},
     )  # fmt: skip
     HandoffEvent.objects.create(

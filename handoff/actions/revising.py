@@ -46,6 +46,8 @@ def hold_newest(row: WorkCalendar | SlaPolicy, *, seen: str = "") -> None:
 def mark_of(row: WorkCalendar | SlaPolicy) -> str:
     """A short mark of everything a version holds; another mark means another content."""
     content: list[Any] = list(type(row).objects.filter(pk=row.pk).values())
+    for values in content:
+        values.pop("position", None)  # the order of policies is no part of one
     if isinstance(row, WorkCalendar):
         content += CalendarDay.objects.filter(calendar=row).order_by("pk").values()
     else:
@@ -135,6 +137,8 @@ def revise_policy(policy: SlaPolicy, *, at: datetime) -> tuple[SlaPolicy, dict[i
         effective_from=at,
         retired_at=policy.retired_at,
         reassign_cap=policy.reassign_cap,
+        position=policy.position,
+        on_leave=policy.on_leave,
     )
     targets = {}
     for target in SlaTarget.objects.filter(policy=policy).order_by("pk"):

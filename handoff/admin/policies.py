@@ -7,15 +7,18 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from handoff.actions.ordering import next_position
 from handoff.actions.revising import is_policy_used, revise_policy
 from handoff.admin.fields import DurationField, hours_of
 from handoff.admin.versions import SeenForm, VersionedAdmin, tell_version
 from handoff.models import Handoff, SlaPolicy, SlaStep, SlaTarget, WorkCalendar
+from handoff.policyscope import Names, scope_words
+from handoff.scopeform import FIELDS, scope_field, scope_of
 from handoff.states import ClockKind
 from leads import clock
 
@@ -73,15 +76,20 @@ class TargetInline(admin.TabularInline[SlaTarget, SlaPolicy]):
 
 
 class PolicyForm(SeenForm):
+    scope_tier = scope_field("tier")
+    scope_source = scope_field("source")
+    scope_product = scope_field("product")
+    scope_team = scope_field("team")
     calendar_key = forms.ChoiceField(label="Calendar", help_text="Used where a promise does not follow the rep's own hours.")
 
     class Meta:
         model = SlaPolicy
-        fields = ("name", "key", "calendar_key", "reassign_cap")
-        labels = {"reassign_cap": "Move at most"}
+        fields = ("name", "key", "calendar_key", "reassign_cap", "on_leave")
+        labels = {"reassign_cap": "Move at most", "on_leave": "When the rep is away"}
         help_texts = {
             "key": "Names the policy through all its versions; never changes.",
             "reassign_cap": "How often a hand-off nobody answers goes to another rep before it goes back to marketing.",
+            "on_leave": "What waits for an answer or a first attempt. On hold only as long as its promise may be, else it goes on.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -89,6 +97,24 @@ class PolicyForm(SeenForm):
         field = self.fields["calendar_key"]
         assert isinstance(field, forms.ChoiceField)
         field.choices = calendar_choices()
+        for kind, name in FIELDS.items():
+            if name in self.fields and self.instance.pk:
+                self.initial[name] = [str(value) for value in self.instance.scope.get(kind, ())]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        is_fallback = (self.instance.key or cleaned.get("key")) == SlaPolicy.FALLBACK
+        if not is_fallback and not scope_of(cleaned) and not self.errors.keys() & set(FIELDS.values()):
+            self.add_error(
+                "scope_tier", "Choose what it is for: a tier, a source, a product or a team. The fallback takes the rest."
+            )
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """A scope is one column, made of four choices."""
+        if FIELDS["tier"] in self.fields:
+            self.instance.scope = scope_of(self.cleaned_data)
+        super()._post_clean()  # type: ignore[misc]
 
 
 @admin.register(SlaPolicy)
@@ -99,19 +125,32 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
     )
     form = PolicyForm
     inlines = (TargetInline,)
-    list_display = ("name", "promised", "calendar_key", "is_used", "version", "in_force")
+
+    @property
+    def _names(self) -> Names:
+        return Names()
+
+    list_display = ("name", "asked_for", "promised", "calendar_key", "is_used", "version", "in_force")
     search_fields = ("name", "key")
-    ordering = ("key", "-version")
+    ordering = ("position", "key", "-version")
     fieldsets = (
         ("What the policy is called", {"fields": ("name", "key", "seen")}),
+        (
+            "Which hand-offs it is for",
+            {
+                "fields": tuple(FIELDS.values()),
+                "description": "All that is chosen must hold; of several values of a kind one is enough. The first policy that fits applies.",
+            },
+        ),
         ("Which hours count", {"fields": ("calendar_key",)}),
-        ("When nobody answers", {"fields": ("reassign_cap",)}),
+        ("When nobody answers, or the rep is away", {"fields": ("reassign_cap", "on_leave")}),
         ("What happens when", {"fields": ("steps",)}),
     )
     fieldsets_kept = (
         ("What the policy is called", {"fields": ("name", "key")}),
+        ("Which hand-offs it is for", {"fields": ("asked_for",)}),
         ("Which hours count", {"fields": ("calendar_key",)}),
-        ("When nobody answers", {"fields": ("reassign_cap",)}),
+        ("When nobody answers, or the rep is away", {"fields": ("reassign_cap", "on_leave")}),
         ("What is promised", {"fields": ("promised", "steps")}),
     )
 
@@ -125,15 +164,29 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: SlaPolicy | None = None) -> tuple[str, ...]:
-        return ("key", "steps", "promised") if obj else ("steps",)
+        return ("key", "steps", "promised", "asked_for") if obj else ("steps", "asked_for")
+
+    def get_fieldsets(self, request: HttpRequest, obj: SlaPolicy | None = None) -> Any:
+        """The fallback asks nothing: it says so instead of offering choices."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is None or not obj.is_fallback:
+            return sets
+        return tuple(
+            (title, {"fields": ("asked_for",)} if title == "Which hand-offs it is for" else told) for title, told in sets
+        )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        words = '{} The first that fits applies: <a href="{}">which policy applies, and in which order they are asked</a>.'
+        told = format_html(words, self.setup_intro, reverse("admin:policy-order"))
+        return super().changelist_view(request, {"setup_intro": told, **(extra_context or {})})
 
     def has_delete_permission(self, request: HttpRequest, obj: SlaPolicy | None = None) -> bool:
-        return obj is not None and super().has_delete_permission(request, obj) and not is_policy_used(obj)
+        return obj is not None and not obj.is_fallback and super().has_delete_permission(request, obj) and not is_policy_used(obj)
 
     def save_model(self, request: HttpRequest, obj: SlaPolicy, form: Any, change: bool) -> None:
         """A new policy is stored here; a changed one together with its promises, in `save_related`."""
         if not change:
-            obj.effective_from = clock.now()
+            obj.effective_from, obj.position = clock.now(), next_position()
             obj.save()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -142,7 +195,7 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
         if not change or not touched:
             super().save_related(request, form, formsets, change)
             return
-        names = ["name", "calendar_key", "reassign_cap"]
+        names = ["name", "scope", "calendar_key", "reassign_cap", "on_leave"]
         if not is_policy_used(policy):
             policy.save(update_fields=names)
             super().save_related(request, form, formsets, change)
@@ -168,6 +221,10 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
             told = format_html_join("", "<li>{}</li>", ((step_words(step),) for step in target.steps.all()))
             lines.append((url, str(target), told))
         return format_html_join("", '<div class="p-steps-told"><a href="{}">{}</a><ul>{}</ul></div>', lines) or "–"
+
+    @admin.display(description="for")
+    def asked_for(self, policy: SlaPolicy) -> str:
+        return scope_words(policy.scope, self._names)
 
     @admin.display(description="promises")
     def promised(self, policy: SlaPolicy) -> str:

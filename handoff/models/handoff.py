@@ -51,6 +51,7 @@ class Handoff(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="handoffs", db_index=False
     )
     policy = models.ForeignKey(SlaPolicy, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    policy_why = models.CharField(max_length=200, blank=True, default="", help_text="Why this policy, in words.")
     score = models.IntegerField(default=0)
     tier = models.SmallIntegerField(null=True, blank=True)
     headline = models.CharField(max_length=200, blank=True, default="", help_text="Why, in one line.")

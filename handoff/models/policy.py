@@ -4,22 +4,44 @@ from handoff.states import ClockKind
 
 
 class SlaPolicy(models.Model):
-    """What is promised about time, for the hand-offs its scope names. Never changes once published."""
+    """What is promised about time, for the hand-offs its scope names. Never changes once published.
+
+    `position` and `retired_at` say whether and when it is asked; they are of all versions of a key.
+    """
+
+    FALLBACK = "standard"
+
+    class OnLeave(models.TextChoices):
+        HAND_OVER = "hand_over", "Goes to somebody else"
+        PAUSE = "pause", "Is on hold until they are back"
 
     key = models.SlugField(max_length=40)
     version = models.PositiveIntegerField(default=1)
     name = models.CharField(max_length=80)
-    scope = models.JSONField(default=dict, blank=True, help_text="Which hand-offs: tier, source, product. Empty: all.")
+    scope = models.JSONField(default=dict, blank=True, help_text="Which hand-offs: tier, source, product, team. Empty: all.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Which is asked first.")
     calendar_key = models.SlugField(max_length=40, default="standard")
     effective_from = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
     reassign_cap = models.PositiveSmallIntegerField(default=2)
+    on_leave = models.CharField(max_length=9, choices=OnLeave.choices, default=OnLeave.HAND_OVER)
 
     class Meta:
         verbose_name = "SLA policy"
         verbose_name_plural = "SLA policies"
         ordering = ("key", "-version")
-        constraints = (models.UniqueConstraint(fields=("key", "version"), name="slapolicy_version_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=("key", "version"), name="slapolicy_version_once"),
+            # Whatever comes, one policy fits.
+            models.CheckConstraint(
+                condition=~models.Q(key="standard") | models.Q(scope={}, retired_at__isnull=True),
+                name="slapolicy_fallback_fits_all",
+            ),
+        )
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.key == self.FALLBACK
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"

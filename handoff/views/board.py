@@ -187,7 +187,7 @@ def _pulse_of(board: Board) -> dict[str, Any]:
 def _promise_words(now: datetime) -> str:
     """What is promised about answers where no narrower policy speaks, in a sentence; "" when nothing is."""
     book = PolicyBook(now)
-    policy = book.policy_for({})
+    policy = book.choose({}).policy
     ladder = book.ladder(policy.pk, ClockKind.ACCEPT) if policy else None
     if policy is None or ladder is None:
         return ""
