@@ -168,7 +168,7 @@ def _split(move: Move, end: datetime, whose: Whose, what: str, clock: Span | Non
 
 
 # What the verbs leave as they found it; the time goes on as it was.
-QUIET = ("see", "nudge", "interest", "join", "pause", "resume")
+QUIET = ("see", "nudge", "interest", "join", "pause", "resume", "replan")
 
 
 def courses(handoffs: Sequence[Handoff] | Iterable[int], book: PolicyBook) -> dict[int, Course]:

@@ -18,11 +18,10 @@ from leads.models import Outbox, Reason, User
 from leads.templatetags.dates import minute_words
 
 # Steps of a clock that only repeat what the move itself says.
-SILENT = ("start", "met", "cancel", "undo", "pause", "resume", "pause_cap")
+SILENT = ("start", "met", "cancel", "undo", "pause", "resume", "pause_cap", "replan")
 OUTCOMES = {"skipped": "passed over", "recorded": "noted", "withdrawn": "withdrawn"}
 # What a step is called, by how its code begins.
 STEP_WORDS = {
-    "replan": "planned anew",
     "remind": "reminder",
     "breach": "time is up",
     "tell": "told the head of sales",
@@ -40,6 +39,7 @@ VERBS = {
     "nudge": "Nudged",
     "pause": "Put on hold",
     "resume": "Goes on",
+    "replan": "Planned anew",
 }
 TONES = {
     "accept": "good", "convert": "good", "win": "good", "reject": "bad", "lose": "bad", "give_up": "bad", "expire": "bad",

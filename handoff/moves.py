@@ -126,7 +126,7 @@ def what_happened(handoff: Handoff) -> str:
     """What came before whoever is too late, in a sentence."""
     event = (
         HandoffEvent.objects.filter(handoff=handoff)
-        .exclude(verb__in=("attempt", "interest", "see", "nudge", "pause", "resume"))
+        .exclude(verb__in=("attempt", "interest", "see", "nudge", "pause", "resume", "replan"))
         .select_related("actor")
         .order_by("-at", "-pk")
         .first()

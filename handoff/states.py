@@ -131,7 +131,7 @@ DONE = {
     "convert": "converted", "win": "won", "lose": "lost", "give_up": "gave up and recycled", "expire": "recycled", "reassign": "reassigned",
     "return": "returned to the queue", "withdraw": "withdrew", "agree": "agreed to the rejection of", "dispute": "disputed the rejection of",
     "recycle": "recycled", "open": "opened", "join": "joined", "settle": "settled the dispute about",
-    "unreview": "took back the verdict on", "nudge": "nudged about", "pause": "put on hold", "resume": "resumed",
+    "unreview": "took back the verdict on", "nudge": "nudged about", "pause": "put on hold", "resume": "resumed", "replan": "re-planned",
 }  # fmt: skip
 
 

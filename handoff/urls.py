@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     path("policies/", policies.policies, name="policy-order"),
     path("policies/move/", policies.policy_move, name="policy-move"),
     path("policies/switch/", policies.policy_switch, name="policy-switch"),
+    path("policies/<slug:key>/replan/", policies.policy_replan, name="policy-replan"),
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),
 ]

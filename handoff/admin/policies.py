@@ -208,7 +208,8 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
         for formset in formsets:
             carry_over(formset, {pk: target.pk for pk, target in targets.items()}, policy=revised)
         policy.pk, policy.version = revised.pk, revised.version
-        tell_version(request, "Hand-offs follow", stored.version, revised.version)
+        replan = reverse("admin:policy-replan", args=[revised.key])
+        tell_version(request, "Hand-offs follow", stored.version, revised.version, replan=replan)
 
     @admin.display(description="Step by step")
     def steps(self, policy: SlaPolicy) -> SafeString | str:

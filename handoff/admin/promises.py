@@ -109,7 +109,8 @@ class SlaTargetAdmin(VersionedAdmin[SlaTarget]):
         for formset in formsets:
             carry_over(formset, steps, target=copy)
         target.pk = copy.pk  # what was changed is told of the copy, and its page comes next
-        tell_version(request, "Hand-offs follow", policy.version, revised.version)
+        replan = reverse("admin:policy-replan", args=[revised.key])
+        tell_version(request, "Hand-offs follow", policy.version, revised.version, replan=replan)
 
     def response_change(self, request: HttpRequest, obj: SlaTarget) -> HttpResponse:
         if request.resolver_match is not None and request.resolver_match.kwargs["object_id"] == str(obj.pk):

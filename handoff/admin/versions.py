@@ -90,5 +90,7 @@ def newest_page(row: Any) -> str:
     return reverse(f"admin:{newest._meta.label_lower.replace('.', '_')}_change", args=[newest.pk])
 
 
-def tell_version(request: HttpRequest, who: str, before: int, now: int) -> None:
-    messages.info(request, f"{who} version {before}. They keep it; version {now} holds for those to come.")
+def tell_version(request: HttpRequest, who: str, before: int, now: int, *, replan: str = "") -> None:
+    """Say that what runs keeps its version; `replan` is where it can be carried over."""
+    words = f"{who} version {before}. They keep it; version {now} holds for those to come."
+    messages.info(request, format_html('{} <a href="{}">Re-plan them</a>', words, replan) if replan else words)

@@ -9,9 +9,10 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from handoff.actions.ordering import move_policy, newest_of_each, switch_policy
+from handoff.actions.replanning import behind_counts, preview_replan, replan_policy
 from handoff.models import SlaPolicy
 from handoff.policybook import PolicyBook
 from handoff.policyscope import LABELS, Names, matched_words, scope_words, unmet
@@ -30,6 +31,7 @@ class Asked:
     policy: SlaPolicy
     asks: str
     is_on: bool
+    behind: int = 0
     verdict: str = ""
     applies: bool = False
 
@@ -66,7 +68,7 @@ def _drawn(request: HttpRequest, *, problem: str = "", status: int = 200) -> Htt
     facts = form.facts() if tried and form.is_valid() else None
     now, names = clock.now(), Names()
     chosen = PolicyBook(now).choose(facts) if facts is not None else None
-    rows = []
+    rows, behind = [], behind_counts(now)
     for policy in newest_of_each():
         is_on = policy.retired_at is None or policy.retired_at > now
         verdict, applies = "", False
@@ -81,7 +83,7 @@ def _drawn(request: HttpRequest, *, problem: str = "", status: int = 200) -> Htt
                 verdict = f"does not fit: {' and '.join(lacking)}"
             else:
                 verdict = "would fit, but one before it does"
-        rows.append(Asked(policy, scope_words(policy.scope, names), is_on, verdict, applies))
+        rows.append(Asked(policy, scope_words(policy.scope, names), is_on, behind.get(policy.key, 0), verdict, applies))
     context = {
         "rows": rows, "keys": ",".join(row.policy.key for row in rows if not row.policy.is_fallback), "form": form, "tried": facts is not None,
         "chosen": chosen, "problem": problem, "moved": request.GET.get("moved", ""), "may_change": reader(request).has_perm("handoff.change_slapolicy"),
@@ -101,6 +103,16 @@ def policy_move(request: HttpRequest) -> HttpResponse:
     except Conflict as other:
         return _drawn(request, problem=other.message, status=409)
     return HttpResponseRedirect(f"{reverse('admin:policy-order')}?moved={key}-{'up' if way == 'up' else 'down'}")
+
+
+@page("handoff.change_slapolicy")
+@require_http_methods(["GET", "POST"])
+def policy_replan(request: HttpRequest, key: str) -> HttpResponse:
+    """What re-planning would do; asked for, it is done, and what is left is shown."""
+    done = replan_policy(key, actor=reader(request)) if request.method == "POST" else None
+    told = preview_replan(key, now=clock.now())
+    context = {"told": told, "done": done}
+    return render(request, "handoff/policy_replan.html", context, title=f"Re-plan {told.policy}")
 
 
 @page("handoff.change_slapolicy")

@@ -216,6 +216,7 @@ ROWS: dict[str, Row] = {
     "admin:handoff-give-up": Row("rep manager head_of_sales", of=worked, got=0, post={"give_up-note": "Nobody answers."}),
     "admin:policy-order": Row("admin", query={"try": "1", "tier": ""}),
     "admin:policy-move": Row("admin", got=0, post={"key": "standard", "way": "up", "order": ""}, did=404),
+    "admin:policy-replan": Row("admin", of=lambda world: ["standard"], post={}, did=200),
     "admin:policy-switch": Row("admin", got=0, post={"key": "standard", "on": "0"}, did=422),
     "admin:handoff-pause": Row("rep manager head_of_sales", of=worked, got=0, post={"pause-reason": "Call me on Friday"}),
     "admin:handoff-resume": Row("rep manager head_of_sales", of=worked, got=0, post={}, did=409),
