@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The promises of sales, a place in the queue included.
 SALES_CLOCKS = OWNER_CLOCKS | {ClockKind.OFFER}
+# Marketing's, once a rep has rejected.
+REVIEW_CLOCKS = frozenset({ClockKind.REVIEW, ClockKind.DISPUTE})
 OPEN_CLOCKS = (SlaTimer.State.RUNNING, SlaTimer.State.PAUSED)
 # Where no clock runs a pill says more than the state's name, or less.
 DONE_WORDS = {
@@ -113,10 +115,10 @@ def clock_of(handoff: InState, timer: Running | None, now: datetime, calendar: C
     return ClockFace(state_of(left, due_today=today), due_at=due, left=left, total=total, runs_until=next_close(calendar, now))
 
 
-def open_clocks(handoff_ids: Iterable[int]) -> dict[int, OpenClock]:
+def open_clocks(handoff_ids: Iterable[int], kinds: Collection[str] = SALES_CLOCKS) -> dict[int, OpenClock]:
     """The clock that speaks for each hand-off: of those that run the first due, else one on hold; none where none is open. One query."""
     clocks: dict[int, OpenClock] = {}
-    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=SALES_CLOCKS)
+    rows = SlaTimer.objects.filter(handoff_id__in=list(handoff_ids), state__in=OPEN_CLOCKS, kind__in=kinds)
     for clock in map(OpenClock._make, rows.values_list(*OpenClock._fields)):
         clocks[clock.handoff_id] = min(clocks.get(clock.handoff_id, clock), clock, key=_speaks)
     return clocks
@@ -138,6 +140,13 @@ def faces_of(handoffs: Sequence[InState], now: datetime, book: PolicyBook | None
         may_hold = clock is not None and clock.state == SlaTimer.State.RUNNING and bool(clock.target__pause_cap_us)
         faces[handoff.pk] = replace(face, may_hold=True) if may_hold else face
     return faces
+
+
+def review_faces(handoffs: Iterable[InState], now: datetime) -> dict[int, ClockFace]:
+    """The faces of what marketing owes on rejections: a verdict, or the end of a dispute; those it owes nothing on are left out."""
+    waiting, book = {handoff.pk: handoff for handoff in handoffs}, PolicyBook(now)
+    clocks = open_clocks(waiting, REVIEW_CLOCKS)
+    return {pk: clock_of(waiting[pk], clock, now, book.calendar(clock.calendar_id)) for pk, clock in clocks.items()}
 
 
 def is_overdue(now: datetime) -> Exists:

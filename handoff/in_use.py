@@ -26,21 +26,20 @@ def cases_that_ended(case_ids: Sequence[int]) -> dict[int, str]:
 
 def left_by(user_ids: Sequence[int]) -> list[str]:
     """What these people have in hand, in sentences for whoever switches them off; one query."""
+    waiting = Q(state__in=(HandoffState.OFFERED, HandoffState.ACCEPTED))
     counts = Handoff.objects.filter(owner_id__in=user_ids, state__in=sorted(WITH_REP)).aggregate(
-        offered=Count("pk", filter=Q(state=HandoffState.OFFERED)), worked=Count("pk", filter=~Q(state=HandoffState.OFFERED))
+        waiting=Count("pk", filter=waiting), worked=Count("pk", filter=~waiting)
     )
     told = []
-    if counts["offered"] == 1:
-        told.append("1 hand-off waits for their answer; when its time is up, it goes on as its policy says.")
-    elif counts["offered"]:
-        told.append(
-            f"{counts['offered']} hand-offs wait for their answer; when their time is up, they go on as their policy says."
-        )
+    if counts["waiting"] == 1:
+        told.append("1 hand-off waits for their answer or first attempt; it goes to somebody else at once.")
+    elif counts["waiting"]:
+        told.append(f"{counts['waiting']} hand-offs wait for their answer or first attempt; they go to somebody else at once.")
     if counts["worked"] == 1:
-        told.append("1 hand-off that they accepted stays with them until it is reassigned; managers find it on Home.")
+        told.append("1 hand-off that they worked on stays with them until it is reassigned; managers find it on Home.")
     elif counts["worked"]:
         told.append(
-            f"{counts['worked']} hand-offs that they accepted stay with them until reassigned; managers find them on Home."
+            f"{counts['worked']} hand-offs that they worked on stay with them until reassigned; managers find them on Home."
         )
     return told
 

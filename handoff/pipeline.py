@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from django.db import InterfaceError, OperationalError, transaction
 
 from handoff.actions.interest import note_interest
+from handoff.actions.leaving import tend_absent
 from handoff.actions.opening import open_handoffs
 from handoff.routing import route_waiting
 from leads import clock
@@ -24,6 +25,9 @@ logger = logging.getLogger("accord.pipeline")
 # New interest of leads in hand is looked for among all of them, so not every second.
 INTEREST_EVERY_S = 10.0
 _interest_at = -INTEREST_EVERY_S
+# So soon does what waits for somebody absent go on.
+ABSENT_EVERY_S = 5.0
+_absent_at = -ABSENT_EVERY_S
 
 
 def run_once() -> int:
@@ -31,7 +35,9 @@ def run_once() -> int:
 
     Raises the error of a station only when nothing was done, so that the caller waits before the next round.
     """
-    stations: tuple[Callable[[], int], ...] = (score_guarded, open_handoffs, route_waiting, note_interest_now_and_then)
+    stations: tuple[Callable[[], int], ...] = (
+        score_guarded, open_handoffs, tend_absent_now_and_then, route_waiting, note_interest_now_and_then
+    )  # fmt: skip
     done, failed = 0, None
     for station in stations:
         try:
@@ -53,6 +59,15 @@ def note_interest_now_and_then() -> int:
         return 0
     _interest_at = time.monotonic()
     return note_interest()
+
+
+def tend_absent_now_and_then() -> int:
+    """What waits for people who are inactive or away, at most every five seconds."""
+    global _absent_at
+    if time.monotonic() < _absent_at + ABSENT_EVERY_S:
+        return 0
+    _absent_at = time.monotonic()
+    return tend_absent()
 
 
 def score_guarded() -> int:

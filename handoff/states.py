@@ -112,7 +112,10 @@ TRANSITIONS = (
     ),
     Transition("reassign", "Reassign", frozenset({S.CONVERTED}), None, ASSIGN),
     Transition("nudge", "Nudge", frozenset({S.OFFERED, S.ACCEPTED}), None, ASSIGN),
-    Transition("return", "Return to the queue", frozenset({S.OFFERED}), S.QUEUED, "", starts=(K.OFFER,), cancels=(K.ACCEPT,)),
+    Transition(
+        "return", "Return to the queue", frozenset({S.OFFERED, S.ACCEPTED}), S.QUEUED, "",
+        starts=(K.OFFER,), cancels=(K.ACCEPT, K.FIRST_CONTACT),
+    ),
     Transition("withdraw", "Withdraw", OPEN, S.CLOSED, ASSIGN, cancels=WORKED),
     Transition("agree", "Agree", frozenset({S.REJECTED}), None, REVIEW, meets=(K.REVIEW,)),
     Transition("dispute", "Dispute", frozenset({S.REJECTED}), None, REVIEW, meets=(K.REVIEW,), starts=(K.DISPUTE,)),

@@ -14,7 +14,7 @@ from handoff.models import Handoff, Leave, Packet, Rep
 from handoff.moves import Held, allow, go, hold
 from handoff.policybook import PolicyBook
 from handoff.policyscope import facts_with
-from handoff.states import Transition
+from handoff.states import HandoffState, Transition
 from leads.actions.outcome import freeze_case, set_case_outcome
 from leads.actions.owner import set_owner
 from leads.actions.stage import change_stage
@@ -69,15 +69,24 @@ def reassign(handoff: Handoff | int, *, actor: User, to: User, reason: str = "",
     return fresh
 
 
-def take_back(held: Held, move: Transition, reason: str) -> None:
-    """The portal takes an unanswered offer, held already, back into the queue; whoever let it pass is not asked again."""
+def take_back(held: Held, move: Transition, reason: str, *, let_pass: bool = True) -> None:
+    """The portal takes what waits for a rep, held already, back into the queue.
+
+    Whoever let it pass is not asked again, and it counts as a move by rule; not so who was absent. What was accepted is decided
+    anew.
+    """
     fresh = held.handoff
-    before = fresh.owner
-    passed = [*fresh.routing.get("passed", []), *([before.pk] if before else [])]
+    before, accepted = fresh.owner, fresh.state == HandoffState.ACCEPTED
+    passed = [*fresh.routing.get("passed", []), *([before.pk] if before and let_pass else [])]
+    if accepted:
+        _reopen_case(held)
     go(
-        held, move, detail={"from": before.pk if before else None, "reason": reason}, owner=None, queue_reason=reason, epoch=fresh.epoch + 1,
-        moves=fresh.moves + 1, routing=fresh.routing | {"passed": passed}, seen_at=None,
+        held, move, detail={"from": before.pk if before else None, "reason": reason}, owner=None, queue_reason=reason[:200],
+        epoch=fresh.epoch + 1, moves=fresh.moves + let_pass, routing=fresh.routing | {"passed": passed}, seen_at=None, answered_at=None,
+        undo_until=None,
     )  # fmt: skip
+    if accepted and held.lead.stage == Stage.SAL:
+        change_stage(held.lead, Stage.MQL, actor=None, reason=reason[:200], at=held.now, act_id=held.act_id)
     set_owner(held.lead, None, actor=None, at=held.now, reason=reason, act_id=held.act_id)
     enqueue(_left(held, "return", before, reason), at=held.now)
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from handoff.actions.holding import last_day, may_hold
 from handoff.actions.seen import mark_seen
 from handoff.blame_report import spent_on
-from handoff.clocks import faces_of
+from handoff.clocks import faces_of, review_faces
 from handoff.desk import Desk, Row, named_tier, shown, tier_name
 from handoff.forms import (
     ConvertForm,
@@ -39,7 +39,7 @@ from handoff.rejecting import branches
 from handoff.routewords import routed
 from handoff.since import since_offer
 from handoff.sla import Clocks
-from handoff.states import ANSWER, ANSWERED, ASSIGN, OWNER_CLOCKS, REVIEW, WORK, ClockKind, verbs_from
+from handoff.states import ANSWER, ANSWERED, ASSIGN, OWNER_CLOCKS, REVIEW, WORK, ClockKind, HandoffState, verbs_from
 from handoff.views.asking import handoff_or_404
 from handoff.views.attempting import ATTEMPT_CHOICES
 from leads import clock
@@ -103,6 +103,7 @@ def drawn(
         "spent": spent_on(handoff, now),
         "routed": routed(handoff),
         "review": _review(handoff),
+        "review_face": review_faces([handoff], now).get(pk) if handoff.state == HandoffState.REJECTED else None,
         "undo": _can_undo(user, handoff, now),
         "place": _place(user, handoff, now),
         "here": here,

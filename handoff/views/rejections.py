@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from handoff.actions.reviewing import review_rejection, undo_review
+from handoff.clocks import review_faces
 from handoff.filters import RejectionFilter
 from handoff.forms import ReviewForm
 from handoff.models import Handoff, RejectionReview
@@ -45,9 +46,13 @@ def rejection_list(request: HttpRequest) -> HttpResponse:
     for name in ("reason", "page"):
         kept.pop(name, None)
     for_bars = narrowed.without("reason", "period")
+    listed_now = BoundedPaginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    faces = review_faces(listed_now.object_list, now)
+    for row in listed_now.object_list:
+        row.review_face = faces.get(row.pk)
     context = {
         "filter": narrowed,
-        "page": BoundedPaginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": listed_now,
         "bars": reason_bars(for_bars, now=now, days=days, chosen=request.GET.get("reason", ""), query=kept.urlencode()),
         "findings": findings(
             narrowed.without("reason", "reviewed"), narrowed.without("reason", "reviewed", "q", of=answered(reader(request)))
@@ -196,10 +201,11 @@ def _typed(request: HttpRequest) -> dict[str, Any]:
 def _row(request: HttpRequest, pk: int, *, problem: str = "", status: int = 200) -> HttpResponse:
     """The row as it is now, with what the page and the navigation count of those that wait."""
     row, waiting = listed(Handoff.objects.filter(pk=pk)).get(), unreviewed_count(reader(request))
+    face = review_faces([row], clock.now()).get(pk)
     review = getattr(row, "review", None)
     may_undo = review is not None and review.by_id == reader(request).pk and review.undo_until > clock.now()
     context = {
-        "handoff": row, "waiting": waiting, "problem": problem, "may_undo": may_undo, **(_typed(request) if problem else {}),
+        "handoff": row, "review_face": face, "waiting": waiting, "problem": problem, "may_undo": may_undo, **(_typed(request) if problem else {}),
     }  # fmt: skip
     part = "handoff/_rejection_reviewed.html"
     answer = render(request, part, context, fragment=part, status=status)

@@ -88,8 +88,7 @@ def test_what_a_switched_off_rep_had_in_hand_is_with_nobody_active(work, cast, c
     assert "With nobody active" not in html
     url = "/setup/leads/user/"
     asked = client_of(cast.admin).post(url, {"action": "switch_off", "_selected_action": [cast.rep.pk]}).content.decode()
-    assert "1 hand-off that they accepted stays with them until it is reassigned" in asked
-    assert "1 hand-off waits for their answer" in asked
+    assert "2 hand-offs wait for their answer or first attempt; they go to somebody else at once." in asked
     client_of(cast.admin).post(url, {"action": "switch_off", "_selected_action": [cast.rep.pk], "confirmed": "yes"})
     for who in (cast.manager, cast.head_of_sales):
         html = client_of(who).get("/").content.decode()
@@ -103,11 +102,13 @@ def test_what_a_switched_off_rep_had_in_hand_is_with_nobody_active(work, cast, c
 
 def test_who_switches_a_person_off_on_their_page_hears_what_they_leave(work, cast, client_of):
     accept_handoff(work.offered(), actor=cast.rep)
+    log_attempt(accept_handoff(work.offered(), actor=cast.rep), actor=cast.rep, channel="call", result="reached")
     browser, url = client_of(cast.admin), f"/setup/leads/user/{cast.rep.pk}/change/"
     data = form_data(browser, url)
     data.pop("is_active")
     told = browser.post(url, data, follow=True).content.decode()
-    assert "1 hand-off that they accepted stays with them until it is reassigned" in told
+    assert "1 hand-off waits for their answer or first attempt; it goes to somebody else at once." in told
+    assert "1 hand-off that they worked on stays with them until it is reassigned" in told
 
 
 def test_a_manager_gets_from_home_to_the_teams_hand_offs(work, cast, client_of):

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from handoff.actions import accept_handoff, recycle_handoff, reject_handoff, review_rejection
+from handoff.actions import accept_handoff, recycle_handoff, reject_handoff, review_rejection, settle_dispute
 from handoff.filters import RejectionFilter
 from handoff.models import Handoff, RejectionReview, Rep
 from handoff.rejections import answered, findings, is_cause, reason_bars, rejections, unreviewed_count
@@ -491,3 +491,22 @@ def test_filters_and_bars_speak_of_the_same_rows(work, cast):
     narrowed = RejectionFilter({"reason": "too_small"}, queryset=rejections(cast.marketer), now=MONDAY + HOUR, sources=[])
     bars = reason_bars(narrowed.without("reason", "period"), now=MONDAY + HOUR, days=narrowed.days, chosen="too_small", query="")
     assert narrowed.qs.count() == next(bar.value for bar in bars if bar.is_on) == 2
+
+
+def test_what_marketing_owes_runs_on_a_clock_that_is_seen(work, cast, later, client_of):
+    """A verdict within 40 working hours, then the end of the dispute; on the list and on the packet, by the one face there is."""
+    handoff = work.offered()
+    reject_handoff(handoff, actor=cast.rep, reason="too_small")
+    later()
+    browser = client_of(cast.marketer)
+    for page in ("/rejections/", f"/handoffs/{handoff.pk}/"):
+        html = browser.get(page).content.decode()
+        assert "p-pill-track" in html, page
+        assert "39h 59m" in html, page
+    work.hands.move_to(MONDAY + timedelta(days=7, hours=3))
+    assert "+2h 59m" in browser.get("/rejections/").content.decode()
+    review_rejection(handoff, actor=cast.marketer, verdict="dispute", note="They have 300 people")
+    html = browser.get("/rejections/").content.decode()
+    assert ("p-pill-overdue" in html, "40h 00m" in html) == (False, True)
+    settle_dispute(handoff, actor=cast.marketer, stands=True, note="They have not")
+    assert "data-countdown" not in browser.get("/rejections/").content.decode()

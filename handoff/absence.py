@@ -1,0 +1,18 @@
+"""Who is away, and until when: the one place that reads leave for clocks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from handoff.models import Leave
+
+
+def away_until(now: datetime) -> dict[int, datetime]:
+    """The people who are away at `now`, each with when they are back, leave that follows at once included; one query."""
+    back: dict[int, datetime] = {}
+    for rep_id, starts_at, ends_at in (
+        Leave.objects.filter(ends_at__gt=now).order_by("starts_at").values_list("rep_id", "starts_at", "ends_at")
+    ):
+        if starts_at <= back.get(rep_id, now):
+            back[rep_id] = max(ends_at, back.get(rep_id, ends_at))
+    return back
