@@ -71,6 +71,25 @@ class DurationField(forms.DecimalField):
             return True
 
 
+class MinutesField(forms.IntegerField):
+    """A length of time: people see and give minutes, the database keeps seconds; none is 0."""
+
+    def __init__(self, *, longest: int = 1440, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=longest, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return (value + 59) // 60 if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> Any:
+        return (super().clean(value) or 0) * 60
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != (initial or 0))
+        except forms.ValidationError:
+            return True
+
+
 def hours_of(microseconds: int | None) -> str:
     """ "4 h", "1.5 h"; a dash for none."""
     return "–" if microseconds is None else f"{microseconds / HOUR_US:g} h"

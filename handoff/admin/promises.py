@@ -9,11 +9,11 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from handoff.actions.revising import is_policy_used, revise_policy
-from handoff.admin.fields import DurationField, hours_of
+from handoff.admin.fields import DurationField, MinutesField, hours_of
+from handoff.admin.ladderpicture import ladder_picture
 from handoff.admin.policies import AUDIENCES, CHANNELS, CLOCK_WORDS, TargetForm, carry_over, step_words
 from handoff.admin.versions import SeenForm, VersionedAdmin, tell_version
 from handoff.models import SlaStep, SlaTarget
@@ -23,12 +23,15 @@ from leads import clock
 
 class StepForm(forms.ModelForm[SlaStep]):
     after_us = DurationField(label="Hours past due", required=False)
+    digest_s = MinutesField(
+        label="Gather mails, min", required=False, help_text="So long are mails of such steps gathered into one."
+    )
     audience = forms.MultipleChoiceField(choices=AUDIENCES, widget=forms.CheckboxSelectMultiple, required=False, label="Tell")
     channels = forms.MultipleChoiceField(choices=CHANNELS, widget=forms.CheckboxSelectMultiple, required=False, label="How")
 
     class Meta:
         model = SlaStep
-        fields = ("code", "percent", "after_us", "action", "audience", "channels", "urgent")
+        fields = ("code", "percent", "after_us", "action", "audience", "channels", "digest_s", "urgent")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -66,18 +69,19 @@ class SlaTargetAdmin(VersionedAdmin[SlaTarget]):
     fieldsets = (
         ("What is promised", {"fields": ("kind", "duration_us", "clock", "calendar_from", "seen")}),
         ("What is allowed", {"fields": ("backdate_us", "pause_cap_us")}),
+        ("What happens when", {"fields": ("picture",), "description": "As saved, in the promise's own time."}),
     )
     fieldsets_kept = (
         ("What is promised", {"fields": ("promise", "within", "measured_in", "calendar_from")}),
         ("What is allowed", {"fields": ("late", "held")}),
-        ("What happens when", {"fields": ("told",)}),
+        ("What happens when", {"fields": ("picture",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SlaTarget]:
         return super().get_queryset(request).annotate(steps_counted=Count("steps"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: SlaTarget | None = None) -> tuple[str, ...]:
-        return ("kind", "promise", "within", "measured_in", "late", "held", "told")
+        return ("kind", "promise", "within", "measured_in", "late", "held", "picture")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Promises are added on the page of their policy."""
@@ -138,8 +142,8 @@ class SlaTargetAdmin(VersionedAdmin[SlaTarget]):
         return hours_of(target.pause_cap_us)
 
     @admin.display(description="step by step")
-    def told(self, target: SlaTarget) -> SafeString | str:
-        return format_html_join("", "{}<br>", ((step_words(step),) for step in target.steps.all())) or "–"
+    def picture(self, target: SlaTarget) -> SafeString | str:
+        return ladder_picture(target, step_words)
 
     @admin.display(description="steps", ordering="steps_counted")
     def step_count(self, target: Any) -> int:

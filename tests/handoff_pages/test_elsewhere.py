@@ -2,7 +2,7 @@
 
 import pytest
 
-from handoff.actions import accept_handoff, reassign, reject_handoff
+from handoff.actions import accept_handoff, log_attempt, reassign, reject_handoff
 from handoff.models import Handoff, Rep
 from handoff.panels import api_section, handoff_words, home_card, with_handoff
 from handoff.routing import weekly_capacity

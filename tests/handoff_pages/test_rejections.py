@@ -502,9 +502,9 @@ def test_what_marketing_owes_runs_on_a_clock_that_is_seen(work, cast, later, cli
     for page in ("/rejections/", f"/handoffs/{handoff.pk}/"):
         html = browser.get(page).content.decode()
         assert "p-pill-track" in html, page
-        assert "39h 59m" in html, page
+        assert "39h 00m" in html, page
     work.hands.move_to(MONDAY + timedelta(days=7, hours=3))
-    assert "+2h 59m" in browser.get("/rejections/").content.decode()
+    assert "+3h 00m" in browser.get("/rejections/").content.decode()
     review_rejection(handoff, actor=cast.marketer, verdict="dispute", note="They have 300 people")
     html = browser.get("/rejections/").content.decode()
     assert ("p-pill-overdue" in html, "40h 00m" in html) == (False, True)

@@ -376,3 +376,20 @@ def test_a_hand_off_in_setup_is_to_look_at(work, cast, client_of, freeze):
     assert page.status_code == 200
     assert 'name="_save"' not in page.content.decode()
     assert browser.post(f"/setup/handoff/handoff/{handoff.pk}/change/", {"state": "closed"}).status_code == 403
+
+
+def test_a_ladder_is_drawn_on_the_promise_s_own_time(defaults, cast, client_of):
+    """Half of 4 h, 85 %, the breach at 4 h, the move at 8 h: the end of the line."""
+    target = SlaTarget.objects.get(kind=ClockKind.ACCEPT)
+    url = f"/setup/handoff/slatarget/{target.pk}/change/"
+    page = client_of(cast.admin).get(url).content.decode()
+    drawn = re.search(r'<svg class="p-ladder".*?</svg>', page, re.DOTALL)[0]
+    assert re.findall(r'<circle cx="([\d.]+)%"', drawn) == ["26.50", "42.95", "50.00", "97.00"]
+    assert re.findall(r'p-ladder-tick"[^>]*>([^<]+)<', drawn) == ["0", "4 h", "8 h"]
+    assert [drawn.count(f"p-ladder-{tone}") for tone in ("remind", "breach", "act")] == [2, 1, 1]
+    assert "after 3.4 h" in page
+    answer = change(client_of(cast.admin), url, **{"steps-0-digest_s": "15"})
+    assert answer.status_code == 302, errors_of(answer)
+    assert sorted(target.steps.values_list("digest_s", flat=True)) == [0, 0, 0, 900]
+    target.steps.all().delete()
+    assert "nobody is told and nothing happens" in client_of(cast.admin).get(url).content.decode()
