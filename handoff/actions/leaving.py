@@ -10,7 +10,6 @@ import logging
 from datetime import datetime
 
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, Q
 
 from handoff.absence import away_until
 from handoff.actions.assigning import take_back
@@ -44,15 +43,15 @@ def tend_absent() -> int:
 
 def _left_waiting(now: datetime, away: dict[int, datetime]) -> list[int]:
     """Hand-offs that wait for somebody inactive, or for somebody away with a promise that runs out before they are back."""
-    waiting = Handoff.objects.filter(state__in=WAITING)
-    clocks = SlaTimer.objects.filter(handoff=OuterRef("pk"), kind__in=OWNER_CLOCKS)
-    left = list(waiting.filter(owner__is_active=False).order_by("due_at", "pk").values_list("pk", flat=True))
-    if away:
-        late = Q(pk__in=[])
-        for owner_id, back in away.items():
-            late |= Q(owner_id=owner_id) & Q(Exists(clocks.filter(state=SlaTimer.State.RUNNING, due_at__lte=back)))
-        left += waiting.filter(late, owner__is_active=True).order_by("due_at", "pk").values_list("pk", flat=True)
-    return left
+    nobody = Handoff.objects.filter(state__in=WAITING, owner__is_active=False)
+    left = dict.fromkeys(nobody.order_by("due_at", "pk").values_list("pk", flat=True))
+    running = SlaTimer.objects.filter(
+        state=SlaTimer.State.RUNNING, kind__in=OWNER_CLOCKS, handoff__state__in=WAITING, handoff__owner__in=list(away)
+    )
+    for pk, owner_id, due_at in running.order_by("due_at", "pk").values_list("handoff", "handoff__owner", "due_at"):
+        if due_at <= away[owner_id]:
+            left[pk] = None
+    return list(left)
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from handoff.businesstime import between
 from handoff.models import Handoff, HandoffEvent, SlaPolicy, SlaTimer
@@ -55,9 +55,10 @@ class Replan:
 
 
 def behind_counts(now: datetime) -> dict[str, int]:
-    """How many hand-offs follow older versions of each policy, by its key; one query a policy that has any."""
-    keys = SlaPolicy.objects.filter(version__gt=1, effective_from__lte=now).values_list("key", flat=True).distinct()
-    return {key: _behind(newest_in_force(key, now)).count() for key in keys}
+    """How many clocks run on older versions of each policy, by its key; keys without any are left out. Two queries."""
+    newest = SlaPolicy.objects.filter(effective_from__lte=now).order_by("key", "-version").distinct("key")
+    behind = SlaTimer.objects.filter(state__in=OPEN_CLOCKS).exclude(target__policy__in=list(newest.values_list("pk", flat=True)))
+    return dict(behind.order_by().values_list("target__policy__key").annotate(Count("pk")))
 
 
 def newest_in_force(key: str, now: datetime) -> SlaPolicy:

@@ -126,10 +126,6 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
     form = PolicyForm
     inlines = (TargetInline,)
 
-    @property
-    def _names(self) -> Names:
-        return Names()
-
     list_display = ("name", "asked_for", "promised", "calendar_key", "is_used", "version", "in_force")
     search_fields = ("name", "key")
     ordering = ("position", "key", "-version")
@@ -225,7 +221,17 @@ class SlaPolicyAdmin(VersionedAdmin[SlaPolicy]):
 
     @admin.display(description="for")
     def asked_for(self, policy: SlaPolicy) -> str:
-        return scope_words(policy.scope, self._names)
+        return scope_words(policy.scope, Names())
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Products and teams are read once for all rows."""
+        names = Names()
+
+        @admin.display(description="for")
+        def asked_for(policy: SlaPolicy) -> str:
+            return scope_words(policy.scope, names)
+
+        return [asked_for if column == "asked_for" else column for column in self.list_display]
 
     @admin.display(description="promises")
     def promised(self, policy: SlaPolicy) -> str:
