@@ -38,6 +38,8 @@ NUDGED = "handoff.nudged"
 RESUMED = "handoff.resumed"
 WORK = "handoff.work"
 DIGEST_S = 60
+# Between two mails on one lead to one person.
+COOL_DOWN = timedelta(minutes=30)
 INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
 PROMISES = {
     "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first attempt",
@@ -138,6 +140,22 @@ def step_messages(
                     handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch, urgent=rung.urgent,
                     digest_key=f"{user.pk}:{MAIL}:{STEP}" if mail and not rung.urgent else "",
                 )  # fmt: skip
+
+
+def spaced(messages: Sequence[Message], *, at: datetime) -> list[Message]:
+    """The messages of clocks, with mails that come too soon after another on the same lead to the same person put off; a breach is not."""
+    can_wait = [one for one in messages if one.channel == MAIL and one.kind == STEP and one.payload.get("action") != "breach"]
+    if not can_wait:
+        return list(messages)
+    earlier = Outbox.objects.filter(handoff_id__in={one.handoff_id for one in can_wait}, channel=MAIL, due_at__gt=at - COOL_DOWN)
+    latest: dict[tuple[int | None, int | None], datetime] = {}
+    for handoff_id, recipient_id, due_at in earlier.exclude(state="dropped").values_list("handoff_id", "recipient_id", "due_at"):
+        latest[handoff_id, recipient_id] = max(due_at, latest.get((handoff_id, recipient_id), due_at))
+    waits = {id(one): latest.get((one.handoff_id, one.recipient_id)) for one in can_wait}
+    return [
+        one._replace(due_at=max(one.due_at or at, last + COOL_DOWN)) if (last := waits.get(id(one))) is not None else one
+        for one in messages
+    ]
 
 
 GRAVITY = {"remind": 1, "escalate": 2, "breach": 3}

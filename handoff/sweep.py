@@ -178,7 +178,7 @@ def _messages(
             if rung is not None:
                 rungs.append(rung)
         messages += notices.step_messages(matters[timer.handoff_id], timer, rungs, people=people, book=book, at=now)
-    return messages
+    return notices.spaced(messages, at=now)
 
 
 def _work(timer: Due, code: str, action: str) -> Message:

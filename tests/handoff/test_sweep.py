@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from handoff.actions import accept_handoff
-from handoff.models import Handoff, SlaEvent, SlaStep, SlaTimer
+from handoff.models import Handoff, SlaEvent, SlaStep, SlaTarget, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks, verdict
 from handoff.states import ClockKind, HandoffState
@@ -186,6 +186,22 @@ def test_who_switched_reminders_off_gets_none_by_mail_but_hears_of_the_breach(wo
     assert ("breach", "Rita Rep") in told(timer, "mail")
 
 
+def test_mails_on_one_lead_to_one_person_keep_their_distance_but_for_a_breach(work, cast):
+    SlaTarget.objects.filter(kind=ClockKind.ACCEPT).update(duration_us=1_800_000_000)
+    timer = work.timer(work.offered(), ClockKind.ACCEPT)  # the offer is told at 10:01, the last reminder comes at 10:25:30
+    minute = timedelta(minutes=1)
+    work.hands.move_to(MONDAY + 25.5 * minute)
+    sweep()
+    work.hands.move_to(timer.due_at)
+    sweep()
+    mails = Outbox.objects.filter(channel="mail", recipient=cast.rep).order_by("pk")
+    assert list(mails.values_list("kind", "payload__action", "due_at")) == [
+        ("handoff.offered", None, MONDAY + minute),
+        ("handoff.step", "remind", MONDAY + 31 * minute),
+        ("handoff.step", "breach", MONDAY + 31 * minute),
+    ]
+
+
 def test_nobody_inactive_is_told(work, cast, timer):
     User.objects.filter(pk=cast.manager.pk).update(is_active=False)
     work.hands.move_to(MONDAY + 4 * HOUR)
@@ -347,9 +363,9 @@ def crowd(work, handoff, timer, monkeypatch):
     monkeypatch.setattr("handoff.sweep.BUDGET_S", 60)
     with connection.cursor() as cursor:
         cursor.execute(
-            """INSERT INTO handoff_handoff (lead_id, qualification_id, nth, is_mqo, state, version, epoch, owner_id, policy_id, score, headline,
+            """INSERT INTO handoff_handoff (lead_id, qualification_id, nth, is_mqo, state, version, epoch, owner_id, policy_id, policy_why, score, headline,
                    queue_reason, routing, opened_at, closed_as, note, moves, attempts_made)
-               SELECT lead_id, NULL, n + 1, false, 'closed', 1, 1, owner_id, policy_id, 0, '', '', '{}', opened_at, '', '', 0, 0
+               SELECT lead_id, NULL, n + 1, false, 'closed', 1, 1, owner_id, policy_id, '', 0, '', '', '{}', opened_at, '', '', 0, 0
                FROM handoff_handoff, generate_series(1, 1000) n WHERE id = %s""",
             [handoff.pk],
         )
