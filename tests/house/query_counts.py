@@ -8,7 +8,7 @@ COUNTS: dict[str, tuple[str, int]] = {
     "admin:sla-board": ("manager", 22),
     "admin:sla-board-pulse": ("manager", 13),
     "admin:time-report": ("manager", 13),
-    "admin:rejection-list": ("marketer", 16),
+    "admin:rejection-list": ("marketer", 19),
     "admin:import-list": ("marketer", 7),
     "admin:notification-list": ("rep", 7),
     "admin:criteria": ("marketer", 7),
