@@ -28,14 +28,21 @@ max_requests_jitter = 2_000
 control_socket_disable = True
 loglevel = "warning"  # the portal writes a line for each request itself
 
+TURN_S = 0.0005  # of a thread that computes while others wait
+
 limits.keep_within(statement="30s", idle="60s")
 return_large_blocks()
 
 
 def post_worker_init(worker: Any) -> None:
-    """What was loaded at start stays for good: the collector need not walk it again in the middle of a page."""
+    """What was loaded at start stays for good: the collector need not walk it again in the middle of a page.
+
+    Threads take turns more often than by default: a page that asks the database thirty times waits for its turn after each answer
+    while another one computes.
+    """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(TURN_S)
 
 
 def on_starting(server: Any) -> None:

@@ -6,6 +6,7 @@ an edit is made for.
 """
 
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +67,7 @@ def _one_size(size: int, url: str, folder: Path) -> Iterator[Result]:
         draft = _new_draft(live)
         address = f"/criteria/drafts/{draft.pk}/"
         settings_too = {"SCORING_SNAPSHOT_DIR": str(folder)}
-        yield _cold(size, url, settings_too, lambda port: Tab(port, users[0], address))
+        yield _cold(size, url, folder, lambda port: Tab(port, users[0], address))
         with serving(url, threads=THREADS, settings_too=settings_too) as port:
             tabs = [Tab(port, user, address) for user in users]
             change(list(Lead.objects.values_list("pk", flat=True)[:CHANGED]), random.Random(SEED))  # noqa: S311 - made-up titles
@@ -87,11 +88,13 @@ def _new_draft(live: ModelVersion) -> ModelVersion:
     return create_draft(live.model, actor=None)
 
 
-def _cold(size: int, url: str, settings_too: dict[str, str], tab_at: Callable[[int], Tab]) -> Result:
+def _cold(size: int, url: str, folder: Path, tab_at: Callable[[int], Tab]) -> Result:
     """The figures as the very first request of a fresh worker: nothing is loaded, nothing kept."""
     seconds = []
     for _ in range(COLD_STARTS):
-        with serving(url, workers=1, threads=THREADS, settings_too=settings_too) as port:
+        for kept in folder.glob("gen/*/previews"):  # nobody has asked this before
+            shutil.rmtree(kept)
+        with serving(url, workers=1, threads=THREADS, settings_too={"SCORING_SNAPSHOT_DIR": str(folder)}) as port:
             tab = tab_at(port)
             tab.known = {"rev": "1"}
             check(tab.figures(), "a cold worker answered nothing")

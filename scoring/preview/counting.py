@@ -22,6 +22,7 @@ from scoring.spec import Decision, Spec
 
 _GROUPS, _FLAGS = 16, 8  # a byte holds a group and all flags
 FURTHEST = 1000  # points shown one by one, either way
+MOST_PAIRS = 500_000  # cells of a table that is counted in the time of reading the rows
 CONTACTABLE = "lead.contactable"
 
 
@@ -187,7 +188,33 @@ def _histograms(judged: Sequence[Judged], cache: ColumnCache, tag: str) -> list[
 def _spread(one: Judged) -> _Spread:
     sums = one.scores.sums
     group = _group_of(one, sums)
-    return _Spread(_points(sums.fit, group), _points(sums.engagement, group), _points(sums.fit + sums.engagement, group))
+    at_once = _spread_at_once(sums, group)
+    return at_once or _Spread(
+        _points(sums.fit, group), _points(sums.engagement, group), _points(sums.fit + sums.engagement, group)
+    )
+
+
+def _spread_at_once(sums: Sums, group: Array) -> _Spread | None:
+    """All three counted in one pass over the rows, by pairs of fit and engagement; None where these would be too many."""
+    if not len(group):
+        return None
+    (first, last), (low, high) = ((int(one.min()), int(one.max())) for one in (sums.fit, sums.engagement))
+    wide, high_too = last - first + 1, high - low + 1
+    ends = (first, last, low, high, first + low, last + high)
+    if len(GROUPS) * wide * high_too > MOST_PAIRS or max(map(abs, ends)) > FURTHEST:
+        return None
+    place = group.astype(np.int64)  # what is counted by, so that no copy of another size is made
+    place *= wide
+    place += sums.fit
+    place -= first
+    place *= high_too
+    place += sums.engagement
+    place -= low
+    pairs = np.bincount(place, minlength=len(GROUPS) * wide * high_too).reshape(len(GROUPS), wide, high_too)
+    total = np.zeros((len(GROUPS), wide + high_too - 1), np.int64)
+    for fit in range(wide):
+        total[:, fit : fit + high_too] += pairs[:, fit]
+    return _Spread(_Points(first, pairs.sum(axis=2)), _Points(low, pairs.sum(axis=1)), _Points(first + low, total))
 
 
 def _group_of(one: Judged, sums: Sums) -> Array:

@@ -3,6 +3,7 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from threading import Lock
 
@@ -16,6 +17,7 @@ from scoring.models import CriterionView, ModelVersion
 from scoring.preview.asking import preview, with_points
 from scoring.preview.criteria import Reason
 from scoring.preview.result import CasesIn, Goal, Points, Preview
+from scoring.preview.sharing import shared
 from scoring.snapshot.reader import Snapshot
 from scoring.spec import Decision, Spec
 from scoring.talk import side_views
@@ -141,22 +143,14 @@ def preview_of(
     told: Mapping[int, Reason],
     weekly: int | None,
 ) -> Told:
-    """The preview of a draft; the same question over the same data is answered from what is kept."""
+    """The preview of a draft; the same question over the same data is answered from what is kept, here or by another process."""
     live = specs.live.hash if specs.live else None
     reasons = sorted((number, reason.label, *sorted(reason.fields)) for number, reason in told.items())
     asked = (str(snapshot.folder), snapshot.manifest["digest"], specs.draft.hash, live, goal, points, cases, weekly, reasons)
     name = sha256(repr(asked).encode()).hexdigest()
     found = _recent.get(name)
     if found is None:
-        found = preview(
-            specs.draft,
-            specs.live,
-            snapshot=snapshot,
-            goal=goal,
-            capacity=weekly,
-            points=points,
-            cases=cases,
-            reasons=told,
-        )
+        ask = partial(preview, specs.draft, specs.live, snapshot=snapshot, goal=goal, points=points, cases=cases)
+        found = shared(snapshot, name, lambda: ask(capacity=weekly, reasons=told))
         _recent.put(name, found)
     return Told(found, name)

@@ -5,6 +5,7 @@ LOOKED                       generation number and the marks `mark` and `settled
 gen/<number>/manifest.json   what a generation is made of
 gen/<number>/<key>.bin       what may still change in a decided segment, when it did
 gen/<number>/<key>.stale.bin rows of open leads that another segment speaks of since
+gen/<number>/previews/       what processes told each other of it, see `scoring.preview.sharing`; swept away by the next builder
 seg/<key>.bin                a segment, shared by the generations that have it
 dict/<field>/<number>.json   values added by a generation, in the order of their codes
 
@@ -16,7 +17,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
@@ -283,10 +284,10 @@ def sweep(folder: Path, kept: list[tuple[int, Mapping[str, Any]]]) -> None:
     names = {entry["name"] for _, manifest in kept for entry in entries(manifest)}
     names |= {f"gen/{number:06}/manifest.json" for number, _ in kept}
     for top in ("gen", "seg", "dict"):
-        for path in list((folder / top).rglob("*")):
-            if path.is_file() and str(path.relative_to(folder)) not in names:
-                path.unlink()
-        for path in list((folder / top).glob("*")):
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
+        for path in sorted((folder / top).rglob("*"), reverse=True):  # a folder comes after what is in it
+            if path.is_dir():
+                with suppress(OSError):  # not empty
+                    path.rmdir()
+            elif str(path.relative_to(folder)) not in names:
+                path.unlink(missing_ok=True)
     (folder / f"{CURRENT}.new").unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from scoring import evaluate_numpy
 from scoring.column_cache import ColumnCache
 from scoring.evaluate_python import evaluate
 from scoring.lift import LABELLED, POSITIVE, Rate, wilson
-from scoring.preview import asking, counting
+from scoring.preview import asking, counting, sharing
 from scoring.preview.asking import preview, with_points
 from scoring.preview.because import why_flipped
 from scoring.preview.criteria import Reason
@@ -108,6 +108,7 @@ def by_hand(history: History, draft: Spec, live: Spec | None, goal: str, cases: 
 
 def compare(history: History, draft: Spec, live: Spec | None, goal: str, cases: str) -> None:
     result = asked(history, draft, live, goal=goal, cases=cases)
+    assert sharing.read(sharing.written(result)) == result  # what another process of the host is told
     hand = by_hand(history, draft, live, goal, cases)
     effect = result.draft
     assert (result.base.rows, result.base.positive) == hand["base"]
@@ -210,6 +211,16 @@ def test_a_planted_fault_is_found(monkeypatch):
     one = spec(a_test("known", 30))
     with pytest.raises(AssertionError):
         compare(HISTORIES[0], one, None, "won", "all")
+
+
+@few
+@given(models(), st.sampled_from(sorted(HISTORIES)))
+def test_histograms_of_far_apart_sums_are_counted_otherwise_and_are_the_same(draft, seed):
+    draft = read_spec(draft, REGISTRY)
+    at_once = asked(HISTORIES[seed], draft)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "MOST_PAIRS", 0)
+        assert asked(HISTORIES[seed], draft) == at_once
 
 
 def test_two_cases_of_a_lead_in_a_week_are_one():
