@@ -1,5 +1,6 @@
 """The cast and the builders every test may use."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -125,6 +126,20 @@ def client_of() -> Callable[[User | None], Client]:
         return browser
 
     return client
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Workers begin with the slow tests, shared out evenly: what is left at the end, when one has to wait for another, is short."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    rest = [item for item in items if not item.get_closest_marker("slow")]
+    size = -(-len(rest) // workers)
+    items[:] = [
+        item for worker in range(workers) for item in (*slow[worker::workers], *rest[worker * size : (worker + 1) * size])
+    ]
 
 
 def pytest_configure(config: pytest.Config) -> None:

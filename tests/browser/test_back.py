@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import expect
 
 from handoff.actions import accept_handoff, reject_handoff
@@ -28,6 +29,7 @@ def back(page):
         page.evaluate("() => void setTimeout(() => history.back(), 20)")
 
 
+@pytest.mark.slow
 def test_going_back_shows_each_list_as_it_was(people, make, page_as):
     install_defaults("Europe/Berlin")
     WorkCalendar.objects.update(weekly={str(day): [[0, 1440]] for day in range(7)})

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from scoring.actions.versions import create_model, write_content
 from tests.browser.conftest import sideways, violations
 from tests.scoring.samples import TOTAL, a_test, clause
@@ -13,6 +15,7 @@ def pages_of(pdf: bytes) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", pdf))
 
 
+@pytest.mark.slow
 def test_a_draft_of_many_long_criteria_prints_on_two_pages(people, page_as, complaints):
     draft = create_model("Enterprise", actor=people.marketer, start="empty")
     many = [

@@ -93,6 +93,7 @@ def test_a_head_puts_the_draft_into_force(people, page_as, draft):
     expect(page.get_by_text("Jonas Head put it into force")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_part_is_usable_by_all_and_on_a_phone(people, page_as, draft, complaints):
     page = page_as(people.head_of_marketing)
     for part in ("", "criteria/learner/", "criteria/add/?shape=tally", "decision/", "scope/", "gates/add/"):

@@ -130,6 +130,7 @@ def test_an_objection_before_the_click_and_one_after_it_both_hold_a_version_back
     assert not ModelVersion.objects.filter(status="active").exists()
 
 
+@pytest.mark.slow
 def test_every_state_is_usable_by_all_and_on_a_phone(people, page_as, proposed, complaints):
     page = page_as(people.head_of_marketing)
 

@@ -123,6 +123,7 @@ def test_no_row_is_left_from_a_page_that_is_gone():
     assert sorted(set(ROWS) - {page.name for page in pages()} - stock) == []
 
 
+@pytest.mark.slow
 def test_everybody_gets_into_what_is_theirs_and_nowhere_else(world):
     wrong = []
     known = {page.name for page in pages()}
@@ -142,6 +143,7 @@ def test_everybody_gets_into_what_is_theirs_and_nowhere_else(world):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 def test_set_up_is_open_to_those_who_keep_it(world, work, make, cast):
     """Asked for the rows of another team, which a sales manager of this one does not see."""
     theirs = one_of_each(work, make, cast)

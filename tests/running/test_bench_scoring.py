@@ -40,6 +40,7 @@ def here(monkeypatch, transactional_db):
         cursor.execute("DROP TABLE IF EXISTS bench_narrow")
 
 
+@pytest.mark.slow
 def test_every_step_is_measured_and_checked(here):
     told = json.loads(run("--quick", "--json").splitlines()[-1])
     assert told["checks_passed"] is True
