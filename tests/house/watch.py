@@ -101,5 +101,6 @@ def compared(terminalreporter) -> list[tuple[str, int]]:
 def is_whole_run(config: pytest.Config) -> bool:
     """True when nothing was left out, so that what is missing is really missing."""
     option = config.option
-    narrowed = option.keyword or option.markexpr or getattr(option, "lf", False) or option.deselect or option.collectonly
+    marks_narrow = option.markexpr not in ("", "not faults")  # these have a run of their own, and draw no page
+    narrowed = option.keyword or marks_narrow or getattr(option, "lf", False) or option.deselect or option.collectonly
     return not narrowed and config.args == config.getini("testpaths") and not option.maxfail
