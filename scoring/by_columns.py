@@ -59,6 +59,11 @@ class Said:
         return [self.fit, self.engagement, self.tier, self.flags, self.gate]
 
 
+def gates_of(live: Live) -> tuple[str, ...]:
+    """All that may be stored as what bars a lead by this version."""
+    return (*(gate.key for gate in live.spec.gates), *HOLDS)
+
+
 class Columns:
     """Leads, open and closed, as of one moment. `ids` are those that are known, in order; `mark`: all committed then is in."""
 
@@ -95,9 +100,8 @@ class Columns:
             due = self._gathered(
                 [due_days(live.spec, *one) for one in zip(self.parts, (s.in_scope for s in scores), strict=True)]
             )
-        names = [gate.key for gate in live.spec.gates]
         said = Said(
-            (*names, *HOLDS),
+            gates_of(live),
             self._gathered([one.in_scope for one in scores]),
             self._gathered([one.fit for one in scores]),
             self._gathered([one.engagement for one in scores]),
@@ -106,7 +110,7 @@ class Columns:
             self._gathered([one.gate for one in scores]).astype(np.int16),
             due,
         )
-        self._hold(said, live, len(names))
+        self._hold(said, live, len(live.spec.gates))
         return said
 
     def _gathered(self, columns: Sequence[Array]) -> Array:

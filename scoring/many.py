@@ -8,7 +8,7 @@ from django.db import transaction
 
 from leads import clock
 from leads.models import Lead
-from scoring import mass, swap_history, swapping, waiting
+from scoring import mass, stored_scores, swap_history, swapping, waiting
 from scoring.locks import SCORER, try_lock
 from scoring.looking import BATCH, batches_of, rescore_some, score_now
 from scoring.mass import Reading
@@ -51,10 +51,10 @@ def exchange_if_most_differ(look: Callable[[Sequence[int]], object] = score_now)
     """
     if not swapping.is_possible():
         return None
-    reading, left = mass.read(), None
+    (reading, qualified), left = mass.read_beside(swapping.qualified), None
     with suppress(mass.Overtaken):
         if reading is not None and swapping.most_differ(reading):
-            left = swapping.exchange_all(reading)
+            left = swapping.exchange_all(reading, qualified)
     if left is None:
         return None
     for batch in batches_of(left):
@@ -70,12 +70,12 @@ def follow_up(reading: Reading) -> None:
 
 def rescore_what_differs(after: int = 0) -> Iterator[tuple[int, int]]:
     """Score the leads with an id above `after` that wait for it or of whom something else is stored, like `rescore_all`."""
-    reading = mass.read()
     ids, pending = waiting.all_waiting(clock.now())
+    reading, held = mass.read_beside(stored_scores.question)
     if reading is None or pending is not None:
         ids = list(Lead.objects.values_list("pk", flat=True))
     else:
-        ids += mass.differing(reading)
+        ids += stored_scores.differing(reading, held)
     yield from rescore_by_columns(sorted({one for one in ids if one > after}), reading)
 
 

@@ -4,86 +4,47 @@ What columns do not know is left to the reference, which is asked lead by lead: 
 whose qualification is kept back, and who changed since the columns were read.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.db import connection
-from psycopg import Cursor, sql
+from psycopg import sql
 
 from leads import clock
-from scoring import partitions, store
-from scoring.by_columns import Columns, Said, read_columns
+from scoring import store, written
+from scoring.by_columns import Columns, Said, gates_of, read_columns
 from scoring.columns import NEVER, NotInSnapshot
 from scoring.compiler import Live, live_question, live_versions
 from scoring.facts import longest_window
 from scoring.locks import VERSIONS, sharing
-from scoring.models import FLAG_MQL, FLAG_MQO, Qualification, ScoreChange
+from scoring.models import FLAG_MQL, FLAG_MQO, Qualification
 from scoring.operators import day_of
 from scoring.questions import ask_all
-from scoring.reference_scores import Differ, judged
+from scoring.reference_scores import Differ, Known, judge_known, known_of
 from scoring.snapshot.segment import Array
-from scoring.waiting import Pending, pending_question
+from scoring.stored_scores import SCORE, WORDS, beside, rows_packed, stored_scores
+from scoring.waiting import Pending, pending_question, scored_up_to
 
-Cause = ScoreChange.Cause
 COMPARED = 1000
-_NEW = "scoring_mass"
-_LEAD = np.dtype(
-    [("lead", ">i8"), ("rev", ">i8"), ("txid", ">i8"), ("scored", ">i8"), ("due", ">i4"), ("created", ">i8"), ("at", ">i8")]
-)
-_SCORE = np.dtype([("lead", ">i8"), ("fit", ">i4"), ("engagement", ">i4"), ("tier", ">i2"), ("flags", ">i2"), ("gate", ">i2")])
 _SINCE_2000 = 946_684_800_000_000  # microseconds, as the server counts
-_READ_LEADS = sql.SQL("""
-SELECT string_agg(int8send(l.id) || int8send(coalesce(r.rev, 0)) || int8send(coalesce(r.txid, 0)) || int8send(s.rev)
-    || int4send(coalesce(s.due_on - date '1970-01-01', {never})) || timestamptz_send({created})
-    || timestamptz_send(s.scored_at), ''::bytea)
-FROM leads_lead l JOIN scoring_leadstate s ON s.lead_id = l.id LEFT JOIN leads_leadrevision r ON r.lead_id = l.id
-WHERE {which}
+_STATE = np.dtype([("lead", ">i8"), ("scored", ">i8"), ("due", ">i4"), ("at", ">i8")])
+_REVISION = np.dtype([("lead", ">i8"), ("rev", ">i8"), ("txid", ">i8")])
+_CREATED = np.dtype([("lead", ">i8"), ("created", ">i8")])
+# Locked and read in one: two who score the same lead do so one after the other.
+_LOCK_STATES = sql.SQL("""
+SELECT string_agg(int8send(lead_id) || int8send(rev) || int4send(coalesce(due_on - date '1970-01-01', {never}))
+    || timestamptz_send(scored_at), ''::bytea)
+FROM (SELECT * FROM scoring_leadstate WHERE {which} ORDER BY lead_id FOR NO KEY UPDATE) s
 """)
-_READ_SCORES = sql.SQL("""
-SELECT string_agg(int8send(lead_id) || int4send(fit) || int4send(engagement) || int2send(coalesce(tier, -1)::int2)
-    || int2send(flags) || int2send((CASE WHEN gate IS NULL THEN -1 ELSE coalesce(array_position({gates}::text[], gate::text), -1) - 1 END)::int2),
-    ''::bytea)
-FROM scoring_leadscore WHERE version_id = {version} AND {which}
+_READ_REVISIONS = sql.SQL("""
+SELECT string_agg(int8send(lead_id) || int8send(rev) || int8send(txid), ''::bytea) FROM leads_leadrevision
+WHERE {which} AND txid >= {since}
 """)
-_LOCK = sql.SQL("SELECT count(*) FROM (SELECT FROM scoring_leadstate WHERE {which} ORDER BY lead_id FOR NO KEY UPDATE) s")
-_MAKE = "CREATE TEMP TABLE IF NOT EXISTS scoring_mass (LIKE scoring_leadscore INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-# What moved, against what was stored or, for who had not been looked at since a version came into force, what the one before said.
-_HISTORY = """
-INSERT INTO scoring_scorechange (at, lead_id, version_id, cause, old_fit, old_engagement, old_tier, old_flags,
-    new_fit, new_engagement, new_tier, new_flags)
-SELECT %(at)s, n.lead_id, n.version_id, CASE
-        WHEN n.first_look THEN %(activation)s
-        WHEN EXISTS (SELECT FROM leads_submission u JOIN leads_importrun i ON i.id = u.import_run_id WHERE u.lead_id = n.lead_id
-            AND coalesce(i.options ->> 'hand_over', 'false') <> 'true' AND (s.rev = %(never)s OR u.received_at >= s.scored_at))
-            THEN %(import)s
-        WHEN s.rev = coalesce(r.rev, 0) THEN %(time)s
-        WHEN EXISTS (SELECT FROM leads_activity a WHERE a.lead_id = n.lead_id AND a.occurred_at >= %(horizon)s
-            AND (s.rev = %(never)s OR a.known_at >= s.scored_at)) THEN %(event)s
-        ELSE %(facts)s END,
-    o.fit, o.engagement, o.tier, o.flags, n.fit, n.engagement, n.tier, n.flags
-FROM (
-    SELECT m.*, (t.lead_id IS NOT NULL) AS first_look FROM scoring_mass m
-    LEFT JOIN unnest(%(first_looks)s::bigint[]) AS t (lead_id) ON t.lead_id = m.lead_id
-) n
-JOIN scoring_leadstate s ON s.lead_id = n.lead_id
-LEFT JOIN leads_leadrevision r ON r.lead_id = n.lead_id
-LEFT JOIN scoring_leadscore o ON o.lead_id = n.lead_id
-    AND o.version_id = CASE WHEN n.first_look THEN %(replaced)s::bigint ELSE n.version_id END
-WHERE n.version_id = %(version)s
-AND (o.fit, o.engagement, o.tier, o.flags) IS DISTINCT FROM (n.fit, n.engagement, n.tier, n.flags)
-"""
-_UPDATE = """
-UPDATE scoring_leadscore o SET fit = n.fit, engagement = n.engagement, tier = n.tier, flags = n.flags, gate = n.gate
-FROM scoring_mass n WHERE n.version_id = %(version)s AND o.version_id = %(version)s AND o.lead_id = n.lead_id
-AND (o.fit, o.engagement, o.tier, o.flags, o.gate) IS DISTINCT FROM (n.fit, n.engagement, n.tier, n.flags, n.gate)
-"""
-_INSERT = """
-INSERT INTO scoring_leadscore SELECT n.* FROM scoring_mass n WHERE n.version_id = %(version)s
-AND NOT EXISTS (SELECT FROM scoring_leadscore o WHERE o.version_id = %(version)s AND o.lead_id = n.lead_id)
-"""
+_READ_CREATED = sql.SQL("""
+SELECT string_agg(int8send(id) || timestamptz_send(created_at), ''::bytea) FROM leads_lead WHERE {which}
+""")
 
 
 class Overtaken(Exception):
@@ -105,9 +66,18 @@ class Reading:
 
 def read(lead_ids: Sequence[int] | None = None) -> Reading | None:
     """What is to be said of these leads, or of all; None when a version asks for what never enters the columns."""
-    lives, columns = live_versions(silent=True), read_columns(lead_ids)
+    return _evaluated(tuple(live_versions(silent=True)), read_columns(lead_ids))
+
+
+def read_beside(question: Callable[[Live], sql.Composable]) -> tuple[Reading | None, list[Array]]:
+    """What is to be said of all leads, and what the server, asked meanwhile, packs for each version into numbers."""
+    lives, columns = tuple(live_versions(silent=True)), read_columns()
+    return beside(lambda: _evaluated(lives, columns), [question(live) for live in lives], WORDS)
+
+
+def _evaluated(lives: tuple[Live, ...], columns: Columns) -> Reading | None:
     try:
-        return Reading(columns, tuple(lives), tuple(columns.said_by(live) for live in lives))
+        return Reading(columns, lives, tuple(columns.said_by(live) for live in lives))
     except NotInSnapshot:
         return None
 
@@ -121,15 +91,11 @@ def score_by_columns(reading: Reading, lead_ids: Sequence[int], *, compared: int
     ids = np.array(lead_ids, np.int64)
     _, lives, pending = ask_all(sharing(VERSIONS), live_question(silent=True), pending_question())
     check_current(reading, lives, pending)
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("{}").format(_LOCK.format(which=_named("lead_id", ids))))
-        cursor.execute(_MAKE)
-        cursor.execute("TRUNCATE scoring_mass")
     chunk = _Chunk(reading, ids, pending)
     for place in range(len(lives)):
         chunk.judge(place)
     if compared:
-        compare(reading, chunk.done(), compared)
+        Sample(reading, chunk.done(), compared).compare()
     for place in range(len(lives)):
         chunk.write(place)
     chunk.note_states()
@@ -157,32 +123,6 @@ def _named(column: str, ids: Array) -> sql.Composable:
     return sql.SQL("{} = ANY({}::bigint[])").format(name, sql.Literal(ids.tolist()))
 
 
-def differing(reading: Reading) -> list[int]:
-    """The leads, in order, of whom something else is stored than this by any version: all is read once, as it is stored."""
-    ids = reading.columns.ids
-    found = np.zeros(len(ids), bool)
-    strangers: set[int] = set()
-    for live, said in zip(reading.lives, reading.said, strict=True):
-        held = stored_scores(live.version_id, said.gates, sql.SQL("TRUE"))
-        lead = held["lead"].astype(np.int64)
-        place = np.minimum(np.searchsorted(ids, lead), max(len(ids) - 1, 0))
-        known = ids[place] == lead if len(ids) else np.zeros(len(lead), bool)
-        strangers.update(lead[~known].tolist())
-        held, place = held[known], place[known]
-        same = said.in_scope[place]
-        for name, column in zip(_SCORE.names[1:], said.stored, strict=True):  # type: ignore[index]
-            same = same & (held[name] == column[place])
-        other = said.in_scope.copy()
-        other[place] = ~same
-        found |= other
-    return sorted({*ids[found].tolist(), *strangers})
-
-
-def stored_scores(version_id: int, gates: Sequence[str], which: sql.Composable) -> Array:
-    """What is stored by a version: rows of lead, fit, engagement, tier (-1: none), flags and gate (position in `gates`, -1: none)."""
-    return rows_packed(_READ_SCORES.format(gates=sql.Literal(list(gates)), version=sql.Literal(version_id), which=which), _SCORE)
-
-
 class _Chunk:
     """Some leads as they stand, and what the columns say of them. `left` marks those for the reference."""
 
@@ -196,18 +136,27 @@ class _Chunk:
             found = self._states()
         self.found = found
         self.leads = found["lead"].astype(np.int64)
+        # The revisions after the lock, so that they are those of now. They are what was scored of whom no later transaction changed.
+        unseen = bool((found["scored"] == store.NEVER).any())
+        since = 0 if unseen else min(scored_up_to(), reading.columns.mark.oldest)
+        revisions = self._rows(_READ_REVISIONS, _REVISION, "lead_id", since=sql.Literal(since))
+        self.rev = self._of_each(revisions, "rev")
+        self.rev = np.where(self._of_each(revisions, "txid") == 0, 0 if unseen else found["scored"], self.rev)
+        self.created = self._of_each(self._rows(_READ_CREATED, _CREATED, "id") if pending else None, "created")
         known = reading.columns.ids
         self.rows = np.minimum(np.searchsorted(known, self.leads), max(len(known) - 1, 0))
         there = known[self.rows] == self.leads if len(known) else np.zeros(len(found), bool)
-        self.left = ~there | reading.columns.mark.passed_by(found["txid"])
+        self.left = ~there | reading.columns.mark.passed_by(self._of_each(revisions, "txid"))
         self.left |= self._kept_back()
         self.new: dict[int, Array] = {}
+        self.was: dict[int, Array] = {}
+        self.all_stored: dict[int, bool] = {}
         self.changed: dict[int, Array] = {}
         self.first_looks: dict[int, Array] = {}
 
     def _kept_back(self) -> Array:
         """Whose facts are newer and whose qualification is kept back: sales may be to get it now."""
-        newer: Array = self.found["rev"] != self.found["scored"]
+        newer: Array = self.rev != self.found["scored"]
         if not newer.any():
             return newer
         held = Qualification.objects.filter(
@@ -217,52 +166,65 @@ class _Chunk:
         return newer
 
     def _states(self) -> Array:
-        """Where these leads stand, by id. When each was made is looked up only where that says something."""
-        created = sql.SQL("l.created_at") if self.pending else sql.SQL("'-infinity'::timestamptz")
-        which = _named("s.lead_id", self.ids)
-        found = rows_packed(_READ_LEADS.format(never=sql.Literal(NEVER), created=created, which=which), _LEAD)
-        return self._mine(found)
+        """Where these leads stand, by id."""
+        found = self._rows(_LOCK_STATES, _STATE, "lead_id", never=sql.Literal(NEVER))
+        return found[np.argsort(found["lead"], kind="stable")]
 
-    def _mine(self, found: Array) -> Array:
+    def _rows(self, statement: sql.SQL, kind: "np.dtype[Any]", column: str, **more: sql.Composable) -> Array:
+        """What is asked of these leads, without those that only lie between them."""
+        found = rows_packed(statement.format(which=_named(column, self.ids), **more), kind)
         mine: Array = found[np.isin(found["lead"], self.ids)]
-        in_order: Array = mine[np.argsort(mine["lead"], kind="stable")]
-        return in_order
+        return mine
+
+    def _of_each(self, rows: Array | None, name: str) -> Array:
+        """One number for each lead, 0 where there is no row of it."""
+        column = np.zeros(len(self.leads), np.int64)
+        if rows is not None and len(self.leads):
+            place = np.minimum(np.searchsorted(self.leads, rows["lead"].astype(np.int64)), len(self.leads) - 1)
+            there = self.leads[place] == rows["lead"]
+            column[place[there]] = rows[name][there]
+        return column
 
     def judge(self, place: int) -> None:
         """Note what is new by this version, and leave to the reference whom the columns do not know well enough."""
         live, said, rows = self.reading.lives[place], self.reading.said[place], self.rows
         pending = self.pending.get(live.model_id)
-        old = self._stored(live.version_id, said.gates)
-        new = np.zeros(len(rows), _SCORE)
+        old = self._stored(live)
+        new = np.zeros(len(rows), SCORE)
         in_scope = np.zeros(len(rows), bool)
         new["lead"] = self.leads
         if len(self.reading.columns.ids):
             in_scope = said.in_scope[rows]
-            for name, column in zip(_SCORE.names[1:], said.stored, strict=True):  # type: ignore[index]
+            for name, column in zip(SCORE.names[1:], said.stored, strict=True):  # type: ignore[index]
                 new[name] = column[rows]
         stored = old["lead"] == self.leads
         first = np.zeros(len(rows), bool)
         if pending is not None:
-            first = (self.leads > pending.cursor) & (_moments(self.found["created"]) <= _moment(pending.activation.at))
+            first = (self.leads > pending.cursor) & (_moments(self.created) <= _moment(pending.activation.at))
             first &= (_moments(self.found["at"]) <= _moment(pending.activation.at)) | (self.found["scored"] == store.NEVER)
-        before = np.where(stored, old["flags"], 0)
+        was, before = old, np.where(stored, old["flags"], 0)
         if first.any():
             assert pending is not None
-            replaced = self._stored(pending.replaces[0], ()) if pending.replaces else np.zeros(len(rows), _SCORE)
+            replaced = (
+                self._stored(replace(live, version_id=pending.replaces[0])) if pending.replaces else np.zeros(len(rows), SCORE)
+            )
             before &= np.where(first, replaced["flags"], before)
+            was = np.where(first, replaced, old)
         entering = (new["flags"] & ~before & (FLAG_MQL | FLAG_MQO)) != 0
         self.left |= ~in_scope & (stored | first)
         if not live.silent:
             self.left |= in_scope & entering
         self.new[live.version_id] = new
+        self.was[live.version_id] = was
         self.first_looks[live.version_id] = first
         self.changed[live.version_id] = in_scope & ((old != new) | first)
+        self.all_stored[live.version_id] = bool(stored[self.changed[live.version_id]].all())
 
-    def _stored(self, version_id: int, gates: Sequence[str]) -> Array:
+    def _stored(self, live: Live) -> Array:
         """The stored scores, a row for each lead; lead 0 where there is none."""
-        rows = stored_scores(version_id, gates, _named("lead_id", self.leads))
+        rows = stored_scores(live, _named("lead_id", self.leads))
         rows = rows[np.isin(rows["lead"], self.leads)]
-        found = np.zeros(len(self.leads), _SCORE)
+        found = np.zeros(len(self.leads), SCORE)
         found[np.searchsorted(self.leads, rows["lead"])] = rows
         return found
 
@@ -271,25 +233,25 @@ class _Chunk:
 
     def write(self, place: int) -> None:
         """The history of what moves, and the scores."""
-        live, pending = self.reading.lives[place], self.pending.get(self.reading.lives[place].model_id)
+        live = self.reading.lives[place]
         picked = self.changed[live.version_id] & ~self.left
         if not picked.any():
             return
-        new = self.new[live.version_id][picked]
-        columns = [new[name].astype(np.int64) for name in ("fit", "engagement", "tier", "flags", "gate")]
-        partitions.fill(_NEW, live.version_id, new["lead"].astype(np.int64), columns, self.reading.said[place].gates)
-        asked: dict[str, Any] = {"version": live.version_id}
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE scoring_mass")
-            if not live.silent:
-                first = self.leads[picked & self.first_looks[live.version_id]].tolist()
-                replaced = pending.replaces[0] if pending and pending.replaces else None
-                history = {"at": self.reading.as_of, "never": store.NEVER, "first_looks": first, "replaced": replaced}
-                history |= {"horizon": self._horizon()}
-                history |= {str(cause): str(cause) for cause in Cause}
-                cursor.execute(_HISTORY, asked | history)
-            cursor.execute(_UPDATE, asked)
-            cursor.execute(_INSERT, asked)
+        found = self.found[picked]
+        by_time = self.rev[picked] == found["scored"]
+        written.send(
+            self.new[live.version_id][picked],
+            self.was[live.version_id][picked],
+            np.where(found["scored"] == store.NEVER, written.BEGINNING, found["at"]),
+            np.where(
+                self.first_looks[live.version_id][picked],
+                written.WITH_VERSION,
+                np.where(by_time, written.WITH_TIME, written.WITH_NEWS),
+            ),
+        )
+        if not live.silent:
+            written.note_changes(live.version_id, self.reading.as_of, self._horizon())
+        written.write_scores(live.version_id, gates_of(live), all_stored=self.all_stored[live.version_id])
 
     def _horizon(self) -> datetime:
         return min(self.reading.as_of - longest_window(live.spec) for live in self.reading.lives)
@@ -302,31 +264,39 @@ class _Chunk:
                 np.minimum(due, said.due[self.rows], out=due)
         found = self.found
         last = max((_moment(one.activation.at) for one in self.pending.values()), default=-(2**62))
-        news = (found["rev"] != found["scored"]) | (due != found["due"]) | (_moments(found["at"]) <= last)
+        news = (self.rev != found["scored"]) | (due != found["due"]) | (_moments(found["at"]) <= last)
         news &= ~self.left
         if news.any():
             days = [None if day == NEVER else day for day in due[news].tolist()]
-            store.note_states(self.leads[news].tolist(), found["rev"][news].tolist(), days, self.reading.as_of)
+            store.note_states(self.leads[news].tolist(), self.rev[news].tolist(), days, self.reading.as_of)
 
 
-def compare(reading: Reading, known: Array, count: int) -> None:
-    """Ask the reference of so many of these known leads, drawn at random. Raises `Differ` when it says something else of one and
-    no newer change explains that.
-    """
-    some = np.sort(known[np.random.default_rng().choice(len(known), min(count, len(known)), replace=False)])
-    places = np.searchsorted(reading.columns.ids, some)
-    for live, said in zip(reading.lives, reading.said, strict=True):
-        found = judged(live, some.tolist(), reading.as_of)
-        for lead_id, place in zip(some.tolist(), places.tolist(), strict=True):
-            fit, engagement, tier, flags, gate = (int(column[place]) for column in said.stored)
-            told = store.Score(fit, engagement, None if tier < 0 else tier, flags, said.gates[gate] if gate >= 0 else None)
-            one = found.get(lead_id)
-            wanted = None if one is None else one.score
-            if wanted != (told if said.in_scope[place] else None) and not reading.columns.mark.passed_among([lead_id]):
-                raise Differ(
-                    f"The two ways of scoring differ on lead {lead_id}: {told} by columns, {wanted} by the reference.",
-                    code="differ",
-                )
+class Sample:
+    """Some leads drawn at random, with their facts, of whom the reference is asked: the facts are read at once."""
+
+    def __init__(self, reading: Reading, among: Array, count: int) -> None:
+        self.reading = reading
+        some = np.sort(among[np.random.default_rng().choice(len(among), min(count, len(among)), replace=False)])
+        self.leads: list[int] = some.tolist()
+        self.places = np.searchsorted(reading.columns.ids, some).tolist()
+        horizon = min((reading.as_of - longest_window(live.spec) for live in reading.lives), default=reading.as_of)
+        self.known: Known = known_of(self.leads, horizon)
+
+    def compare(self) -> None:
+        """Raises `Differ` when the reference says something else of one of them and no newer change explains that."""
+        reading = self.reading
+        for live, said in zip(reading.lives, reading.said, strict=True):
+            found = judge_known(live, self.known, reading.as_of)
+            for lead_id, place in zip(self.leads, self.places, strict=True):
+                fit, engagement, tier, flags, gate = (int(column[place]) for column in said.stored)
+                told = store.Score(fit, engagement, None if tier < 0 else tier, flags, said.gates[gate] if gate >= 0 else None)
+                one = found.get(lead_id)
+                wanted = None if one is None else one.score
+                if wanted != (told if said.in_scope[place] else None) and not reading.columns.mark.passed_among([lead_id]):
+                    raise Differ(
+                        f"The two ways of scoring differ on lead {lead_id}: {told} by columns, {wanted} by the reference.",
+                        code="differ",
+                    )
 
 
 def _moment(at: datetime) -> int:
@@ -336,12 +306,3 @@ def _moment(at: datetime) -> int:
 def _moments(sent: Array) -> Array:
     found: Array = sent.astype(np.int64) + _SINCE_2000
     return found
-
-
-def rows_packed(statement: sql.Composable, kind: "np.dtype[Any]") -> Array:
-    """What a statement packs into one value, as rows. In binary: as the bytes are, not as twice as many digits."""
-    connection.ensure_connection()
-    with Cursor(connection.connection) as cursor:
-        cursor.execute(sql.SQL("{}").format(statement), binary=True)
-        row = cursor.fetchone()
-    return np.frombuffer((row and row[0]) or b"", kind)

@@ -9,7 +9,7 @@ from scoring import store
 from scoring.compiler import Live
 from scoring.evaluate_python import Facts, Result, evaluator
 from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
-from scoring.holds import hold_of
+from scoring.holds import Standing, hold_of
 from scoring.looking import score_of
 from scoring.questions import ask_all
 from scoring.store import Score
@@ -28,20 +28,37 @@ class Judged:
     score: Score | None
 
 
-def judged(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:
-    """What the version says of these leads as of `at`, with the facts as they are now; leads that are gone are left out."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Leads as they are: where each stands and its facts; who is gone is left out."""
+
+    standings: dict[int, tuple[Standing, datetime]]
+    facts: dict[int, Facts]
+
+
+def known_of(lead_ids: Sequence[int], since: datetime) -> Known:
+    """These leads as they are now, activities before `since` left out."""
     ids = sorted(set(lead_ids))
-    standings, *answers = ask_all(standings_of_leads(ids), *facts_of_leads(ids, at - longest_window(live.spec)))
-    facts = facts_from_answers(*answers)
+    standings, *answers = ask_all(standings_of_leads(ids), *facts_of_leads(ids, since))
+    return Known(standings, facts_from_answers(*answers))
+
+
+def judge_known(live: Live, known: Known, at: datetime) -> dict[int, Judged]:
+    """What the version says of each as of `at`; asks the database nothing."""
     judge = evaluator(live.spec)
     found = {}
-    for lead_id, known in facts.items():
-        if lead_id not in standings:
+    for lead_id, facts in known.facts.items():
+        if lead_id not in known.standings:
             continue
-        result = judge.evaluate(known, at)
-        hold = hold_of(standings[lead_id][0], judge, known, result, at)
-        found[lead_id] = Judged(known, result, score_of(result, hold) if result.in_scope else None)
+        result = judge.evaluate(facts, at)
+        hold = hold_of(known.standings[lead_id][0], judge, facts, result, at)
+        found[lead_id] = Judged(facts, result, score_of(result, hold) if result.in_scope else None)
     return found
+
+
+def judged(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:
+    """What the version says of these leads as of `at`, with the facts as they are now; leads that are gone are left out."""
+    return judge_known(live, known_of(lead_ids, at - longest_window(live.spec)), at)
 
 
 def score_again(live: Live, lead_ids: Sequence[int], at: datetime) -> dict[int, Judged]:

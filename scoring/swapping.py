@@ -18,11 +18,12 @@ from scoring.by_columns import Said
 from scoring.columns import NEVER
 from scoring.compiler import Live, live_question, live_versions
 from scoring.filling import keep_scoring_out
-from scoring.mass import Reading, rows_packed
+from scoring.mass import Reading
 from scoring.models import FLAG_MQL, FLAG_MQO
 from scoring.questions import ask_all
 from scoring.snapshot.reading import changed_leads
 from scoring.snapshot.segment import Array
+from scoring.stored_scores import places_in, rows_packed
 from scoring.waiting import changed_ids, pending_activations, pending_question
 
 MOST_LEFT = 20_000  # leads, from which on a table is not exchanged as too many would have to be scored one by one
@@ -30,11 +31,11 @@ SHARE_LEFT = 0.2  # of the leads, likewise
 SAMPLE = 1000
 SHARE = 0.3  # of a sample that has to differ
 _TRIES, _WAIT = 6, "300ms"
+# One number a lead: two bits of flags. Without OFFSET several processes would share the work and copy all to one another.
 _QUALIFIED = sql.SQL("""
-SELECT string_agg(int8send(lead_id) || int2send(flags), ''::bytea) FROM scoring_leadscore
-WHERE version_id = {version} AND flags & 1 = 1
+SELECT string_agg(int8send((lead_id << 2) | (flags & 3)), ''::bytea)
+FROM (SELECT lead_id, flags FROM {table} WHERE flags & 1 = 1 OFFSET 0) s
 """)
-_FLAGS = np.dtype([("lead", ">i8"), ("flags", ">i2")])
 _DUE = sql.SQL("""
 SELECT string_agg(int8send(lead_id) || int8send(rev) || int4send(coalesce(due_on - date '1970-01-01', {never})), ''::bytea)
 FROM scoring_leadstate WHERE lead_id BETWEEN {first} AND {last}
@@ -80,43 +81,46 @@ def _differing(live: Live, said: Said, ids: Array, some: Array) -> int:
     return sum(held.get(lead) != (tuple(rest) if inside else None) for (lead, *rest), inside in zip(told, scope, strict=True))
 
 
-def exchange_all(reading: Reading, *, compared: int = mass.COMPARED) -> list[int] | None:
+def qualified(live: Live) -> sql.Composed:
+    """What to ask for who is stored as qualified by a version that has a table of its own."""
+    return _QUALIFIED.format(table=sql.Identifier(partitions.name_of(live.version_id)))
+
+
+def exchange_all(reading: Reading, qualified: Sequence[Array], *, compared: int = mass.COMPARED) -> list[int] | None:
     """Exchange the scores of every version for these; answers the leads that are left to be looked at one by one.
 
-    None, and nothing done, when very many are left or readers leave no gap. Raises `Differ` and, before a version, `Overtaken`.
+    `qualified` are the answers for each version. None, and nothing done, when very many are left or readers leave no gap. Raises
+    `Differ` and, before a version, `Overtaken`.
     """
     swap_history.write_all()
-    waiting = np.array(sorted(changed_ids(MOST_LEFT)), np.int64)
+    waiting = np.array(sorted({*changed_ids(MOST_LEFT), *reading.columns.unknown}), np.int64)
     ids = reading.columns.ids
     if len(waiting) > SHARE_LEFT * len(ids):
         return None
-    mass.compare(reading, ids[~np.isin(ids, waiting)] if len(waiting) else ids, compared)
-    left = waiting
-    for live, said in zip(reading.lives, reading.said, strict=True):
-        mine = np.union1d(waiting, _entering(live, said, ids))
-        if len(mine) > MOST_LEFT or not _exchange(reading, live, said, mine):
+    sample, left = mass.Sample(reading, ids[~np.isin(ids, waiting)] if len(waiting) else ids, compared), waiting
+    for live, said, before in zip(reading.lives, reading.said, qualified, strict=True):
+        mine = np.union1d(waiting, _entering(live, said, ids, before))
+        if len(mine) > MOST_LEFT or not _exchange(reading, live, said, mine, sample):
             return None
         left = np.union1d(left, mine)
     swap_history.look_again()
     return [int(lead_id) for lead_id in left]
 
 
-def _entering(live: Live, said: Said, ids: Array) -> Array:
+def _entering(live: Live, said: Said, ids: Array, qualified: Array) -> Array:
     """Who would newly qualify."""
     if live.silent:
         return ids[:0]
-    held = rows_packed(_QUALIFIED.format(version=sql.Literal(live.version_id)), _FLAGS)
+    held = qualified.astype(np.int64)
     before = np.zeros(len(ids), np.int16)
-    lead = held["lead"].astype(np.int64)
-    place = np.minimum(np.searchsorted(ids, lead), max(len(ids) - 1, 0))
-    there = ids[place] == lead if len(ids) else np.zeros(len(lead), bool)
-    before[place[there]] = held["flags"][there]
+    place = places_in(ids, held >> 2)
+    before[place[place >= 0]] = (held & 3)[place >= 0]
     found: Array = ids[said.in_scope & ((said.flags & ~before & (FLAG_MQL | FLAG_MQO)) != 0)]
     return found
 
 
-def _exchange(read: Reading, live: Live, said: Said, left: Array) -> bool:
-    """One version's table, in one transaction; False when there was no gap."""
+def _exchange(read: Reading, live: Live, said: Said, left: Array, sample: mass.Sample) -> bool:
+    """One version's table, in one transaction; False when there was no gap. The reference is asked while the server sorts."""
     table = partitions.next_of(live.version_id)
     ids = read.columns.ids
     chosen = said.in_scope.copy()
@@ -124,7 +128,8 @@ def _exchange(read: Reading, live: Live, said: Said, left: Array) -> bool:
     with transaction.atomic():
         partitions.create(live.version_id, table)
         partitions.fill(table, live.version_id, ids[chosen], said.rows(chosen), said.gates, is_new=True)
-        partitions.finish(live.version_id, table)
+        with partitions.finishing(live.version_id, table):
+            sample.compare()
         for number in range(_TRIES):
             try:
                 with transaction.atomic():
@@ -144,7 +149,7 @@ def _at_once(read: Reading, live: Live, left: Sequence[int] | Array) -> None:
     lives, pending = ask_all(live_question(silent=True), pending_question())
     mass.check_current(read, lives, pending)
     partitions.shut(wait=_WAIT)
-    kept = {*map(int, left), *changed_leads(read.columns.mark), *read.columns.unknown}
+    kept = {*map(int, left), *changed_leads(read.columns.mark)}
     if kept:
         partitions.carry_over(live.version_id, sorted(kept))
     partitions.exchange(live.version_id)

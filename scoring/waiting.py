@@ -114,6 +114,11 @@ def changed_leads(limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def scored_up_to() -> int:
+    """The first transaction of which a change may not have been scored yet."""
+    return _mark(CHANGED)
+
+
 def changed_ids(limit: int) -> list[int]:
     """Up to `limit` leads whose facts are newer than their score."""
     with connection.cursor() as cursor:

@@ -346,8 +346,8 @@ class Migration(migrations.Migration):
             name='ScoreChange',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lead', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='score_changes', to='leads.lead')),
-                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='scoring.modelversion')),
+                ('lead', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='score_changes', to='leads.lead')),
+                ('version', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='scoring.modelversion')),
                 ('old_fit', models.IntegerField(null=True)),
                 ('old_engagement', models.IntegerField(null=True)),
                 ('old_tier', models.SmallIntegerField(null=True)),

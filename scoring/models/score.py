@@ -53,7 +53,10 @@ class LeadState(models.Model):
 
 
 class ScoreChange(models.Model):
-    """A score that moved, and what moved it."""
+    """A score that moved, and what moved it.
+
+    Without foreign keys in the database, like the scores: to look up every lead and version took longer than to write all else.
+    """
 
     class Cause(models.TextChoices):
         EVENT = "event", "New activity"
@@ -62,8 +65,8 @@ class ScoreChange(models.Model):
         ACTIVATION = "activation", "New version in force"
         IMPORT = "import", "Import"
 
-    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="score_changes", db_index=False)
-    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+", db_index=False)
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="score_changes")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     old_fit = models.IntegerField(null=True)
     old_engagement = models.IntegerField(null=True)
     old_tier = models.SmallIntegerField(null=True)

@@ -190,8 +190,8 @@ def test_a_table_is_exchanged_or_changed_in_place_to_what_the_reference_says(
         exchanged: list[list[int]] = []
         right = swapping.exchange_all
 
-        def watched(reading: Any, right: Any = right, exchanged: Any = exchanged) -> Any:
-            left = right(reading)
+        def watched(*asked: Any, right: Any = right, exchanged: Any = exchanged) -> Any:
+            left = right(*asked)
             exchanged.append(left)
             return left
 
