@@ -5,7 +5,7 @@ what is not known is absent. Names, addresses and phone numbers are no facts of 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -66,7 +66,6 @@ CORE_FIELDS: tuple[CoreField, ...] = (
     CoreField("company.is_competitor", "Is a competitor", FieldType.BOOLEAN, "company__is_competitor"),
 )
 
-_PATHS = tuple(field.path for field in CORE_FIELDS)
 _KEYS = tuple(field.key for field in CORE_FIELDS)
 
 
@@ -83,9 +82,9 @@ def _plain(value: object) -> object:
     return value
 
 
-def facts_from(values: Iterable[object], attributes: Mapping[str, object]) -> dict[str, object]:
-    """The facts made of core values, in the order of `CORE_FIELDS`, and the lead's own fields."""
-    facts = {key: plain for key, value in zip(_KEYS, values, strict=True) if (plain := _plain(value)) is not None}
+def facts_from(values: Iterable[object], attributes: Mapping[str, object], keys: Sequence[str] = _KEYS) -> dict[str, object]:
+    """The facts made of core values, in the order of `keys`, which are all, and the lead's own fields."""
+    facts = {key: plain for key, value in zip(keys, values, strict=True) if (plain := _plain(value)) is not None}
     if facts.get("lead.consent") == Consent.UNKNOWN:
         del facts["lead.consent"]
     facts.update({f"custom.{key}": value for key, value in attributes.items() if value is not None and value != ""})
@@ -96,10 +95,10 @@ FactRow = tuple[int, dict[str, object], datetime | None, tuple[object, ...]]
 """A lead's id, own fields, start of engagement and core values."""
 
 
-@lru_cache(maxsize=1)
-def _statement() -> sql.Composed:
+@lru_cache(maxsize=64)
+def _statement(keys: tuple[str, ...]) -> sql.Composed:
     # Made once: to have the ORM work it out takes longer than a lead's row to read.
-    paths = [path.rpartition("__") for path in _PATHS]
+    paths = [field.path.rpartition("__") for field in CORE_FIELDS if field.key in keys]
     columns = [sql.Identifier(relation or "lead", name) for relation, _, name in paths]
     joins = [
         sql.SQL("LEFT JOIN {table} AS {relation} ON {relation}.id = lead.{column}").format(
@@ -110,14 +109,27 @@ def _statement() -> sql.Composed:
         for relation in sorted({relation for relation, _, _ in paths if relation})
         if isinstance(field := Lead._meta.get_field(relation), ForeignKey)
     ]
-    return sql.SQL(
-        "SELECT lead.id, lead.attributes, lead.engagement_from, {} FROM leads_lead AS lead {} WHERE lead.id = ANY(%s)"
-    ).format(sql.SQL(", ").join(columns), sql.SQL(" ").join(joins))
+    wanted = sql.SQL(", ").join([*map(sql.SQL, ("lead.id", "lead.attributes", "lead.engagement_from")), *columns])
+    return sql.SQL("SELECT {} FROM leads_lead AS lead {} WHERE lead.id = ANY(%s::bigint[])").format(
+        wanted, sql.SQL(" ").join(joins)
+    )
 
 
-def fact_question(lead_ids: Iterable[int]) -> tuple[sql.Composed, list[Any]]:
-    """The statement that asks for the facts of these leads, and its parameters; its rows are read by `fact_row`."""
-    return _statement(), [list(lead_ids)]
+def core_keys(wanted: Collection[str] | None) -> tuple[str, ...]:
+    """The keys of the core fields among these, in the order of `CORE_FIELDS`; of all with None."""
+    return _KEYS if wanted is None else tuple(key for key in _KEYS if key in wanted)
+
+
+def fact_question(lead_ids: Iterable[int], keys: tuple[str, ...] = _KEYS) -> tuple[sql.Composed, list[Any]]:
+    """The statement that asks for the facts of these leads, or for some as `core_keys` names them, and its parameters; its rows are
+    read by `fact_row`.
+    """
+    return _statement(keys), [bigints(lead_ids)]
+
+
+def bigints(numbers: Iterable[int]) -> str:
+    """Numbers as PostgreSQL reads an array: the driver writes a list of a thousand in a millisecond, this in a tenth."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def fact_row(row: Sequence[Any]) -> FactRow:

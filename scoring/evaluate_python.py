@@ -282,49 +282,62 @@ def _tally_due(criterion: Criterion, newest: list[_Seen], paid: list[_Seen], tod
     return paid[-1].day + days
 
 
+_NOTHING = (0, None)
+
+
 class _Scorer:
     """One criterion, compiled: adds its lines, answers its points and the day they can next change."""
 
-    __slots__ = ("_evidence", "_test", "criterion")
+    __slots__ = ("_evidence", "_kinds", "_test", "criterion")
 
     def __init__(self, criterion: Criterion) -> None:
         self.criterion = criterion
         self._test = _test(criterion.when) if criterion.when else None
         self._evidence = _evidence(criterion.when) if criterion.when else None
+        self._kinds = criterion.event.kinds if criterion.event else ()
 
     def score(self, view: _View, lines: list[Line]) -> tuple[int, int | None]:
+        if self._test is not None:
+            return self._tested(view, lines) if self._test(view) else _NOTHING
+        # most leads did nothing of a kind
+        return _NOTHING if self._kinds and view.kinds.isdisjoint(self._kinds) else self._counted(view, lines)
+
+    def _tested(self, view: _View, lines: list[Line]) -> tuple[int, None]:
+        assert self._evidence is not None
         one = self.criterion
-        due: int | None = None
-        if self._test is not None and self._evidence is not None:
-            if not self._test(view):
-                return 0, None
-            facts, events = self._evidence(view)
-            points = one.points
-            lines.append(Line("criterion", one.dimension, one.key, one.label, points, None, facts, events))
-        else:
-            assert one.event is not None
-            assert one.days is not None
-            newest = view.newest(one.event, one.days)
-            count = len(newest)
-            if count < one.freq_min:
-                return 0, None
-            paid = newest if one.freq_max is None else newest[: one.freq_max]
-            points = one.points if one.award == "once" else one.points * len(paid)
-            ids = tuple(seen.event.id for seen in paid)
-            lines.append(Line("criterion", one.dimension, one.key, one.label, points, count, (), ids))
-            due = _tally_due(one, newest, paid, view.today)
-            if one.half_life:
-                table, today = weights(one.half_life), view.today
-                kept = decayed(one.points, sum(table[today - seen.day] for seen in paid))
-                if kept != points:
-                    faded = kept - points
-                    lines.append(Line("decay", one.dimension, one.key, one.label, faded, None, (), ids))
-                    points = kept
-        if one.cap is not None and abs(points) > one.cap:
-            held = one.cap if points > 0 else -one.cap
-            lines.append(Line("cap", one.dimension, one.key, one.label, held - points))
-            points = held
-        return points, due
+        facts, events = self._evidence(view)
+        lines.append(Line("criterion", one.dimension, one.key, one.label, one.points, None, facts, events))
+        return self._capped(one.points, lines), None
+
+    def _counted(self, view: _View, lines: list[Line]) -> tuple[int, int | None]:
+        one = self.criterion
+        assert one.event is not None
+        assert one.days is not None
+        newest = view.newest(one.event, one.days)
+        count = len(newest)
+        if count < one.freq_min:
+            return _NOTHING
+        paid = newest if one.freq_max is None else newest[: one.freq_max]
+        points = one.points if one.award == "once" else one.points * len(paid)
+        ids = tuple(seen.event.id for seen in paid)
+        lines.append(Line("criterion", one.dimension, one.key, one.label, points, count, (), ids))
+        due = _tally_due(one, newest, paid, view.today)
+        if one.half_life:
+            table, today = weights(one.half_life), view.today
+            kept = decayed(one.points, sum(table[today - seen.day] for seen in paid))
+            if kept != points:
+                faded = kept - points
+                lines.append(Line("decay", one.dimension, one.key, one.label, faded, None, (), ids))
+                points = kept
+        return self._capped(points, lines), due
+
+    def _capped(self, points: int, lines: list[Line]) -> int:
+        one = self.criterion
+        if one.cap is None or abs(points) <= one.cap:
+            return points
+        held = one.cap if points > 0 else -one.cap
+        lines.append(Line("cap", one.dimension, one.key, one.label, held - points))
+        return held
 
 
 class Evaluator:

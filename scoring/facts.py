@@ -1,28 +1,28 @@
 """Loading facts for the reference evaluator, many leads or cases at a time, in a fixed number of round trips."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
 
-from leads.facts import FactRow, fact_question, fact_row, facts_from
+from leads.facts import bigints, core_keys, fact_question, fact_row, facts_from
 from leads.models import Case
 from scoring.evaluate_python import Event, Facts
 from scoring.holds import Standing
 from scoring.questions import Question, ask, ask_all
-from scoring.spec import Condition, EventClause, Spec
+from scoring.spec import Condition, EventClause, FieldClause, Spec
 
 _EVENTS = sql.SQL("""
 SELECT lead_id, id, kind, (extract(epoch FROM occurred_at) * 1000000)::bigint, (extract(epoch FROM known_at) * 1000000)::bigint,
     asset_id, campaign_id
-FROM leads_activity WHERE lead_id = ANY(%s) AND occurred_at >= %s
+FROM leads_activity WHERE lead_id = ANY(%s::bigint[]) AND occurred_at >= %s
 """)
 _STANDINGS = sql.SQL("""
 SELECT id, stage, contactable, return_on, (extract(epoch FROM stage_since) * 1000000)::bigint,
     (extract(epoch FROM created_at) * 1000000)::bigint
-FROM leads_lead WHERE id = ANY(%s)
+FROM leads_lead WHERE id = ANY(%s::bigint[])
 """)
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def _instant(microseconds: int) -> datetime:
 
 
 def _events(lead_ids: Iterable[int], since: datetime) -> Question[dict[int, list[Event]]]:
-    return Question(_EVENTS, [list(lead_ids), since], _read_events)
+    return Question(_EVENTS, [bigints(lead_ids), since], _read_events)
 
 
 def _read_events(rows: list[tuple[Any, ...]]) -> dict[int, list[Event]]:
@@ -46,22 +46,40 @@ def _read_events(rows: list[tuple[Any, ...]]) -> dict[int, list[Event]]:
     return events
 
 
-def _values(lead_ids: Iterable[int]) -> Question[list[FactRow]]:
-    return Question(*fact_question(lead_ids), lambda rows: [fact_row(row) for row in rows])
+Known = dict[int, tuple[dict[str, object], datetime | None]]
+"""By lead: its facts and from when its engagement counts."""
 
 
-def facts_of_leads(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> tuple[Question[Any], Question[Any]]:
-    """What to ask for the facts of these leads as they are now; `facts_from_answers` puts the answers together."""
+def _values(lead_ids: Iterable[int], fields: Collection[str] | None) -> Question[Known]:
+    keys = core_keys(fields)
+
+    def read(rows: list[tuple[Any, ...]]) -> Known:
+        return {
+            lead_id: (facts_from(values, attributes, keys), start) for lead_id, attributes, start, values in map(fact_row, rows)
+        }
+
+    return Question(*fact_question(lead_ids, keys), read)
+
+
+def facts_of_leads(
+    lead_ids: Iterable[int], since: datetime = _LONG_AGO, fields: Collection[str] | None = None
+) -> tuple[Question[Any], Question[Any]]:
+    """What to ask for the facts of these leads as they are now, of the core fields only for `fields`; `facts_from_answers` puts the
+    answers together.
+    """
     ids = list(lead_ids)
-    return _events(ids, since), _values(ids)
+    return _events(ids, since), _values(ids, fields)
 
 
-def facts_from_answers(events: Mapping[int, list[Event]], rows: Iterable[FactRow]) -> dict[int, Facts]:
+def facts_from_answers(events: Mapping[int, list[Event]], known: Known) -> dict[int, Facts]:
     """The facts by lead; leads that do not exist are left out."""
-    return {
-        lead_id: Facts(facts_from(values, attributes), events.get(lead_id, ()), True, engagement_from)
-        for lead_id, attributes, engagement_from, values in rows
-    }
+    return {lead_id: Facts(values, events.get(lead_id, ()), True, start) for lead_id, (values, start) in known.items()}
+
+
+def fields_of(specs: Iterable[Spec]) -> set[str]:
+    """All fields these specs ask for."""
+    clauses = [clause for spec in specs for condition in spec.conditions() for clause in condition.clauses()]
+    return {clause.field for clause in clauses if isinstance(clause, FieldClause)}
 
 
 def load_events(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int, list[Event]]:
@@ -76,7 +94,7 @@ def load_facts(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int
 
 def standings_of_leads(lead_ids: Iterable[int]) -> Question[dict[int, tuple[Standing, datetime]]]:
     """Where these leads stand now, and when each was created."""
-    return Question(_STANDINGS, [list(lead_ids)], _read_standings)
+    return Question(_STANDINGS, [bigints(lead_ids)], _read_standings)
 
 
 def _read_standings(rows: list[tuple[Any, ...]]) -> dict[int, tuple[Standing, datetime]]:

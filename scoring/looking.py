@@ -16,17 +16,18 @@ from leads.models import Lead
 from scoring import store
 from scoring.compiler import Live, live_question
 from scoring.evaluate_python import Facts, Result, evaluator
-from scoring.facts import facts_from_answers, facts_of_leads, longest_window, standings_of_leads
+from scoring.facts import facts_from_answers, facts_of_leads, fields_of, longest_window, standings_of_leads
 from scoring.holds import NURTURE, UNREACHABLE, Standing, hold_of
 from scoring.locks import VERSIONS, sharing
 from scoring.models import FLAG_GATED, FLAG_MQL, FLAG_MQO, Activation
 from scoring.qualifying import Cause, Entry, brought_by_import, kinds_of, promote_released, record_entries, release_renewed
-from scoring.questions import Question, ask_all, the_time
+from scoring.questions import Question, ask_all, ask_in_turn, the_time
 from scoring.store import Change, Score, State
 from scoring.vocabulary import load_wording
 from scoring.waiting import Pending, pending_question
 
 BATCH = 1000
+READ_AT_ONCE = 250  # leads of these, while others are judged
 _NO_WAIT: Question[None] = Question(sql.SQL("SELECT set_config('synchronous_commit', 'off', true)"), [], lambda rows: None)
 
 
@@ -58,8 +59,24 @@ def batches_of(ids: Sequence[int], size: int = BATCH) -> Iterator[list[int]]:
 
 
 @dataclass(slots=True)
+class _Found:
+    """What is to be written of a batch of leads."""
+
+    written: dict[tuple[int, int], Score] = field(default_factory=dict)
+    gone: set[tuple[int, int]] = field(default_factory=set)
+    changes: list[Change] = field(default_factory=list)
+    entered: list[tuple[Live, int, Result, int, str, bool]] = field(default_factory=list)
+    renewed: set[int] = field(default_factory=set)
+    due: dict[int, date] = field(default_factory=dict)
+
+    def note_due(self, lead_id: int, day: date | None) -> None:
+        if day is not None and (lead_id not in self.due or day < self.due[lead_id]):
+            self.due[lead_id] = day
+
+
+@dataclass(slots=True)
 class _Batch:
-    """What a batch of leads was found with, and what is to be written."""
+    """What leads were found with, all read before `at`, and where what is to be written is gathered."""
 
     at: datetime
     states: dict[int, State]
@@ -68,12 +85,7 @@ class _Batch:
     standings: dict[int, tuple[Standing, datetime]]
     old: dict[tuple[int, int], Score]
     pending: dict[int, Pending]
-    written: dict[tuple[int, int], Score] = field(default_factory=dict)
-    gone: set[tuple[int, int]] = field(default_factory=set)
-    changes: list[Change] = field(default_factory=list)
-    entered: list[tuple[Live, int, Result, int, str, bool]] = field(default_factory=list)
-    renewed: set[int] = field(default_factory=set)
-    due: dict[int, date] = field(default_factory=dict)
+    found: _Found
     _imported: dict[datetime | None, set[int]] = field(default_factory=dict)
 
     @property
@@ -93,10 +105,6 @@ class _Batch:
             self._imported[begun] = brought_by_import(since)
         return self._imported[begun]
 
-    def note_due(self, lead_id: int, day: date | None) -> None:
-        if day is not None and (lead_id not in self.due or day < self.due[lead_id]):
-            self.due[lead_id] = day
-
 
 def score_batch(lead_ids: Sequence[int], *, lazily: bool = False) -> bool:
     """Score these leads by every version in force, inside the caller's transaction; a bounded number of leads, please.
@@ -104,24 +112,29 @@ def score_batch(lead_ids: Sequence[int], *, lazily: bool = False) -> bool:
     Writes only rows that change: scores, the history of changes, qualifications of who entered, and the revision scored.
     Answers whether any qualification was made or released. `lazily`: the transaction ends without waiting for the disk.
     """
-    ids = sorted(set(lead_ids))
-    batch, lives = _load(ids, lazily)
-    for lead_id in sorted(batch.facts):
-        for live in lives:
-            _judge(batch, live, lead_id)
-    store.write_scores(batch.written)
-    store.delete_scores(batch.gone)
-    store.write_changes(batch.changes, batch.at)
-    made = record_entries(_entries(batch), batch.at)
-    released = release_renewed(sorted(batch.renewed), batch.at)
-    states = {lead_id: (batch.revisions.get(lead_id, 0), batch.due.get(lead_id)) for lead_id in batch.facts}
-    store.write_states(states, batch.looked_at)
+    found, parts = _Found(), []
+    for batch, lives in _load(sorted(set(lead_ids)), found, lazily):
+        parts.append(batch)
+        for lead_id in sorted(batch.facts):
+            for live in lives:
+                _judge(batch, live, lead_id)
+    if not parts:
+        return False
+    store.write_scores(found.written)
+    store.delete_scores(found.gone)
+    store.write_changes(found.changes, parts[-1].at)
+    made = record_entries(_entries(found.entered), parts[-1].at)
+    released = release_renewed(sorted(found.renewed), parts[-1].at)
+    for batch in parts:
+        states = {lead_id: (batch.revisions.get(lead_id, 0), found.due.get(lead_id)) for lead_id in batch.facts}
+        store.write_states(states, batch.looked_at)
     return bool(made or released)
 
 
-def _load(ids: list[int], lazily: bool) -> tuple[_Batch, list[Live]]:
+def _load(ids: list[int], found: _Found, lazily: bool) -> Iterator[tuple[_Batch, list[Live]]]:
+    """The leads part by part, each read while the one before is judged."""
     # The lock comes first: what the versions are when they are read they stay until all this is committed.
-    _, lives, pending, states, before, *_ = ask_all(
+    _, lives, waiting, states, before, *_ = ask_all(
         sharing(VERSIONS),
         live_question(silent=True),
         pending_question(),
@@ -131,46 +144,54 @@ def _load(ids: list[int], lazily: bool) -> tuple[_Batch, list[Live]]:
     )
     states = store.with_missing(states, ids, before)
     horizon = min((before - longest_window(live.spec) for live in lives), default=before)
-    versions = [live.version_id for live in lives] + [version for one in pending for version in one.replaces]
+    versions = [live.version_id for live in lives] + [version for one in waiting for version in one.replaces]
+    fields, pending = fields_of(live.spec for live in lives), {one.model_id: one for one in waiting}
+    parts = list(batches_of(sorted(states), READ_AT_ONCE))
     # The revisions come before the facts, so that what changes in between only comes again; the time comes after both.
-    revisions, events, values, standings, old, at = ask_all(
-        store.revisions_of(ids),
-        *facts_of_leads(states, horizon),
-        standings_of_leads(states),
-        store.scores_of(ids, versions),
-        the_time(),
-    )
-    facts = facts_from_answers(events, values)
-    return _Batch(at, states, revisions, facts, standings, old, {one.model_id: one for one in pending}), lives
+    rounds = [
+        (
+            store.revisions_of(some),
+            *facts_of_leads(some, horizon, fields),
+            standings_of_leads(some),
+            store.scores_of(some, versions),
+            the_time(),
+        )
+        for some in parts
+    ]
+    for some, (revisions, events, values, standings, old, at) in zip(parts, ask_in_turn(rounds), strict=True):
+        mine = {lead_id: states[lead_id] for lead_id in some}
+        yield _Batch(at, mine, revisions, facts_from_answers(events, values), standings, old, pending, found), lives
 
 
 def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
     facts = batch.facts[lead_id]
     judge = evaluator(live.spec)
     result = judge.evaluate(facts, batch.at)
-    batch.note_due(lead_id, result.due_on)
+    batch.found.note_due(lead_id, result.due_on)
     key = (live.version_id, lead_id)
     stored = batch.old.get(key)
     standing, created_at = batch.standings[lead_id]
     before, since, first_look = _before(batch, live, lead_id, created_at)
     if not result.in_scope:
         if stored:
-            batch.gone.add(key)
+            batch.found.gone.add(key)
         if before and not live.silent:
-            batch.changes.append(Change(lead_id, live.version_id, before, Score(0, 0, None, 0, None), _cause(batch, lead_id)))
+            batch.found.changes.append(
+                Change(lead_id, live.version_id, before, Score(0, 0, None, 0, None), _cause(batch, lead_id))
+            )
         return
     hold = hold_of(standing, judge, facts, result, batch.at)
     if hold == NURTURE:
-        batch.note_due(lead_id, standing.return_on)
+        batch.found.note_due(lead_id, standing.return_on)
     score = score_of(result, hold)
     if score != stored:
-        batch.written[key] = score
+        batch.found.written[key] = score
     if live.silent:
         return
     moved = before is None or score[:4] != before[:4]
     cause = (Cause.ACTIVATION if first_look else _cause(batch, lead_id)) if moved else ""
     if moved:
-        batch.changes.append(Change(lead_id, live.version_id, before, score, cause))
+        batch.found.changes.append(Change(lead_id, live.version_id, before, score, cause))
     if not score.flags & FLAG_MQL:
         return
     held = stored.flags if stored else 0
@@ -180,9 +201,9 @@ def _judge(batch: _Batch, live: Live, lead_id: int) -> None:
         with_version = first_look and not entered & ~held
         reason = _cause_with_version(batch, live, lead_id) if with_version else _cause(batch, lead_id)
         is_kept = reason == Cause.ACTIVATION and batch.pending[live.model_id].activation.wave != Activation.Wave.NOW
-        batch.entered.append((live, lead_id, result, entered, reason, is_kept))
+        batch.found.entered.append((live, lead_id, result, entered, reason, is_kept))
     elif did_something and batch.states[lead_id].rev != store.NEVER:
-        batch.renewed.add(lead_id)
+        batch.found.renewed.add(lead_id)
 
 
 def _before(batch: _Batch, live: Live, lead_id: int, created_at: datetime) -> tuple[Score | None, datetime, bool]:
@@ -233,12 +254,12 @@ def _cause_with_version(batch: _Batch, live: Live, lead_id: int) -> str:
     return Cause.EVENT if _has_news(batch, lead_id, begun) else Cause.ACTIVATION
 
 
-def _entries(batch: _Batch) -> list[Entry]:
+def _entries(entered: list[tuple[Live, int, Result, int, str, bool]]) -> list[Entry]:
     """The best first, as that is the order in which sales gets them."""
-    if not batch.entered:
+    if not entered:
         return []
     wording = load_wording()
-    batch.entered.sort(key=lambda one: (-1 if one[2].tier is None else -one[2].tier, -one[2].fit - one[2].engagement, one[1]))
+    entered.sort(key=lambda one: (-1 if one[2].tier is None else -one[2].tier, -one[2].fit - one[2].engagement, one[1]))
     return [
         Entry(
             lead_id=lead_id,
@@ -252,5 +273,5 @@ def _entries(batch: _Batch) -> list[Entry]:
             lines=wording.lines(result.lines),
             is_kept=is_kept,
         )
-        for live, lead_id, result, flags, cause, is_kept in batch.entered
+        for live, lead_id, result, flags, cause, is_kept in entered
     ]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from psycopg import sql
 
+from leads.facts import bigints
 from scoring.models import Activation
 from scoring.questions import Question, ask
 
@@ -15,7 +16,7 @@ NEVER = -1  # the revision of a state that was made before the lead was ever sco
 
 
 _SCORES = sql.SQL(
-    "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {table} WHERE version_id = ANY(%s) AND lead_id = ANY(%s)"
+    "SELECT version_id, lead_id, fit, engagement, tier, flags, gate FROM {table} WHERE version_id = ANY(%s) AND lead_id = ANY(%s::bigint[])"
 )
 
 
@@ -46,9 +47,9 @@ def states_of(lead_ids: Sequence[int]) -> Question[dict[int, State]]:
     """The states of these leads, locked until the transaction ends: two who score the same lead do so one after the other."""
     return Question(
         sql.SQL(
-            "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s) ORDER BY lead_id FOR NO KEY UPDATE"
+            "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s::bigint[]) ORDER BY lead_id FOR NO KEY UPDATE"
         ),
-        [list(lead_ids)],
+        [bigints(lead_ids)],
         lambda rows: {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in rows},
     )
 
@@ -80,14 +81,16 @@ def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
 
 def revisions_of(lead_ids: Sequence[int]) -> Question[dict[int, int]]:
     """The revisions of these leads' facts; to be read before the facts, so that what is newer only comes again."""
-    return Question(sql.SQL("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s)"), [list(lead_ids)], dict)
+    return Question(
+        sql.SQL("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s::bigint[])"), [bigints(lead_ids)], dict
+    )
 
 
 def scores_of(
     lead_ids: Sequence[int], version_ids: Sequence[int], table: str = "scoring_leadscore"
 ) -> Question[dict[tuple[int, int], Score]]:
     """Stored scores by (version, lead); `table` names a version's own one that is not attached yet."""
-    return Question(_SCORES.format(table=sql.Identifier(table)), [list(version_ids), list(lead_ids)], _scores)
+    return Question(_SCORES.format(table=sql.Identifier(table)), [list(version_ids), bigints(lead_ids)], _scores)
 
 
 def _scores(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], Score]:
@@ -171,7 +174,12 @@ def write_states(states: Mapping[int, tuple[int, date | None]], at: datetime) ->
         cursor.execute(
             "UPDATE scoring_leadstate s SET rev = n.rev, due_on = n.due_on, scored_at = %s"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS n (lead_id, rev, due_on) WHERE s.lead_id = n.lead_id",
-            [at, ids, [states[lead_id][0] for lead_id in ids], [states[lead_id][1] for lead_id in ids]],
+            [
+                at,
+                bigints(ids),
+                bigints(states[lead_id][0] for lead_id in ids),
+                f"{{{','.join(str(states[lead_id][1] or 'NULL') for lead_id in ids)}}}",
+            ],
         )
 
 
