@@ -63,6 +63,18 @@ def holds(condition: Condition, as_of: datetime) -> Q:
     return _any(parts) if condition.mode == "any" else Q(*parts)
 
 
+def reaches_far(scope: Condition, criterion: Criterion) -> bool:
+    """Whether more than the leads and their companies has to be read whole: what all of them did, or all spellings of a text."""
+    if criterion.when is None:
+        return True
+    return any(
+        isinstance(clause, EventClause)
+        or (clause.type == FieldType.TEXT and _own(clause) is None and clause.field not in _FOLDED)
+        for condition in (scope, criterion.when)
+        for clause in condition.clauses()
+    )
+
+
 def _part(part: FieldClause | EventClause | Condition, as_of: datetime) -> Q:
     if isinstance(part, Condition):
         return holds(part, as_of)

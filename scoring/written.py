@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -95,7 +96,7 @@ def note_changes(version_id: int, at: datetime, horizon: datetime) -> None:
 
 def write_scores(version_id: int, gates: Sequence[str], *, all_stored: bool) -> None:
     """Write what was sent where it is another score, and, unless all have one, where there is none."""
-    asked = {"version": version_id, "gates": list(gates)}
+    asked: dict[str, Any] = {"version": version_id, "gates": list(gates)}
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE, asked)
         if not all_stored:

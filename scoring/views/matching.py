@@ -4,14 +4,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from leads import clock
-from leads.choices import SCORED_OPEN
 from leads.errors import NotFound
 from leads.listing import LeadListing
 from leads.models import Lead
 from leads.pages import page, reader, render
 from leads.paging import MOST_ROWS
 from scoring.compiler import scope_and_criterion
-from scoring.evaluate_query import hits, holds
+from scoring.hit_leads import open_leads_hit
 from scoring.models import ModelVersion
 from scoring.vocabulary import load_registry, load_wording
 
@@ -27,8 +26,7 @@ def criterion_leads(request: HttpRequest, pk: int, key: str) -> HttpResponse:
     if found is None:
         raise NotFound(f"{version.label} has no criterion “{key}”.")
     scope, criterion = found
-    now = clock.now()
-    leads = Lead.objects.visible_to(reader(request)).filter(holds(scope, now), hits(criterion, now), stage__in=SCORED_OPEN)
+    leads = open_leads_hit(Lead.objects.visible_to(reader(request)), scope, criterion, clock.now())
     listing = LeadListing(request.GET, reader(request), leads)
     return render(
         request,

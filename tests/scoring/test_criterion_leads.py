@@ -8,7 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from leads.choices import Stage
+from leads.models import Lead
+from scoring import hit_leads
 from scoring.actions.versions import create_draft
+from scoring.snapshot import building, reading
 from tests.conftest import MONDAY
 from tests.scoring.conftest import DEMO
 from tests.scoring.samples import a_test, clause, when
@@ -18,7 +21,9 @@ pytestmark = pytest.mark.django_db
 SIZE = a_test("size", 15, clause("company.employees", "between", low=100), label="Company size")
 
 
-def test_open_leads_in_scope_that_one_may_see_are_listed(freeze: Any, make: Any, cast: Any, agree: Any, client_of: Any) -> None:
+def test_open_leads_in_scope_that_one_may_see_are_listed(
+    freeze: Any, make: Any, cast: Any, agree: Any, client_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     freeze(MONDAY)
     version = agree(SIZE, DEMO, scope=when(clause("lead.country", "in", values=["de"])))
     large, small = make.company("Northwind", employees=300), make.company("Tiny", employees=3)
@@ -42,6 +47,15 @@ def test_open_leads_in_scope_that_one_may_see_are_listed(freeze: Any, make: Any,
         assert shown(cast.marketer, one, "size") == ["Hers", "Other"]
         assert shown(cast.rep, one, "size") == ["Hers"]
         assert shown(cast.rep, one, "demo") == ["Asked"]
+    building.rebuild()
+    for changed in ([], [asked.pk]):
+        with monkeypatch.context() as patch:  # events are counted in columns, of who changed since by the reference
+            patch.setattr(reading, "changed_leads", lambda mark, changed=changed: changed)
+            patch.setattr(hit_leads, "hits", None)
+            assert shown(cast.rep, version, "demo") == ["Asked"]
+            assert shown(cast.other_rep, version, "demo") == []
+    make.activity(Lead.objects.get(first_name="Small"), "demo_request", MONDAY - timedelta(days=1))
+    assert shown(cast.rep, version, "demo") == ["Small", "Asked"]
     assert shown(cast.marketer, draft, "size", "?q=other", **{"HX-Request": "true"}) == ["Other"]
     assert client_of(cast.marketer).get(f"/criteria/versions/{draft.pk}/criteria/gone/leads/").status_code == 404
     draft.criteria.filter(key="size").update(condition=when(clause("company.employees", "between", low=10_000)))
