@@ -38,5 +38,7 @@ class LeadsConfig(AppConfig):
             ("administrator",),
             [f"leads.{verb}_{name}" for name in people for verb in ("view", "add", "change")]
             + ["leads.delete_teammember", "leads.view_job", "leads.change_job", "leads.view_outbox", "leads.change_outbox"]
-            + ["leads.view_leadevent", "leads.view_activity", "leads.view_heartbeat"],
+            + ["leads.view_leadevent", "leads.view_activity", "leads.view_heartbeat"]
+            + [f"leads.{verb}_webhook" for verb in ("view", "add", "change")]
+            + [f"leads.{verb}_mailtext" for verb in ("view", "add", "change", "delete")],
         )

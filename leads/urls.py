@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from leads.views import imports, lead_entry, lead_page, leads, notices
+from leads.views import imports, lead_entry, lead_page, leads, mailtexts, notices, webhooks
 
 urlpatterns: list[URLPattern] = [
     path("leads/", leads.lead_list, name="lead-list"),
@@ -15,6 +15,13 @@ urlpatterns: list[URLPattern] = [
     path("notices/<int:pk>/", notices.notice_detail, name="notice-detail"),
     path("notices/<int:pk>/acknowledge/", notices.notice_acknowledge, name="notice-acknowledge"),
     path("notices/<int:pk>/remind/", notices.notice_remind, name="notice-remind"),
+    path("mail-texts/preview/", mailtexts.preview, name="mail-text-preview"),
+    path("mail-texts/<int:pk>/test/", mailtexts.test, name="mail-text-test"),
+    path("webhooks/<int:pk>/test/", webhooks.test, name="webhook-test"),
+    path("webhooks/<int:pk>/secret/", webhooks.secret, name="webhook-secret"),
+    path("webhooks/<int:pk>/secret/end/", webhooks.secret_end, name="webhook-secret-end"),
+    path("webhooks/<int:pk>/switch/", webhooks.switch, name="webhook-switch"),
+    path("webhooks/<int:pk>/again/", webhooks.again, name="webhook-again"),
     path("leads/imports/", imports.import_list, name="import-list"),
     path("leads/imports/new/", imports.import_create, name="import-create"),
     path("leads/imports/<int:pk>/", imports.import_detail, name="import-detail"),

@@ -1,7 +1,7 @@
 """What this layer puts into its own slots: the link to the leads and the cards of the home page."""
 
 from leads import home
-from leads.notify import notices
+from leads.notify import composing, endpoints, notices
 from leads.slots import NavItem, slots
 
 
@@ -16,6 +16,8 @@ def connect() -> None:
         )
     )  # fmt: skip
     notices.register_kind()
+    endpoints.register_kinds()
+    composing.register_kind()
     slots.home_cards += [
         (5, "leads/_home_notices.html", notice_pages.home_card),
         (50, "leads/_home_new.html", home.new_leads),

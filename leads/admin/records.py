@@ -1,6 +1,7 @@
 """What the portal writes by itself, to be looked at: activities, the audit, jobs and messages. Lists that may be very long."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
@@ -8,10 +9,12 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from leads.actions.machine import resume_job, send_again, stop_job
+from leads.actions.machine import give_up, resume_job, send_again, stop_job
 from leads.admin.base import BoundedAdmin, ReadOnlyAdmin, confirmed_action, fixed_filter
 from leads.changes import facts_of
 from leads.choices import ACTIVITY_KINDS
@@ -135,7 +138,12 @@ class OutboxAdmin(BoundedAdmin[Outbox], ReadOnlyAdmin[Outbox]):
     list_select_related = ("recipient",)
     search_fields = ("recipient",)  # so that there is a search box; `get_search_results` says what it finds
     search_help_text = "Name or e-mail address of who is told"
-    actions = ("again",)
+    actions = ("again", "give_up")
+    fields = (
+        "what", "about", "channel", "recipient", "state", "due_at", "sent_at", "seen_at", "acted_at", "next_attempt_at", "attempts",
+        "last_error", "tried",
+    )  # fmt: skip
+    readonly_fields = ("what", "about", "tried")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Outbox], search_term: str
@@ -156,6 +164,20 @@ class OutboxAdmin(BoundedAdmin[Outbox], ReadOnlyAdmin[Outbox]):
         """The lead as the message names it; work names none."""
         return str(message.payload.get("lead") or "–")
 
+    @admin.display(description="the last attempts")
+    def tried(self, message: Outbox) -> str:
+        """When, with what result, and what the other side said."""
+        return format_html_join(
+            "", "<div>{}: {}{}{}</div>",
+            (
+                (
+                    date_format(timezone.localtime(datetime.fromisoformat(one["at"])), "DATETIME_FORMAT"), one["result"],
+                    f", {one['ms']} ms" if "ms" in one else "", f": {one['excerpt']}" if one.get("excerpt") else "",
+                )
+                for one in reversed(message.log)
+            ),
+        ) or "–"  # fmt: skip
+
     def has_steer_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("leads.change_outbox")
 
@@ -167,6 +189,16 @@ class OutboxAdmin(BoundedAdmin[Outbox], ReadOnlyAdmin[Outbox]):
     )
     def again(self, request: HttpRequest, queryset: QuerySet[Outbox]) -> None:
         _each(request, queryset, send_again, "waiting to be sent again")
+
+    @confirmed_action(
+        description="Give up",
+        question="Those of these messages that could not be sent are given up. Their log stays; nobody is warned of them any more.",
+        button="Give up",
+        permissions=("steer",),
+        danger=True,
+    )
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Outbox]) -> None:
+        _each(request, queryset, give_up, "given up")
 
 
 def _each(request: HttpRequest, rows: QuerySet[M], verb: Callable[..., M], done: str) -> None:

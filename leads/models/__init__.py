@@ -9,10 +9,12 @@ from leads.models.field import LeadField
 from leads.models.importing import ImportRefusal, ImportRun
 from leads.models.job import Job
 from leads.models.lead import Deletion, ExternalId, Lead, LeadNote, LeadRevision
+from leads.models.mailtext import MailText
 from leads.models.notice import Notice, NoticeReceipt
 from leads.models.outbox import Heartbeat, Incident, Lane, Outbox
 from leads.models.team import Team, TeamMember
 from leads.models.user import User
+from leads.models.webhook import Webhook
 
 __all__ = [
     "Activity",
@@ -37,6 +39,7 @@ __all__ = [
     "LeadField",
     "LeadNote",
     "LeadRevision",
+    "MailText",
     "Notice",
     "NoticeReceipt",
     "Outbox",
@@ -49,4 +52,5 @@ __all__ = [
     "User",
     "ValueList",
     "ValueListRevision",
+    "Webhook",
 ]

@@ -44,6 +44,7 @@ class Outbox(models.Model):
     lease = models.UUIDField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
+    acted_at = models.DateTimeField(null=True, blank=True)  # when who was told did what it asks for
     last_error = models.TextField(blank=True, default="")
     log = models.JSONField(default=list, blank=True)
 
@@ -72,6 +73,8 @@ class Outbox(models.Model):
             models.Index(fields=("recipient", "-id"), condition=models.Q(channel="inapp"), name="outbox_bell"),
             # Health and the list of what could not be sent.
             models.Index(fields=("channel", "id"), condition=models.Q(state="dead"), name="outbox_dead"),
+            # The delivery log of an endpoint.
+            models.Index(fields=("endpoint", "-id"), condition=models.Q(channel="webhook"), name="outbox_endpoint"),
             # The messages about a hand-off, on its page.
             models.Index(fields=("handoff_id",), condition=models.Q(handoff_id__isnull=False), name="outbox_handoff"),
         )

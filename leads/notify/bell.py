@@ -51,13 +51,29 @@ def latest(user: User, limit: int = 20) -> list[Notice]:
 
 
 def mark_seen(user: User, *, at: datetime, ids: Iterable[int] | None = None, about: int | None = None) -> int:
-    """Note that the person saw these messages, those about one hand-off, or all; returns how many were new."""
-    rows = _mine(user).filter(seen_at=None)
-    if about is not None:
-        rows = rows.filter(handoff_id=about)
+    """Note that the person saw these messages, those about one hand-off, or all; returns how many were new.
+
+    Who opens a hand-off has seen what its mails tell, too: there is nothing hidden in a mail that would say when it was opened.
+    """
+    rows = (_about(user, about) if about is not None else _mine(user)).filter(seen_at=None)
     if ids is not None:
         rows = rows.filter(pk__in=list(ids))
     return rows.update(seen_at=at)
+
+
+def mark_acted(user: User, about: int, *, at: datetime) -> int:
+    """Note that the person did what these messages ask for; returns how many asked."""
+    return _about(user, about).filter(acted_at=None).update(acted_at=at)
+
+
+def take_back(user: User, about: int, *, since: datetime) -> None:
+    """What was done `since` then is undone: its messages ask again."""
+    _about(user, about).filter(acted_at__gte=since).update(acted_at=None)
+
+
+def _about(user: User, handoff_id: int) -> QuerySet[Outbox]:
+    """What a person was told about one hand-off, by whatever way."""
+    return Outbox.objects.filter(handoff_id=handoff_id, recipient=user, state=Outbox.State.SENT)
 
 
 def _mine(user: User) -> QuerySet[Outbox]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import smtplib
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, Protocol
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.template.loader import render_to_string
+from django.core.mail import get_connection
 
-from leads.notify.registry import Rendered, kinds
+from leads.notify.composing import compose
+from leads.notify.undelivered import Undelivered
 
 if TYPE_CHECKING:
     from leads.models import Outbox
@@ -23,29 +20,16 @@ MAIL_TIMEOUT_S = 20
 SERVICE_GOES = 421
 
 
-class Undelivered(Exception):
-    """A message was not delivered. `final`: trying again is pointless. `lane`: the destination itself is out of reach.
-
-    `own`: the fault is the message's or ours, and says nothing about the destination.
-    """
-
-    def __init__(self, reason: str, *, final: bool = False, lane: bool = False, own: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.final = final
-        self.lane = lane
-        self.own = own
-
-
 class Channel(Protocol):
-    def send(self, rows: Sequence[Outbox]) -> None: ...
+    def send(self, rows: Sequence[Outbox]) -> dict[str, Any]:
+        """Send rows as one message; answers what the log keeps of it, raises `Undelivered`."""
 
 
 class InPortal:
     """The row is the notification: nothing leaves, it only becomes visible."""
 
-    def send(self, rows: Sequence[Outbox]) -> None:
-        return None
+    def send(self, rows: Sequence[Outbox]) -> dict[str, Any]:
+        return {}
 
 
 class Mail:
@@ -54,7 +38,7 @@ class Mail:
     def __init__(self) -> None:
         self._connection: Any = None
 
-    def send(self, rows: Sequence[Outbox]) -> None:
+    def send(self, rows: Sequence[Outbox]) -> dict[str, Any]:
         message = compose(rows)
         try:
             if self._connection is None:
@@ -79,6 +63,7 @@ class Mail:
         except Exception:  # the server may be left in the middle of a message
             self.close()
             raise
+        return {}
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -92,6 +77,11 @@ class Mail:
 @contextmanager
 def open_channel(name: str) -> Iterator[Channel]:
     """The channel of this name, closed at the end."""
+    if name == "webhook":
+        from leads.notify.endpoints import ToEndpoint
+
+        yield ToEndpoint()
+        return
     if name != "mail":
         yield InPortal()
         return
@@ -100,47 +90,6 @@ def open_channel(name: str) -> Iterator[Channel]:
         yield mail
     finally:
         mail.close()
-
-
-def compose(rows: Sequence[Outbox]) -> EmailMultiAlternatives:
-    """One mail for one recipient from a row or a digest of rows, with the same Message-ID at every repeat."""
-    first = rows[0]
-    recipient = first.recipient
-    render = kinds[first.kind].render
-    if recipient is None or render is None:
-        raise Undelivered("nobody to send it to, or no words", final=True)
-    rendered = render(rows)
-    if any(character in rendered.subject for character in "\r\n"):
-        raise Undelivered("a line break in the subject", final=True)
-    context = mail_context(rendered, recipient.get_short_name())
-    message = EmailMultiAlternatives(
-        subject=rendered.subject,
-        body=render_to_string("emails/notice.txt", context),
-        to=[recipient.email],
-        headers={"Message-ID": message_id(first.batch or first.key), "Auto-Submitted": "auto-generated"},
-    )
-    message.attach_alternative(render_to_string("emails/notice.html", context), "text/html")
-    return message
-
-
-def mail_context(rendered: Rendered, name: str) -> dict[str, Any]:
-    site = settings.SITE_URL.rstrip("/")
-    return {
-        "rendered": rendered,
-        "name": name,
-        "link": f"{site}{rendered.url}" if rendered.url else "",
-        "lines": [(words, f"{site}{path}" if path else "") for words, path in rendered.lines],
-        "site": site,
-    }
-
-
-def message_id(key: str) -> str:
-    """`<key@domain>`, the same for every repeat; a key too long or strange for a header is replaced by its digest."""
-    local = key.replace(":", ".")
-    if len(local) > 60 or not local.replace(".", "").replace("-", "").replace("_", "").isalnum() or not local.isascii():
-        local = hashlib.sha256(key.encode()).hexdigest()[:40]
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    return f"<{local}@{domain}>"
 
 
 def _refused(code: int, answer: bytes | str) -> Undelivered:

@@ -20,8 +20,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from leads import clock
 from leads.models import Lane, Outbox
-from leads.notify.channels import Channel, Undelivered, open_channel
+from leads.notify import endpoints
+from leads.notify.channels import Channel, open_channel
 from leads.notify.registry import kinds
+from leads.notify.retries import MAIL_LIFE, lane_pause, next_try
+from leads.notify.undelivered import Undelivered
 
 logger = logging.getLogger("accord.outbox")
 
@@ -29,12 +32,7 @@ LEASE = timedelta(seconds=60)
 CLAIM = 20
 BUDGET_S = 25.0
 CRASHES = 5
-FAILS_TO_PAUSE = 5
 UNKNOWN_KIND_WAITS = timedelta(minutes=5)
-MAIL_TRIES = (60, 5 * 60, 15 * 60, 60 * 60)
-WORK_TRIES = (60, 5 * 60, 15 * 60, 60 * 60)
-PAUSES = (60, 5 * 60, 15 * 60, 60 * 60)
-MAIL_LIFE = timedelta(hours=24)
 State = Outbox.State
 OPEN = (State.PENDING, State.LEASED)
 
@@ -149,18 +147,18 @@ def _serve(claim: Claim, now: datetime | None, started: float) -> int:
             if kinds[valid[0].kind].handle is not None:
                 _work(valid[0], claim, now)
                 continue
-            failure = _send(channel, valid)
-            if failure is None:
-                _sent(valid, claim, now or clock.now())
+            outcome = _send(channel, valid)
+            if isinstance(outcome, Undelivered):
+                _failed(valid, claim, outcome, now or clock.now())
             else:
-                _failed(valid, claim, failure, now or clock.now())
+                _sent(valid, claim, now or clock.now(), outcome)
     return tried
 
 
-def _send(channel: Channel, rows: Sequence[Outbox]) -> Undelivered | None:
-    """Send rows as one message; what went wrong, if anything. A message that cannot be made is a failure of its own alone."""
+def _send(channel: Channel, rows: Sequence[Outbox]) -> Undelivered | dict[str, Any]:
+    """Send rows as one message: what to note of it, or what went wrong. One that cannot be made is a failure of its own alone."""
     try:
-        channel.send(rows)
+        return channel.send(rows)
     except Undelivered as failure:
         return failure
     except (OperationalError, InterfaceError):  # the database, not a message
@@ -168,7 +166,6 @@ def _send(channel: Channel, rows: Sequence[Outbox]) -> Undelivered | None:
     except Exception as error:
         logger.exception("message %s could not be sent", rows[0].key)
         return _own_fault(error)
-    return None
 
 
 def _own_fault(error: Exception) -> Undelivered:
@@ -210,7 +207,7 @@ def _makes_sense(row: Outbox, claim: Claim, at: datetime) -> bool:
             _mark(row, claim, state=State.PENDING, next_attempt_at=at + UNKNOWN_KIND_WAITS, attempts=F("attempts") - 1)
         return False
     expired = row.expires_at is not None and at >= row.expires_at
-    gone = row.recipient is not None and not row.recipient.is_active
+    gone = not row.recipient.is_active if row.recipient is not None else not endpoints.is_on(row)
     if expired or gone or not kind.still_valid(row):
         _mark(row, claim, state=State.DROPPED, last_error="expired" if expired else "no longer needed")
         return False
@@ -234,15 +231,15 @@ def _work(row: Outbox, claim: Claim, now: datetime | None) -> None:
         Lane.objects.filter(pk=claim.lane, lease=claim.token).update(last_ok_at=now or clock.now())
 
 
-def _sent(rows: Sequence[Outbox], claim: Claim, at: datetime) -> None:
+def _sent(rows: Sequence[Outbox], claim: Claim, at: datetime, facts: dict[str, Any]) -> None:
     for row in rows:
-        _mark(row, claim, state=State.SENT, sent_at=at, last_error="", log=_log(row, at, "sent"))
+        _mark(row, claim, state=State.SENT, sent_at=at, last_error="", log=_log(row, at, "sent", facts))
     Lane.objects.filter(pk=claim.lane).update(fails=0, paused_until=None, last_ok_at=at)
 
 
 def _failed(rows: Sequence[Outbox], claim: Claim, failure: Undelivered, at: datetime) -> None:
     for row in rows:
-        changes: dict[str, Any] = {"last_error": failure.reason[:500], "log": _log(row, at, failure.reason)}
+        changes: dict[str, Any] = {"last_error": failure.reason[:500], "log": _log(row, at, failure.reason, failure.facts)}
         wait = next_try(row, failure, at)
         if wait is None:
             changes["state"] = State.DEAD
@@ -253,31 +250,14 @@ def _failed(rows: Sequence[Outbox], claim: Claim, failure: Undelivered, at: date
         _mark(row, claim, **changes)
     if rows[0].channel == Outbox.Channel.WORK or failure.own:
         return
+    endpoints.after_failure(rows[0], failure, at)
     if failure.final:  # a clear answer: the destination itself is well
         Lane.objects.filter(pk=claim.lane).update(fails=0, paused_until=None)
         return
     fails = (Lane.objects.filter(pk=claim.lane).values_list("fails", flat=True).first() or 0) + 1
-    pause = lane_pause(fails, at_once=failure.lane)
+    pause = max(filter(None, (lane_pause(fails, at_once=failure.lane), failure.retry_after)), default=None)
     Lane.objects.filter(pk=claim.lane).update(fails=fails, **({"paused_until": at + pause} if pause else {}))
     claim.paused = pause is not None
-
-
-def next_try(row: Outbox, failure: Undelivered, at: datetime) -> timedelta | None:
-    """How long a failed row waits before its next attempt; None when it is given up."""
-    if failure.final:
-        return None
-    if failure.lane:
-        return timedelta(seconds=1) if at < row.due_at + MAIL_LIFE else None
-    if row.channel == Outbox.Channel.WORK:
-        return timedelta(seconds=WORK_TRIES[row.attempts - 1]) if row.attempts <= len(WORK_TRIES) else None
-    wait = timedelta(seconds=MAIL_TRIES[min(row.attempts, len(MAIL_TRIES)) - 1])
-    return wait if at + wait < row.due_at + MAIL_LIFE else None
-
-
-def lane_pause(fails: int, *, at_once: bool) -> timedelta | None:
-    """How long a destination rests after this many failures in a row; `at_once` when it cannot be reached at all."""
-    over = fails - (1 if at_once else FAILS_TO_PAUSE)
-    return timedelta(seconds=PAUSES[min(over, len(PAUSES) - 1)]) if over >= 0 else None
 
 
 def _mark(row: Outbox, claim: Claim, **changes: Any) -> bool:
@@ -286,8 +266,9 @@ def _mark(row: Outbox, claim: Claim, **changes: Any) -> bool:
     return bool(Outbox.objects.filter(pk=row.pk, lease=claim.token).update(**changes))
 
 
-def _log(row: Outbox, at: datetime, result: str) -> list[dict[str, str]]:
-    return [*row.log, {"at": at.isoformat(), "result": result[:500]}][-10:]
+def _log(row: Outbox, at: datetime, result: str, facts: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The last ten attempts; what a channel knows of one (status, duration, excerpt of the answer) stands with it."""
+    return [*row.log, {"at": at.isoformat(), "result": result[:500], **(facts or {})}][-10:]
 
 
 def _release(claim: Claim, now: datetime) -> None:

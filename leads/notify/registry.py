@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ class Rendered:
     url: str = ""
     lines: tuple[tuple[str, str], ...] = ()  # (words, path) of a digest's parts
     action: str = "Open"
+    # Paths by which the recipient answers from the mail itself, with their words; of a digest one for each line.
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,20 @@ class Kind:
     """How rows of one kind are treated.
 
     `render` turns rows (several for a digest) into words from their payload alone; `still_valid` answers whether a row makes
-    sense now; `handle` does a row of work inside the transaction that marks it done.
+    sense now; `handle` does a row of work inside the transaction that marks it done. `sample` is an invented payload, for the
+    kinds that are sent by mail: what their texts are tried on while there is no real message.
     """
 
     label: str
     render: Callable[[Sequence[Outbox]], Rendered] | None = None
     still_valid: Callable[[Outbox], bool] = lambda row: True
     handle: Callable[[Outbox], None] | None = None
+    sample: Mapping[str, object] | None = None
 
 
 kinds: dict[str, Kind] = {}
+# What other systems can be told of: the name they get and the words people choose it by.
+events: dict[str, str] = {}
 
 
 def register(name: str, kind: Kind) -> None:
