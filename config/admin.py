@@ -25,7 +25,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 import handoff.urls
 import leads.urls
 import scoring.urls
-from config import door, health, health_page, views
+from config import health, health_page, views
+from leads import door
 from leads.models import User
 from leads.slots import NavItem, slots
 
@@ -102,6 +103,7 @@ class AccordAdminSite(admin.AdminSite):
             path("theme/", views.theme_choose, name="theme-choose"),
             path("health/", self.admin_view(health_page.health), name="health"),
             *self._password_reset_urls(),
+            *handoff.urls.open_urlpatterns,
         ]
         for module in (leads.urls, scoring.urls, handoff.urls):
             pages += [self._wrapped(pattern) for pattern in module.urlpatterns]

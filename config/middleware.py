@@ -29,7 +29,8 @@ STATUS: tuple[tuple[type[AccordError], int, str], ...] = (
     (Invalid, 422, "That cannot be right"),
     (AccordError, 422, "That was refused"),
 )
-_OPENS_AN_ACCOUNT = re.compile(r"(/password_reset/)[^/]+/.+")
+# Of these addresses the rest is as good as a password.
+_OPENS_AN_ACCOUNT = re.compile(r"(/password_reset/(?=[^/]+/.)|/answer/).+")
 logger = logging.getLogger("accord.web")
 
 

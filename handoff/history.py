@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,6 +106,8 @@ def _move(event: HandoffEvent, people: dict[int, User], attempts: dict[int, str]
     if detail.get("decided_by"):
         parts.append(f"decided by {detail['decided_by']}")
     parts.append(str(detail.get("did") or ""))
+    if detail.get("via") == "mail":
+        parts.append("by a link in a mail")
     if event.verb == "interest" and detail.get("score"):
         parts.append(f"score then {detail['score']}")
     if detail.get("until"):
@@ -130,18 +132,33 @@ def _step(event: SlaEvent, kinds: dict[int, str], people: dict[int, User]) -> En
 
 
 def _told(handoff: Handoff) -> Iterator[Entry]:
-    """Mails that left and messages that were seen; who opens a packet sees all about it at once, which is one line."""
+    """Mails with what became of them, and messages that were seen; who opens a packet sees all about it at once: one line."""
     rows = (
         Outbox.objects.filter(handoff_id=handoff.pk, recipient__isnull=False).select_related("recipient").defer("payload", "log")
     )
-    read: Counter[tuple[datetime, str]] = Counter()
+    read: dict[tuple[datetime, str], list[Outbox]] = defaultdict(list)
     for row in rows.order_by("pk")[:MOST_MESSAGES]:
-        if row.channel == Outbox.Channel.MAIL and row.sent_at is not None:
-            yield Entry(row.sent_at, "Told by mail", "", str(row.recipient))
+        if row.channel == Outbox.Channel.MAIL and row.state == Outbox.State.DEAD:
+            yield Entry(row.due_at, "A mail could not be delivered", row.last_error, str(row.recipient), "bad")
+        elif row.channel == Outbox.Channel.MAIL and row.sent_at is not None:
+            yield Entry(row.sent_at, "Told by mail", _fate(row), str(row.recipient))
         elif row.channel == Outbox.Channel.INAPP and row.seen_at is not None:
-            read[row.seen_at, str(row.recipient)] += 1
-    for (at, who), count in read.items():
-        yield Entry(at, "Read in the portal", f"{count} messages" if count > 1 else "", who)
+            read[row.seen_at, str(row.recipient)].append(row)
+    for (at, who), seen in read.items():
+        acted = min((row.acted_at for row in seen if row.acted_at), default=None)
+        parts = [f"{len(seen)} messages" if len(seen) > 1 else "", f"acted on {_clock(acted)}" if acted else ""]
+        yield Entry(at, "Read in the portal", ", ".join(filter(None, parts)), who)
+
+
+def _fate(row: Outbox) -> str:
+    """When its reader saw what it tells, in the packet, and did what it asks for."""
+    seen, acted = row.seen_at, row.acted_at
+    parts = [f"seen {_clock(seen)}" if seen and seen != acted else "", f"acted on {_clock(acted)}" if acted else ""]
+    return ", ".join(filter(None, parts))
+
+
+def _clock(at: datetime) -> str:
+    return f"{timezone.localtime(at):%-d %b, %H:%M}"
 
 
 def promises(handoff: Handoff, now: datetime) -> list[ClockLine]:

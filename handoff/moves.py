@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F
 from django.utils import timezone
 
+from handoff import broadcasts
 from handoff.models import Handoff, HandoffEvent, SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
@@ -158,7 +159,8 @@ def go(
     handoff.version += 1
     if held.actor is not None:
         bell.mark_seen(held.actor, at=held.now, about=handoff.pk)
-    return HandoffEvent.objects.create(
+        bell.mark_acted(held.actor, handoff.pk, at=held.now)
+    event = HandoffEvent.objects.create(
         handoff=handoff,
         verb=move.verb,
         source=source,
@@ -168,6 +170,8 @@ def go(
         act_id=held.act_id,
         detail=detail or {},
     )
+    broadcasts.tell([event])
+    return event
 
 
 def turn_clocks(held: Held, move: Transition, *, met_at: datetime | None = None) -> None:

@@ -7,6 +7,7 @@ the step is urgent and the person wants urgent mail at any hour; what waited is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from handoff.audience import People
 from handoff.businesstime import next_open
+from handoff.mail_links import link_of
 from handoff.models import Handoff, RejectionReview, SlaTimer
 from handoff.policybook import PolicyBook
 from handoff.states import DONE, OPEN, TERMINAL, ClockKind, HandoffState
@@ -40,7 +42,7 @@ WORK = "handoff.work"
 DIGEST_S = 60
 # Between two mails on one lead to one person.
 COOL_DOWN = timedelta(minutes=30)
-INAPP, MAIL = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value
+INAPP, MAIL, WEBHOOK = Outbox.Channel.INAPP.value, Outbox.Channel.MAIL.value, Outbox.Channel.WEBHOOK.value
 PROMISES = {
     "offer": "offer it to a rep", "accept": "accept or reject it", "first_contact": "make the first attempt",
     "mqo_followup": "follow up the MQO", "review": "review the rejection", "dispute": "settle the dispute",
@@ -127,6 +129,11 @@ def step_messages(
         payload = matter.facts | {
             "clock": timer.kind, "action": rung.action, "owner": owner, "promised": timer.due_at.isoformat(),
         }  # fmt: skip
+        if rung.action in STEP_EVENTS:
+            yield Message(
+                key=f"{timer.pk}:{timer.epoch}:{rung.code}", kind=STEP, channel=WEBHOOK, payload=payload | {"event": STEP_EVENTS[rung.action]},
+                handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch,
+            )  # fmt: skip
         for user in people.of(rung.audience, matter.owner_id):
             for channel in rung.channels:
                 if (user.pk, channel) in told or (channel == MAIL and rung.action == "remind" and not user.mail_reminders):
@@ -159,6 +166,7 @@ def spaced(messages: Sequence[Message], *, at: datetime) -> list[Message]:
 
 
 GRAVITY = {"remind": 1, "escalate": 2, "breach": 3}
+STEP_EVENTS = {"remind": "handoff.due_soon", "breach": "handoff.overdue", "escalate": "handoff.escalated"}
 
 
 # Words
@@ -202,12 +210,16 @@ def _offered(rows: Sequence[Outbox]) -> Rendered:
         + (f", answer by {_when(row.payload['due'], zone)}" if row.payload.get("due") else "")
         for row in rows
     ]
+    links = [link_of(row) for row in rows]
     if len(rows) > 1:
-        return _digest(rows, f"{len(rows)} leads are offered to you", f"{len(rows)} leads are offered to you", each, "/inbox/")
+        title = f"{len(rows)} leads are offered to you"
+        return replace(_digest(rows, title, title, each, "/inbox/"), answers=tuple(("", link) for link in links))
     payload = rows[0].payload
+    answers = (("Accept", links[0]), ("Reject", f"{links[0]}?answer=reject")) if links[0] else ()
     return Rendered(
-        "A lead is offered to you", f"{_name(payload)} is offered to you", each[0], _link(payload), action="Open the packet"
-    )
+        "A lead is offered to you", f"{_name(payload)} is offered to you", each[0], _link(payload), action="Open the packet",
+        answers=answers,
+    )  # fmt: skip
 
 
 def _step(rows: Sequence[Outbox]) -> Rendered:
@@ -375,14 +387,22 @@ def register_kinds() -> None:
     """Make the outbox know this app's messages and work; called once, when the app is ready."""
     from handoff.heavy import do_step
 
-    register(OFFERED, Kind("Offer", _offered, _offer_stands))
-    register(STEP, Kind("Deadline", _step, _clock_stands))
+    register(OFFERED, Kind("Offer", _offered, _offer_stands, sample=SAMPLE))
+    register(STEP, Kind("Deadline", _step, _clock_stands, sample=SAMPLE))
     register(ANSWERED, Kind("Rejection", _answered, _answer_stands))
     register(MOVED, Kind("Reassignment", _moved))
-    register(INTEREST, Kind("New interest", _interest, _is_open))
-    register(REGRADED, Kind("Changed grade", _regraded, _is_open))
-    register(DISPUTED, Kind("Dispute", _disputed, _dispute_stands))
-    register(NUDGED, Kind("Nudge", _nudged, _nudge_stands))
-    register(RESUMED, Kind("End of a hold", _resumed, _nudge_stands))
+    register(INTEREST, Kind("New interest", _interest, _is_open, sample=SAMPLE))
+    register(REGRADED, Kind("Changed grade", _regraded, _is_open, sample=SAMPLE))
+    register(DISPUTED, Kind("Dispute", _disputed, _dispute_stands, sample=SAMPLE))
+    register(NUDGED, Kind("Nudge", _nudged, _nudge_stands, sample=SAMPLE))
+    register(RESUMED, Kind("End of a hold", _resumed, _nudge_stands, sample=SAMPLE))
     register(WITHDRAWN, Kind("Breach withdrawn", _withdrawn))
     register(WORK, Kind("Step of a policy", handle=do_step))
+
+
+# An invented hand-off, for trying the texts of mails while there is no real one.
+SAMPLE = {
+    "handoff": 1, "lead": "Ivy Okafor", "company": "Northwind Freight", "why": "Requested a demo", "score": 82, "due": "2026-06-08T14:00:00+00:00",
+    "promised": "2026-06-08T14:00:00+00:00", "clock": "accept", "action": "breach", "owner": "Rita Reynolds", "actor": "Mona Meyer",
+    "reason": "Too small", "note": "Four people", "did": "Requested a demo", "now": 90, "cause": "time", "epoch": 0,
+}  # fmt: skip

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Count, Q, Sum
 
-from handoff import packet
+from handoff import broadcasts, packet
 from handoff.actions.assigning import offered_messages
 from handoff.models import Handoff, HandoffEvent, Leave, Packet, Rep, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
@@ -295,7 +295,7 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
         handoff.version += 1
     clocks.flush()
     Packet.objects.filter(handoff_id__in=mine, frozen_at=None).update(frozen_at=now)
-    HandoffEvent.objects.bulk_create(
+    events = HandoffEvent.objects.bulk_create(
         [
             HandoffEvent(
                 handoff=handoff, verb="offer", source=HandoffState.QUEUED, target=HandoffState.OFFERED, at=now,
@@ -307,6 +307,7 @@ def _write(chosen: Sequence[tuple[Handoff, Candidate]], timers: Sequence[SlaTime
     )  # fmt: skip
     hand_out({handoff.lead_id: one.rep.user for handoff, one in chosen}, at=now, reason="Offered")
     enqueue(offered_messages([handoff for handoff, _ in chosen], book, now), at=now)
+    broadcasts.tell(events)
 
 
 def _say_why(reason: str, only: Sequence[int] | None = None) -> None:

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, arithmetic, blame, board, calendars, inbox, notifications, packet, policies, rejections, work
+from handoff.views import answers, arithmetic, blame, board, calendars, inbox, mail_link, notifications, packet, policies, rejections, work
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),
@@ -43,3 +43,6 @@ urlpatterns: list[URLPattern] = [
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/seen/", notifications.notifications_seen, name="notification-seen"),
 ]
+
+# For whoever holds a link of a mail, signed in or not.
+open_urlpatterns: list[URLPattern] = [path("answer/<str:token>/", mail_link.answer, name="answer-by-mail")]

@@ -19,6 +19,7 @@ from leads.actions.stage import change_stage
 from leads.choices import CaseKind, Outcome, Stage
 from leads.errors import Conflict, Invalid
 from leads.models import Case, Reason
+from leads.notify import bell
 from leads.notify.messages import enqueue
 from scoring.actions.qualification import close_qualification, reopen_qualification
 from scoring.models import Qualification
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def accept_handoff(handoff: Handoff | int, *, actor: User, at: datetime | None = None) -> Handoff:
-    """The rep takes the lead: SAL, the first-contact clock runs, a case is open. Raises Conflict when somebody was faster."""
+def accept_handoff(handoff: Handoff | int, *, actor: User, at: datetime | None = None, via: str = "") -> Handoff:
+    """The rep takes the lead: SAL, the first-contact clock runs, a case is open. Raises Conflict when somebody was faster.
+
+    `via` says by which way other than the portal the answer came; the history tells it.
+    """
     held = hold(handoff, actor=actor, at=at)
     move = allow(held, "accept", seen=handoff)
     case = _decide(held, Outcome.WORKING)
-    detail = {"case": case.pk, "stage": held.lead.stage}
+    detail = {"case": case.pk, "stage": held.lead.stage} | _way(via)
     go(held, move, detail=detail, answered_at=held.now, undo_until=held.now + UNDO, reason=None, note="")
     change_stage(held.lead, Stage.SAL, actor=actor, reason="Accepted", at=held.now, act_id=held.act_id)
     return held.handoff
@@ -41,14 +45,14 @@ def accept_handoff(handoff: Handoff | int, *, actor: User, at: datetime | None =
 
 @transaction.atomic
 def reject_handoff(
-    handoff: Handoff | int, *, actor: User, reason: Reason | str, note: str = "", at: datetime | None = None
+    handoff: Handoff | int, *, actor: User, reason: Reason | str, note: str = "", at: datetime | None = None, via: str = ""
 ) -> Handoff:
     """The rep gives the lead back with a coded reason (and words where the reason asks for them); marketing's review clock runs."""
     chosen, words = _checked_reason(reason, note)
     held = hold(handoff, actor=actor, at=at)
     move = allow(held, "reject", seen=handoff)
     case = _decide(held, Outcome.REJECTED, chosen)
-    detail = {"case": case.pk, "stage": held.lead.stage, "reason": chosen.code}
+    detail = {"case": case.pk, "stage": held.lead.stage, "reason": chosen.code} | _way(via)
     go(held, move, detail=detail, answered_at=held.now, undo_until=held.now + UNDO, reason=chosen, note=words)
     if held.handoff.qualification is not None:
         close_qualification(held.handoff.qualification, as_=Qualification.ClosedAs.ANSWERED, at=held.now)
@@ -81,6 +85,7 @@ def undo_answer(handoff: Handoff | int, *, actor: User, at: datetime | None = No
     event = go(
         held, move, detail={"answer": answer.verb}, answered_at=None, undo_until=None, reason=None, note="", epoch=fresh.epoch + 1
     )
+    bell.take_back(actor, fresh.pk, since=answer.at)
     case = Case.objects.filter(pk=answer.detail.get("case")).first()
     if case is not None:
         set_case_outcome(case, Outcome.UNKNOWN, at=None)
@@ -89,6 +94,10 @@ def undo_answer(handoff: Handoff | int, *, actor: User, at: datetime | None = No
     change_stage(held.lead, Stage.MQL, actor=actor, reason="Answer taken back", at=held.now, act_id=event.act_id)
     set_owner(held.lead, fresh.owner, actor=None, at=held.now, reason="Answer taken back", act_id=event.act_id)
     return fresh
+
+
+def _way(via: str) -> dict[str, str]:
+    return {"via": via} if via else {}
 
 
 def _checked_reason(reason: Reason | str, note: str) -> tuple[Reason, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from handoff import notices
+from handoff import broadcasts, notices
 from handoff.models import Attempt, Handoff, HandoffEvent, SlaTimer
 from handoff.moves import OPEN_CLOCKS, Held, allow, go, hold
 from handoff.policybook import PolicyBook
@@ -309,9 +309,10 @@ def end_open(lead: Lead, verb: str, *, actor: User | None, detail: dict[str, Any
         "next_step_on": None, "undo_until": None,
     }  # fmt: skip
     Handoff.objects.filter(pk=handoff.pk).update(**changes)
-    HandoffEvent.objects.create(
+    event = HandoffEvent.objects.create(
         handoff=handoff, verb=verb, source=source, target=HandoffState.CLOSED, actor=actor, at=now, detail=detail
     )
+    broadcasts.tell([event])
     answer_qualification(handoff, now)
     return handoff
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from leads import clock
 from leads.notify import bell
-from leads.pages import page, reader, render
+from leads.pages import asks_for_part, page, reader, render
 
 SHOWN = 100
 LARGEST_ID = 2**63 - 1
@@ -17,10 +19,15 @@ LARGEST_ID = 2**63 - 1
 @page()
 @require_GET
 def notification_list(request: HttpRequest) -> HttpResponse:
-    """The newest messages of the person who asks."""
+    """The newest messages of the person who asks; for the bell of a page that is open, only how many are new."""
     user = reader(request)
-    context = {"notices": bell.latest(user, SHOWN), "unread": bell.unread(user), "shown": SHOWN}
-    return render(request, "handoff/notifications.html", context, title="Notifications")
+    if asks_for_part(request):
+        answer = trigger_client_event(HttpResponse(status=204), "badge", {"key": "bell", "count": bell.unread(user)})
+    else:
+        context = {"notices": bell.latest(user, SHOWN), "unread": bell.unread(user), "shown": SHOWN}
+        answer = render(request, "handoff/notifications.html", context, title="Notifications")
+    patch_vary_headers(answer, ["HX-Request", "HX-Boosted", "HX-History-Restore-Request"])
+    return answer
 
 
 @page()

@@ -41,8 +41,13 @@
   /* A count in the navigation that an answer of the server has changed. */
   document.addEventListener("badge", ({ detail: { key, count } }) => {
     for (const badge of $$(`[data-badge="${key}"]`)) {
-      badge.firstChild.data = count > 999 ? "999+" : String(count);
+      const most = Number(badge.dataset.most ?? 999);
+      const shown = count > most ? `${most}+` : String(count);
+      badge.firstChild.data = shown;
       badge.hidden = !count;
+      // A link named by its label alone says there how many.
+      const link = badge.dataset.words && badge.closest("[aria-label]");
+      if (link) link.setAttribute("aria-label", link.getAttribute("aria-label").split(",")[0] + (count ? `, ${shown} ${badge.dataset.words}` : ""));
     }
   });
 

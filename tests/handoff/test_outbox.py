@@ -12,11 +12,13 @@ from aiosmtpd.controller import Controller
 from django.db import connection, transaction
 
 from leads.models import Lane, Outbox
-from leads.notify import bell, outbox
-from leads.notify.channels import Undelivered, compose, message_id
+from leads.notify import bell, channels, outbox
+from leads.notify.composing import compose, message_id
 from leads.notify.messages import Message, enqueue
-from leads.notify.outbox import claim_lane, deliver, lane_pause, next_try
+from leads.notify.outbox import claim_lane, deliver
 from leads.notify.registry import Kind, Rendered, kinds, register
+from leads.notify.retries import lane_pause, next_try
+from leads.notify.undelivered import Undelivered
 
 NOON = datetime(2026, 6, 8, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -35,6 +37,8 @@ class Server:
         if answer == "250 drop":
             server.transport.close()
             await asyncio.sleep(0)
+        if answer == "250 hang":
+            await asyncio.sleep(1)
         return answer
 
 
@@ -228,6 +232,29 @@ def test_a_server_that_hangs_up_after_the_text_gets_it_again_with_the_same_id(sm
     assert state(row) == "sent"
     assert {message["Message-ID"] for message in smtp.mails} == {"<a.1.mail@example.com>"}
     assert len(smtp.mails) == 2
+
+
+def test_a_server_that_never_greets_is_not_waited_for_long(settings, person, monkeypatch):
+    monkeypatch.setattr(channels, "MAIL_TIMEOUT_S", 0.2)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    row = mail(person)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        deliver(NOON)
+    assert (state(row), row.attempts) == ("pending", 0)
+    assert "no connection" in row.last_error
+    assert Lane.objects.get(name="mail").paused_until == NOON + MINUTE
+
+
+def test_a_server_that_hangs_after_the_text_costs_an_attempt_and_gets_the_same_id(smtp, person, monkeypatch):
+    monkeypatch.setattr(channels, "MAIL_TIMEOUT_S", 0.2)
+    row = mail(person)
+    smtp.answers = ["250 hang", "250 OK"]
+    deliver(NOON)
+    assert (state(row), row.attempts, row.next_attempt_at) == ("pending", 1, NOON + MINUTE)
+    deliver(NOON + MINUTE)
+    assert state(row) == "sent"
+    assert [message["Message-ID"] for message in smtp.mails] == ["<a.1.mail@example.com>"] * 2
 
 
 def test_a_sender_killed_after_sending_repeats_with_the_same_id(smtp, person, monkeypatch):

@@ -1,11 +1,17 @@
 """What the hand-off shows on other pages: navigation, bell, lead page and list, the API's lead, home; and notifications."""
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from handoff.actions import accept_handoff, log_attempt, reassign, reject_handoff
+from handoff.actions.answering import undo_answer
+from handoff.history import history
 from handoff.models import Handoff, Rep
 from handoff.panels import api_section, handoff_words, home_card, with_handoff
 from handoff.routing import weekly_capacity
+from leads import clock
 from leads.models import Lead, Outbox
 from leads.notify.outbox import deliver
 from leads.slots import slots
@@ -186,3 +192,44 @@ def test_notifications_are_everybodys_and_only_behind_the_door(cast, client_of):
     assert client_of(cast.outsider).get("/notifications/").status_code == 302
     assert client_of(cast.admin).get("/notifications/").status_code == 200
     assert Handoff.objects.count() == 0
+
+
+def test_the_bell_of_an_open_page_learns_how_many_are_new(work, cast, client_of, django_assert_num_queries):
+    work.offered()
+    browser = client_of(cast.rep)
+    assert 'hx-get="/notifications/" hx-trigger="every 30s"' in browser.get("/inbox/").content.decode()
+    with django_assert_num_queries(4):  # session, person, roles, count
+        told = browser.get("/notifications/", headers={"HX-Request": "true"})
+    assert (told.status_code, json.loads(told["HX-Trigger"])) == (204, {"badge": {"key": "bell", "count": 1}})
+    browser.post("/notifications/seen/")
+    told = browser.get("/notifications/", headers={"HX-Request": "true"})
+    assert json.loads(told["HX-Trigger"])["badge"]["count"] == 0
+
+
+def test_a_message_is_delivered_seen_and_acted_on(work, cast, hands, client_of):
+    """Each with its time, told in the packet's history; an answer taken back was no act."""
+    handoff = work.offered()
+    mail = Outbox.objects.get(handoff_id=handoff.pk, channel="mail")
+    bells = Outbox.objects.filter(handoff_id=handoff.pk, channel="inapp", recipient=cast.rep)
+    Outbox.objects.filter(pk=mail.pk).update(state="sent", sent_at=clock.now(), next_attempt_at=None)
+    hands.advance(timedelta(minutes=10))
+    browser = client_of(cast.rep)
+    browser.get(f"/handoffs/{handoff.pk}/")
+    seen = clock.now()
+    mail.refresh_from_db()
+    assert (mail.seen_at, mail.acted_at, bells.get().seen_at) == (seen, None, seen)
+    hands.advance(timedelta(minutes=5))
+    accept_handoff(handoff, actor=cast.rep)
+    mail.refresh_from_db()
+    assert (mail.seen_at, mail.acted_at, bells.get().acted_at) == (seen, clock.now(), clock.now())
+    hands.advance(timedelta(seconds=5))
+    undo_answer(work.fresh(handoff), actor=cast.rep)
+    assert (bells.get().seen_at, bells.get().acted_at) == (seen, None)
+    accept_handoff(work.fresh(handoff), actor=cast.rep)
+    assert bells.get().acted_at == clock.now()
+    told = {entry.words: entry.sub for entry in history(work.fresh(handoff))}
+    assert told["Told by mail"] == "seen 8 Jun, 08:10, acted on 8 Jun, 08:15"
+    assert told["Read in the portal"] == "acted on 8 Jun, 08:15"
+    Outbox.objects.filter(pk=mail.pk).update(state="dead", last_error="550 no such person")
+    told = {entry.words: entry.sub for entry in history(work.fresh(handoff))}
+    assert told["A mail could not be delivered"] == "550 no such person"

@@ -19,6 +19,7 @@ from leads.models import (
     Job,
     LeadEvent,
     LeadField,
+    MailText,
     Outbox,
     Product,
     Reason,
@@ -26,11 +27,21 @@ from leads.models import (
     Team,
     TeamMember,
     ValueList,
+    Webhook,
 )  # fmt: skip
+from leads.sealing import seal
 from scoring.actions.versions import create_model
 from scoring.models import Activation
 
 _number = count(1)
+
+
+def a_webhook(name: str) -> Webhook:
+    now = clock.now()
+    return Webhook.objects.create(
+        name=name, sealed_url=seal("https://example.com/"), shown_url="https://example.com/", sealed_secret=seal("whsec_AAAA"),
+        events=["handoff.offered"], on_since=now, created_at=now,
+    )  # fmt: skip
 
 
 def one_of_each(work: Any, make: Any, cast: Any) -> dict[str, Model]:
@@ -70,6 +81,8 @@ def one_of_each(work: Any, make: Any, cast: Any) -> dict[str, Model]:
             key=f"key{n}", kind="handoff.offered", channel="mail", lane="mail", state="sent", recipient=person, due_at=now,
             created_at=now, handoff_id=rejected.pk,
         ),
+        a_webhook(f"Webhook {n}"),
+        MailText.objects.create(kind=f"kind{n}", subject="x", text="y", changed_at=now),
         LeadField.objects.create(key=f"field{n}", label=f"Field {n}", type="text"),
         ValueList.objects.create(key=f"list{n}", label=f"List {n}"),
         CalendarDay.objects.create(calendar=calendar, date=now.date()),

@@ -46,6 +46,10 @@ def rejected(world: Any) -> list[Any]:
     return [world.rejected.pk]
 
 
+def webhook(world: Any) -> list[Any]:
+    return [world.webhook.pk]
+
+
 def run(world: Any) -> list[Any]:
     return [world.run.pk]
 
@@ -109,6 +113,13 @@ ROWS: dict[str, Row] = {
     "admin:notice-detail": Row(of=lambda world: [world.notice.pk]),
     "admin:notice-acknowledge": Row(of=lambda world: [world.notice.pk], got=0, post={}),
     "admin:notice-remind": Row(f"{HEADS} admin", of=lambda world: [world.notice.pk], got=0, post={}),
+    "admin:mail-text-preview": Row("admin", got=0, post={"kind": "handoff.offered", "subject": "x", "text": "y"}, did=200),
+    "admin:mail-text-test": Row("admin", of=lambda world: [world.mail_text.pk], got=0, post={}),
+    "admin:webhook-test": Row("admin", of=webhook, got=0, post={}),
+    "admin:webhook-secret": Row("admin", of=webhook, got=0, post={}, did=200),
+    "admin:webhook-secret-end": Row("admin", of=webhook, got=0, post={}),
+    "admin:webhook-switch": Row("admin", of=webhook, got=0, post={"on": "0"}),
+    "admin:webhook-again": Row("admin", of=webhook, got=0, post={"message": "1"}, did=404),
     # import
     "admin:import-list": Row(IMPORTERS),
     "admin:import-create": Row(IMPORTERS, post={"kind": "leads"}, did=422),
@@ -229,6 +240,7 @@ ROWS: dict[str, Row] = {
     "admin:handoff-withdraw": Row("manager head_of_sales admin", of=handoff, got=0, post={"withdraw-reason": "Came by mistake"}),
     "admin:handoff-settle": Row(MARKETING, of=rejected, got=0, post={}, did=422),
     "admin:handoff-nudge": Row("manager head_of_sales admin", of=handoff, got=0, post={}),
+    "admin:answer-by-mail": Row(public=True, of=lambda world: ["made-up"], got=404, post={"answer": "accept"}, did=404),
     "admin:sla-board": Row("manager head_of_sales admin"),
     "admin:sla-board-pulse": Row("manager head_of_sales admin"),
     "admin:sla-board-export": Row("manager head_of_sales admin"),
@@ -288,6 +300,8 @@ SETUP: dict[str, dict[str, str]] = {
     "leads_leadevent": READ,
     "leads_job": READ,
     "leads_outbox": READ,
+    "leads_webhook": KEPT,
+    "leads_mailtext": KEPT | {"delete": ADMIN},
     "handoff_workcalendar": KEPT | {"delete": ADMIN},  # one nobody works by
     "handoff_calendarday": EDITED,
     "handoff_slapolicy": KEPT | {"delete": ADMIN},  # one never used

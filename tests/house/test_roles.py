@@ -15,6 +15,7 @@ from django.urls import reverse
 from handoff.actions.answering import accept_handoff, reject_handoff
 from handoff.models import Leave, Rep, WorkCalendar
 from leads import clock
+from leads.actions.mailtexts import save_mail_text
 from leads.models import ImportRefusal, ImportRun, Reason
 from leads.notify.notices import tell
 from scoring.actions.criteria import remove_criterion
@@ -23,7 +24,7 @@ from scoring.actions.research import add_question
 from scoring.actions.talk import add_comment, add_example
 from scoring.actions.versions import create_model
 from tests.handoff.conftest import defaults, hands, work
-from tests.house.one_of_each import one_of_each
+from tests.house.one_of_each import a_webhook, one_of_each
 from tests.house.role_matrix import PEOPLE, ROWS, SETUP, STRANGERS
 from tests.house.urls import pages
 from tests.scoring.decided import history_says
@@ -79,6 +80,7 @@ def world(work, cast, client_of, settings, tmp_path):
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
         loss=loss, stand_in=stand_in, calendar=WorkCalendar.objects.first(), run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
         comment=comment, example=example, question=question, suggestion=suggestion,
+        webhook=a_webhook("CRM"), mail_text=save_mail_text("handoff.offered", "x", "y", actor=cast.admin),
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
     )  # fmt: skip
 

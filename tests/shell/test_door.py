@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.test import RequestFactory
 
-from config import door
+from leads import door
 from leads.models import DoorBucket
 
 PASSWORD = "a long password"
