@@ -114,6 +114,7 @@
     if (!event.detail.successful) return;
     lastSync = new Date();
     offline(false);
+    if (event.detail.elt.matches(".p-bell")) return; // it says nothing of what the page shows
     for (const element of $$("[data-updated]")) element.textContent = `Updated ${clockTime(lastSync)}`;
   });
 
