@@ -2,7 +2,7 @@
 
 import pytest
 
-from handoff import notices
+from handoff import broadcasts, notices
 from handoff.models import SlaTimer
 from handoff.sweep import sweep
 from leads.models import Outbox, TeamMember, User
@@ -83,7 +83,9 @@ def test_without_a_manager_the_head_of_sales_hears_of_it(work, cast):
     assert bell.unread(cast.head_of_sales) == 1
 
 
-@pytest.mark.parametrize("kind", [name for name in kinds if name.startswith("handoff.") and name != notices.WORK])
+@pytest.mark.parametrize(
+    "kind", [name for name in kinds if name.startswith("handoff.") and name not in (notices.WORK, broadcasts.KIND)]
+)
 @pytest.mark.parametrize("count", [1, 3])
 def test_every_message_has_words_alone_and_together(work, cast, kind, count):
     handoff = work.offered()
