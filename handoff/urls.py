@@ -1,6 +1,19 @@
 from django.urls import URLPattern, path
 
-from handoff.views import answers, arithmetic, blame, board, calendars, inbox, mail_link, notifications, packet, policies, rejections, work
+from handoff.views import (
+    answers,
+    arithmetic,
+    blame,
+    board,
+    calendars,
+    inbox,
+    mail_link,
+    notifications,
+    packet,
+    policies,
+    rejections,
+    work,
+)
 
 urlpatterns: list[URLPattern] = [
     path("inbox/", inbox.inbox, name="inbox"),

@@ -119,7 +119,7 @@ class WebhookAdmin(AccordModelAdmin[Webhook]):
         if rests_until is not None and rests_until > clock.now():
             at = timezone.localtime(rests_until)
             return format_html('<span class="p-badge p-warn">Failing</span> next try at {} ({})', f"{at:%H:%M}", at.tzname())
-        return format_html('<span class="p-badge p-good">On</span>')
+        return SafeString('<span class="p-badge p-good">On</span>')
 
     @admin.display(description="secret")
     def secret(self, webhook: Webhook) -> str:
