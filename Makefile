@@ -25,7 +25,8 @@ lint: .venv/.dev
 	DEBUG=1 $(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
 bench: .venv/.runtime
-	@for part in intake score pages sweep workshop; do $(BIN)/python manage.py bench $$part $(ARGS) || exit 1; done
+	@for part in intake score pages workshop; do $(BIN)/python manage.py bench $$part $(ARGS) || exit 1; done
+	$(BIN)/python manage.py bench_clock $(ARGS)
 
 shots: .venv/.dev
 	$(BIN)/python -m tests.browser.shots $(ARGS)

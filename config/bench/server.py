@@ -26,7 +26,7 @@ def serving(
     database_url: str, *, workers: int = 2, threads: int = 4, settings_too: Mapping[str, str] | None = None
 ) -> Iterator[int]:
     """Run gunicorn as in production on `database_url`; yields its port and ends it afterwards."""
-    port = _free_port()
+    port = free_port()
     environment = {
         "PORT": str(port),
         "BIND": f"127.0.0.1:{port}",
@@ -38,7 +38,7 @@ def serving(
         "DJANGO_SETTINGS_MODULE": "config.bench.settings",
     }
     command = ["-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"]
-    with _running(command, database_url, environment | dict(settings_too or {})) as process:
+    with running(command, database_url, environment | dict(settings_too or {})) as process:
         _wait_until_up(port, process)
         yield port
 
@@ -47,7 +47,7 @@ def serving(
 def keeping_snapshot(database_url: str, folder: Path) -> Iterator[None]:
     """Run the worker's part that keeps the snapshot in `folder`; begins once there is one."""
     command = ["manage.py", "worker", "--only", "snapshot"]
-    with _running(command, database_url, {"SCORING_SNAPSHOT_DIR": str(folder)}) as process:
+    with running(command, database_url, {"SCORING_SNAPSHOT_DIR": str(folder)}) as process:
         until = time.monotonic() + SNAPSHOT_WITHIN_S
         while files.current(folder) is None:
             if process.poll() is not None or time.monotonic() > until:
@@ -57,8 +57,10 @@ def keeping_snapshot(database_url: str, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _running(command: list[str], database_url: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program of ours as a process of its own, ended afterwards."""
+def running(
+    command: list[str], database_url: str, environment: Mapping[str, str], *, patience: float = 20
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program of ours as a process of its own, asked to end afterwards and killed after `patience` seconds."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", *command],
         cwd=ROOT,
@@ -70,12 +72,13 @@ def _running(command: list[str], database_url: str, environment: Mapping[str, st
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

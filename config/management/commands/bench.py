@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.bench import clocks, intake, pages, workshop, worth
+from config.bench import intake, pages, workshop, worth
 from config.bench.measure import CheckFailed, Result, as_json, table
 
-PARTS = {"intake": intake.run, "score": worth.run, "pages": pages.run, "sweep": clocks.run, "workshop": workshop.run}
+PARTS = {"intake": intake.run, "score": worth.run, "pages": pages.run, "workshop": workshop.run}
 
 
 class Command(BaseCommand):
