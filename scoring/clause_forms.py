@@ -5,7 +5,7 @@ Rows that stand in one box are alternatives of each other: a condition of `all` 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -13,9 +13,10 @@ from django.http import QueryDict
 
 from leads.choices import FieldType
 from leads.lib.numbers import whole
-from scoring.forms import chosen_first, split_values
-from scoring.matching import Offer, Offers
+from scoring.forms import split_values
+from scoring.offered import EVENT_PICKS, NOTHING_PICKED, Offer, Shown, event_of
 from scoring.operators import OPERATORS, Takes
+from scoring.picking import Choices, Picks
 from scoring.registry import Field, Registry, spelled
 
 EVENT = "event"  # what a clause asks about instead of a field
@@ -33,17 +34,6 @@ def field_choices(registry: Registry, keep: str = "") -> list[tuple[str, Any]]:
         if (field.active and field.known != "after") or field.key == keep:
             groups[_OWNERS[field.owner]].append((field.key, field.label))
     return [("", "Choose what to ask…"), (EVENT, "What they did"), *((label, some) for label, some in groups.items() if some)]
-
-
-@dataclass(slots=True)
-class Shown:
-    """What rows may be made of: fields, activities, assets and campaigns with their names, and the values leads really have."""
-
-    registry: Registry
-    kinds: list[tuple[str, str]]
-    assets: list[tuple[str, str]]
-    campaigns: list[tuple[str, str]]
-    offers: Offers
 
 
 class ClauseForm(forms.Form):
@@ -70,7 +60,6 @@ class ClauseForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.registry = registry = shown.registry
         self.offers = shown.offers
-        self.offer: Offer | None = None
         self.number = 0
         chosen = self["field"].value() or ""
         choice: Any = self.fields["field"]
@@ -79,8 +68,6 @@ class ClauseForm(forms.Form):
         if chosen == EVENT:
             self._event(shown)
         elif self.asked is not None:
-            if not self.is_bound:
-                self.offer = shown.offers.of(self.asked)
             self._field(self.asked)
 
     @property
@@ -90,19 +77,34 @@ class ClauseForm(forms.Form):
         return int((self.prefix or "0").rpartition("-")[2]) if typed is None else typed
 
     def _event(self, shown: Shown) -> None:
-        offered = chosen_first(shown.kinds, self.initial.get("kinds", []))
-        self.fields["kinds"] = forms.MultipleChoiceField(
-            label="Activities", choices=offered, required=False, widget=forms.CheckboxSelectMultiple
-        )
-        self.fields["at_least"] = forms.IntegerField(label="At least", required=False, min_value=1)
+        self.fields.update(shown.event_picks(self.initial))
+        self.fields["at_least"] = forms.IntegerField(label="At least", required=False, min_value=1, initial=1)
         self.fields["at_most"] = forms.IntegerField(label="At most", required=False, min_value=0)
-        self.fields["days"] = forms.IntegerField(label="In the last days", required=False, min_value=1, max_value=3650)
-        for name, label, choices in (("assets", "Only with", shown.assets), ("campaigns", "Only from", shown.campaigns)):
-            held = self.initial.get(name, [])
-            if choices or held:
-                self.fields[name] = forms.MultipleChoiceField(
-                    label=label, choices=chosen_first(choices, held), required=False, widget=forms.CheckboxSelectMultiple
-                )
+        self.fields["days"] = forms.IntegerField(
+            label="In the last days", required=False, min_value=1, max_value=3650, initial=90
+        )
+
+    def _bound(self, picked: bool, counted: bool) -> list[Any]:
+        return [
+            one
+            for one in self.visible_fields()
+            if isinstance(one.field, Picks) is picked
+            and (one.name in ("at_least", "at_most", "days") and self.asked is None) is counted
+        ]
+
+    @property
+    def asking(self) -> list[Any]:
+        """What stands in the row's first line."""
+        return self._bound(picked=False, counted=False)
+
+    @property
+    def picks(self) -> list[Any]:
+        return self._bound(picked=True, counted=False)
+
+    @property
+    def counting(self) -> list[Any]:
+        """How often and in which time, for what they did."""
+        return self._bound(picked=False, counted=True)
 
     def _field(self, asked: Field) -> None:
         operators = [(one.name, one.words.replace("{} ", "… ").replace(" {}", "…")) for one in OPERATORS[asked.type].values()]
@@ -114,12 +116,8 @@ class ClauseForm(forms.Form):
                     lists = [("", "–"), *((key, key) for key in sorted(self.registry.latest_lists))]
                     self.fields["list"] = forms.ChoiceField(label="List", choices=lists, required=False)
             case FieldType.CHOICE | FieldType.MULTI:
-                held = [(value, value) for value in self.initial.get("values", []) if value not in dict(asked.choices)]
-                counts = dict(self.offer.values) if self.offer else {}
-                choices = [(key, f"{label} ({counts[key]:,})" if key in counts else label) for key, label in asked.choices]
-                self.fields["values"] = forms.MultipleChoiceField(
-                    label="Values", choices=[*choices, *held], required=False, widget=forms.CheckboxSelectMultiple
-                )
+                offered = Choices(asked.choices, self._counted, by_count=False)
+                self.fields["values"] = Picks("Values", offered, self.initial.get("values", []))
             case FieldType.NUMBER:
                 self.fields["low"] = forms.DecimalField(label="From", required=False)
                 self.fields["high"] = forms.DecimalField(label="To", required=False)
@@ -131,8 +129,21 @@ class ClauseForm(forms.Form):
                 self.fields["high"] = forms.DateField(label="To", required=False, widget=date_input)
                 self.fields["days"] = forms.IntegerField(label="Days", required=False, min_value=1, max_value=3650)
 
+    @cached_property
+    def offer(self) -> Offer | None:
+        """What leads have in the field that is asked about."""
+        return self.offers.of(self.asked) if self.asked else None
+
+    def _counted(self) -> dict[str, int]:
+        return dict(self.offer.values) if self.offer else {}
+
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        if given.get("field") == EVENT:
+            if not event_of(given):
+                self.add_error("kinds", NOTHING_PICKED)
+            if given.get("days") is None and "days" not in self.errors:
+                self.add_error("days", "Say how many days back it looks.")
         low, high = given.get("low"), given.get("high")
         if given.get("op") in RANGES and low is not None and high is not None and low > high:
             self.add_error("high", f"Nothing lies from {low} to {high}: “To” has to be {low} or more.")
@@ -156,9 +167,7 @@ class ClauseForm(forms.Form):
         if name == EVENT:
             counts = {key: given.get(key) for key in ("at_least", "at_most", "days")}
             counts["at_least"] = counts["at_least"] or (None if counts["at_most"] is not None else 1)
-            event = {"kinds": given.get("kinds", [])}
-            event |= {name: list(map(int, given.get(name, []))) for name in ("assets", "campaigns") if given.get(name)}
-            return {"event": event} | {key: value for key, value in counts.items() if value is not None}
+            return {"event": event_of(given)} | {key: value for key, value in counts.items() if value is not None}
         clause: dict[str, Any] = {"field": name, "op": given.get("op")}
         takes = OPERATORS[self.registry.fields[name].type].get(given.get("op", ""))
         return clause | (self._arguments(takes.takes.value, given) if takes else {})
@@ -191,8 +200,7 @@ def clause_initial(clause: Mapping[str, Any]) -> dict[str, Any]:
         event = clause["event"]
         return {
             "field": EVENT,
-            "kinds": event.get("kinds", []),
-            **{key: list(map(str, event.get(key, []))) for key in ("assets", "campaigns")},
+            **{name: list(map(str, event.get(name, []))) for name in EVENT_PICKS},
             **{key: clause.get(key) for key in ("at_least", "at_most", "days")},
         }
     shown = {key: clause[key] for key in ("field", "op", "low", "high", "days", "list", "values") if key in clause}
@@ -206,9 +214,7 @@ def _typed(posted: QueryDict, prefix: str) -> dict[str, Any]:
     """What was typed into a row, by name."""
     names = [name for name in posted if name.startswith(f"{prefix}-")]
     found: dict[str, Any] = {name.removeprefix(f"{prefix}-"): posted.get(name) for name in names}
-    found.update(
-        {name: posted.getlist(f"{prefix}-{name}") for name in ("values", "kinds", "assets", "campaigns") if name in found}
-    )
+    found.update({name: posted.getlist(f"{prefix}-{name}") for name in ("values", *EVENT_PICKS) if name in found})
     return found
 
 

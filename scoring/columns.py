@@ -1,6 +1,6 @@
 """Computing a primitive for all rows of a segment. Text is looked at once for each different value, not for each row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import contains
@@ -141,7 +141,7 @@ def _recent(segment: Segment, wanted: EventFilter, days: int, day: int | None) -
         first, last = int(events.start[code]), int(events.start[code + 1])
         low, high = first + np.searchsorted(events.age[first:last], ends)
         found, age = events.row[low:high], events.age[low:high].astype(np.int32) + shift
-        fits = _of(events.asset[low:high], wanted.assets)
+        fits = _of(events.asset[low:high], wanted.of_assets)
         if wanted.campaigns:
             of_campaign = _of(events.campaign[low:high], wanted.campaigns)
             fits = of_campaign if fits is None else fits & of_campaign
@@ -155,8 +155,8 @@ def _recent(segment: Segment, wanted: EventFilter, days: int, day: int | None) -
     return np.concatenate(rows), np.concatenate(ages)
 
 
-def _of(values: Array, ids: tuple[int, ...]) -> Array | None:
-    return np.isin(values, ids) if ids else None
+def _of(values: Array, ids: Collection[int]) -> Array | None:
+    return np.isin(values, list(ids)) if ids else None
 
 
 def _count(column: CountColumn, segment: Segment, day: int | None) -> Array:

@@ -1,6 +1,7 @@
 """From JSON to valid clauses and conditions over the registry's fields, values folded and sorted."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from math import isfinite
 from typing import Any, Literal, cast
@@ -9,8 +10,8 @@ from leads.choices import FieldType, Known
 from leads.lib.folding import fold
 from scoring.operators import EPOCH, OPERATORS, Operator, Takes
 from scoring.reading import MAX_COUNT, MAX_DAYS, At, a_key, a_list, a_whole, an_object, maybe_whole, one_of
-from scoring.registry import Field, Registry
-from scoring.spec import Condition, EventClause, EventFilter, FieldClause
+from scoring.registry import Field, Registry, plain_tag
+from scoring.spec import EVENT_PARTS, Condition, EventClause, EventFilter, FieldClause
 
 MAX_DIGITS = 15
 MAX_PARTS = 50
@@ -149,9 +150,12 @@ def _listed(at: At, given: dict[str, Any], base: FieldClause, registry: Registry
     return _with(base, list_key=key, rev=rev, listed=listed)
 
 
-def read_event(at: At, data: object) -> EventFilter:
-    """Which activities count. A kind need not be among those the portal has words for: other systems send their own."""
-    given = an_object(at, data, optional=("kinds", "assets", "campaigns"))
+def read_event(at: At, data: object, registry: Registry) -> EventFilter:
+    """Which activities count. A kind need not be among those the portal has words for: other systems send their own.
+
+    A tag means the assets that bear it now; what was frozen names those it meant then.
+    """
+    given = an_object(at, data, optional=EVENT_PARTS)
     kinds = tuple(
         sorted({a_key(at.into("kinds"), kind) for kind in a_list(at.into("kinds"), given.get("kinds", []), most=MAX_PARTS)})
     )
@@ -161,16 +165,42 @@ def read_event(at: At, data: object) -> EventFilter:
                 {a_whole(at.into(name), one, 1, 2**63 - 1) for one in a_list(at.into(name), given.get(name, []), most=MAX_VALUES)}
             )
         )
-        for name in ("assets", "campaigns")
+        for name in ("assets", "campaigns", "tagged")
     }
-    if not (kinds or ids["assets"] or ids["campaigns"]):
-        at.refuse("no activity is named", code="missing", expected="an activity, an asset or a campaign")
-    return EventFilter(kinds, ids["assets"], ids["campaigns"])
+    tags = _tags(at.into("tags"), given.get("tags", []))
+    if not (kinds or ids["assets"] or ids["campaigns"] or tags):
+        at.refuse("no activity is named", code="missing", expected="an activity, a tag, an asset or a campaign")
+    if registry.tagged is not None:
+        ids["tagged"] = _bearing(at.into("tags"), tags, registry.tagged)
+    if bool(tags) != bool(ids["tagged"]):
+        at.into("tagged").refuse("tags and the assets that bear them go together", code="missing", expected="both")
+    return EventFilter(kinds, ids["assets"], ids["campaigns"], tags, ids["tagged"])
 
 
-def _event_clause(at: At, data: dict[str, Any]) -> EventClause:
+def _tags(at: At, data: object) -> tuple[str, ...]:
+    found = set()
+    for index, tag in enumerate(a_list(at, data, most=MAX_PARTS)):
+        if not isinstance(tag, str) or not (plain := plain_tag(tag)):
+            at.into(index).refuse(f"{tag!r} is no tag", code="wrong_value", value=tag, expected="a tag such as pricing")
+        found.add(plain)
+    return tuple(sorted(found))
+
+
+def _bearing(at: At, tags: tuple[str, ...], tagged: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    for tag in tags:
+        if tag not in tagged:
+            at.refuse(
+                f"no asset is tagged “{tag}”",
+                code="unknown_tag",
+                value=tag,
+                expected=", ".join(sorted(tagged)) or "a tagged asset",
+            )
+    return tuple(sorted({asset for tag in tags for asset in tagged[tag]}))
+
+
+def _event_clause(at: At, data: dict[str, Any], registry: Registry) -> EventClause:
     given = an_object(at, data, required=("event", "days"), optional=("at_least", "at_most"))
-    event = read_event(at.into("event"), given["event"])
+    event = read_event(at.into("event"), given["event"], registry)
     days = a_whole(at.into("days"), given["days"], 1, MAX_DAYS)
     least = maybe_whole(at, given, "at_least", 1, MAX_COUNT)
     most = maybe_whole(at, given, "at_most", 0, MAX_COUNT)
@@ -205,7 +235,7 @@ def read_condition(at: At, data: object, registry: Registry, *, may_be_empty: bo
                 place.refuse("conditions nest one level only", code="too_deep", expected="a clause")
             parts.append(read_condition(place, entry, registry, nested=True))
         elif isinstance(entry, dict) and "event" in entry:
-            parts.append(_event_clause(place, entry))
+            parts.append(_event_clause(place, entry, registry))
         elif isinstance(entry, dict):
             parts.append(_field_clause(place, entry, registry))
         else:

@@ -148,7 +148,7 @@ class _View:
         if memo is not None:
             return memo
         first = self.today - days  # the last day too far back
-        kinds, assets, campaigns = wanted.kinds, wanted.assets, wanted.campaigns
+        kinds, assets, campaigns = wanted.kinds, wanted.of_assets, wanted.campaigns
         found = []
         for seen in self.counted:
             if seen.day <= first:

@@ -98,7 +98,7 @@ def _counted(event: EventFilter, days: int, as_of: datetime, least: int) -> Q:
     """Leads with `least` such events or more in the last `days` days; counted over all leads at once, not one by one."""
     first = _midnight(day_of(as_of) - days + 1)
     counting = Activity.objects.order_by().filter(_counts(as_of), occurred_at__gte=first, occurred_at__lte=as_of)
-    for name, wanted in (("kind", event.kinds), ("asset", event.assets), ("campaign", event.campaigns)):
+    for name, wanted in (("kind", event.kinds), ("asset", event.of_assets), ("campaign", event.campaigns)):
         if wanted:
             counting = counting.filter(**{f"{name}__in": wanted})
     if least <= 1:

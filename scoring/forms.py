@@ -8,19 +8,13 @@ from django import forms
 from django.utils.text import slugify
 
 from leads.errors import Invalid
+from scoring.offered import EVENT_PICKS, NOTHING_PICKED, Shown, event_of
 from scoring.spec import DIMENSIONS
 
 
 def split_values(text: str) -> list[str]:
     """Values written in one line, parted by commas or semicolons."""
     return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
-
-
-def chosen_first(choices: list[tuple[str, str]], held: Iterable[Any]) -> list[tuple[str, str]]:
-    """The choices with those held at the top, also when one is no longer offered."""
-    kept = [str(one) for one in held]
-    labels = dict(choices)
-    return [(one, labels.get(one, one)) for one in kept] + [(key, label) for key, label in choices if key not in kept]
 
 
 def make_key(label: str, taken: Iterable[str]) -> str:
@@ -67,9 +61,6 @@ class CriterionForm(forms.Form):
 class TallyForm(CriterionForm):
     """A criterion that counts what somebody did."""
 
-    kinds = forms.MultipleChoiceField(label="Activities", required=False, widget=forms.CheckboxSelectMultiple)
-    assets = forms.MultipleChoiceField(label="Only with these assets", required=False, widget=forms.CheckboxSelectMultiple)
-    campaigns = forms.MultipleChoiceField(label="Only from these campaigns", required=False, widget=forms.CheckboxSelectMultiple)
     days = forms.IntegerField(label="In the last days", min_value=1, max_value=3650, initial=90)
     award = forms.ChoiceField(label="Points are given", choices=[("once", "once"), ("each", "each time")])
     freq_min = forms.IntegerField(label="At least", min_value=1, max_value=32000, initial=1, help_text="Fewer give nothing.")
@@ -80,17 +71,18 @@ class TallyForm(CriterionForm):
         label="Half-life in days", required=False, min_value=1, max_value=3650, help_text="Each time only."
     )
 
-    def __init__(self, names: dict[str, list[tuple[str, str]]], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, shown: Shown, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, choices in names.items():
-            if not choices and not self.initial.get(name):
-                del self.fields[name]
-                continue
-            choice: Any = self.fields[name]
-            choice.choices = chosen_first(choices, self.initial.get(name, []))
+        self.fields.update(shown.event_picks(self.initial))
+
+    @property
+    def picks(self) -> list[Any]:
+        return [self[name] for name in EVENT_PICKS if name in self.fields]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
+        if not event_of(given):
+            self.add_error("kinds", NOTHING_PICKED)
         for name in ("freq_max", "half_life"):
             if given.get("award") == "once" and given.get(name) is not None:
                 self.add_error(name, "Only where points are given each time: choose that, or leave this empty.")
@@ -101,11 +93,10 @@ class TallyForm(CriterionForm):
 
     def part(self) -> dict[str, Any]:
         given = self.cleaned_data
-        event = {"kinds": given["kinds"], **{name: list(map(int, given.get(name, []))) for name in ("assets", "campaigns")}}
         numbers = {
             name: given[name] for name in ("days", "award", "freq_min", "freq_max", "half_life") if given[name] is not None
         }
-        return super().part() | {"event": {key: value for key, value in event.items() if value}} | numbers
+        return super().part() | {"event": event_of(given)} | numbers
 
 
 class GroupForm(forms.Form):

@@ -1,28 +1,19 @@
-"""How many leads a criterion would match, and which values a field really has: for who writes one, in bounded time."""
+"""How many leads a criterion would match, and whether it may stand: for who writes one, in bounded time."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count
-
 from leads import clock
-from leads.choices import FieldType
 from leads.errors import Invalid
-from leads.facts import CORE_FIELDS
-from leads.models import Activity, Lead
+from leads.models import Lead
 from scoring.evaluate_python import evaluator
 from scoring.facts import load_facts, longest_window
 from scoring.models import ModelVersion
-from scoring.registry import Field
 from scoring.spec import ALWAYS, Condition, Criterion, Decision, Limits, Spec, canonical
 
 NEWEST = 1_000  # leads that are judged one by one where there is no snapshot
-OFFERED_FROM = 2_000  # leads whose values are offered
-MOST_OFFERED = 14
 ENOUGH = 100  # fewer rows say nothing about whom a criterion will match
-_PATHS = {one.key: one.path for one in CORE_FIELDS}
 _DECISION = Decision("total", ("C", "B"), 1, edges=(1,))
 
 
@@ -146,78 +137,3 @@ def _refuse_asked(content: Mapping[str, Any], by: Mapping[str, str]) -> None:
             value=content["label"],
             expected="another question",
         )
-
-
-# --- Values offered -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Offer:
-    """What a field holds among the newest leads: its most frequent values with counts, or the spread of its numbers."""
-
-    known: int
-    rows: int
-    values: list[tuple[str, int]] = field(default_factory=list)
-    spread: tuple[Any, Any, Any, Any] | None = None  # least, lower quarter, upper quarter, most
-
-    @property
-    def words(self) -> str:
-        text = f"Known for {self.known:,} of {self.rows:,}"
-        if self.spread and self.known:
-            least, low, high, most = (f"{one:,}" if isinstance(one, int | float) else one for one in self.spread)
-            text += f": from {least} to {most}, half between {low} and {high}"
-        return f"{text}."
-
-
-class Offers:
-    """Offers for the fields a form shows; each field is read once, by one query."""
-
-    def __init__(self) -> None:
-        self._ids: list[int] | None = None
-        self._held: dict[str, Offer] = {}
-
-    @property
-    def ids(self) -> list[int]:
-        if self._ids is None:
-            self._ids = list(Lead.objects.order_by("-pk").values_list("pk", flat=True)[:OFFERED_FROM])
-        return self._ids
-
-    def of(self, asked: Field) -> Offer:
-        if asked.key not in self._held:
-            found = _offer(asked, self._values(asked))
-            # Whoever writes criteria may not see everybody's personal facts: how many have one is all that is told.
-            self._held[asked.key] = Offer(found.known, found.rows) if asked.personal else found
-        return self._held[asked.key]
-
-    def _values(self, asked: Field) -> list[Any]:
-        rows = Lead.objects.filter(pk__in=self.ids).order_by()
-        path = _PATHS.get(asked.key) or f"attributes__{asked.name}"
-        return list(rows.values_list(path, flat=True))
-
-    def kinds(self) -> dict[str, int]:
-        """For each kind of activity the leads among the newest that did it."""
-        if not self.ids:
-            return {}
-        rows = Activity.objects.filter(lead__in=self.ids).order_by().values_list("kind")
-        return dict(rows.annotate(Count("lead", distinct=True)))
-
-
-def _offer(asked: Field, values: list[Any]) -> Offer:
-    known = [value for value in values if value is not None and value != ""]
-    if asked.type in (FieldType.NUMBER, FieldType.DATE):
-        plain = sorted(_plain(value) for value in known)
-        quarters = [plain[len(plain) * place // 4] for place in (1, 3)] if plain else []
-        return Offer(len(known), len(values), spread=(plain[0], *quarters, plain[-1]) if plain else None)
-    counted: Counter[str] = Counter()
-    for value in known:
-        several: Iterable[Any] = value if isinstance(value, list) else [value]
-        counted.update({"yes": value is True, "no": value is False} if isinstance(value, bool) else map(str, several))
-    return Offer(len(known), len(values), values=[pair for pair in counted.most_common(MOST_OFFERED) if pair[1]])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[:10]
-    if hasattr(value, "isoformat"):
-        return value.isoformat()[:10]
-    return int(value) if value == int(value) else float(value)

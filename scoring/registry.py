@@ -46,6 +46,11 @@ def spelled(field_key: str, value: str) -> str:
     return value
 
 
+def plain_tag(tag: str) -> str:
+    """A tag as it is compared: however it was typed, in small letters and without blanks around it."""
+    return tag.strip().lower()
+
+
 def _no_values(key: str, rev: int) -> frozenset[str] | None:
     return None
 
@@ -55,12 +60,14 @@ class Registry:
     """All a spec may name: fields, activity kinds (key to label, those with words), value lists with their latest revision.
 
     `list_values` answers the folded values of a list's revision, None when there is no such revision; revisions never change.
+    `tagged` are the assets that bear each tag now; None where only what was frozen is read, which names them itself.
     """
 
     fields: Mapping[str, Field]
     kinds: Mapping[str, str] = field(default_factory=dict)
     latest_lists: Mapping[str, int] = field(default_factory=dict)
     list_values: Callable[[str, int], frozenset[str] | None] = _no_values
+    tagged: Mapping[str, tuple[int, ...]] | None = None
 
     @property
     def hash(self) -> str:

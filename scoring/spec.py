@@ -68,14 +68,28 @@ class FieldClause:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which activities count: of any of these kinds, assets and campaigns; an empty one asks nothing."""
+    """Which activities count: of any of these kinds, assets and campaigns; an empty one asks nothing.
+
+    An asset also counts where it bears one of `tags`; `tagged` are those that did when this was read, so that a frozen spec goes
+    on meaning the same.
+    """
 
     kinds: tuple[str, ...] = ()
     assets: tuple[int, ...] = ()
     campaigns: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    tagged: tuple[int, ...] = ()
+    of_assets: frozenset[int] = dataclasses.field(init=False, compare=False, repr=False)
+    """Every asset that counts, named or tagged; empty where any does."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "of_assets", frozenset((*self.assets, *self.tagged)))
 
     def as_json(self) -> dict[str, Any]:
-        return _present(kinds=list(self.kinds) or None, assets=list(self.assets) or None, campaigns=list(self.campaigns) or None)
+        return _present(**{name: list(getattr(self, name)) or None for name in EVENT_PARTS})
+
+
+EVENT_PARTS = ("kinds", "assets", "campaigns", "tags", "tagged")
 
 
 @dataclass(frozen=True, slots=True)

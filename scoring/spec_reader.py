@@ -92,7 +92,7 @@ def read_criterion(at: At, data: object, registry: Registry, groups: Mapping[str
     }
     if shape == "test":
         return Criterion(shape="test", when=read_condition(at.into("when"), given["when"], registry), **base)
-    return Criterion(shape="tally", **base, **_tally(at, given))
+    return Criterion(shape="tally", **base, **_tally(at, given, registry))
 
 
 def _group_of(at: At, given: dict[str, Any], groups: Mapping[str, Group]) -> str | None:
@@ -114,7 +114,7 @@ def _group_of(at: At, given: dict[str, Any], groups: Mapping[str, Group]) -> str
     return group.key
 
 
-def _tally(at: At, given: dict[str, Any]) -> dict[str, Any]:
+def _tally(at: At, given: dict[str, Any], registry: Registry) -> dict[str, Any]:
     award = one_of(at.into("award"), given.get("award", "once"), ("once", "each"))
     freq_min = a_whole(at.into("freq_min"), given.get("freq_min", 1), 1, MAX_COUNT)
     freq_max = maybe_whole(at, given, "freq_max", 1, MAX_COUNT)
@@ -135,7 +135,7 @@ def _tally(at: At, given: dict[str, Any]) -> dict[str, Any]:
             expected=f"{freq_min} or more",
         )
     return {
-        "event": read_event(at.into("event"), given["event"]),
+        "event": read_event(at.into("event"), given["event"], registry),
         "days": a_whole(at.into("days"), given["days"], 1, MAX_DAYS),
         "award": award,
         "freq_min": freq_min,

@@ -1,5 +1,6 @@
 """The registry as it stands in the database: core fields, the company's own fields, activity kinds and value lists."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from leads.facts import CORE_FIELDS
 from leads.lib.folding import fold
 from leads.models import LeadField, ValueListRevision
 from scoring.questions import Question, ask, ask_all
-from scoring.registry import Field, Registry, by_key
+from scoring.registry import Field, Registry, by_key, plain_tag
 from scoring.wording import Wording
 
 _CORE = tuple(Field(one.key, one.label, FieldType(one.type), one.choices) for one in CORE_FIELDS)
@@ -19,8 +20,8 @@ _CORE = tuple(Field(one.key, one.label, FieldType(one.type), one.choices) for on
 
 def load_registry() -> Registry:
     """Everything a draft may name now, in one round trip; a list's values are read when a criterion names it."""
-    own, kinds, lists = ask_all(_FIELDS, _KINDS, _LISTS)
-    return Registry(by_key([*_CORE, *own]), kinds, lists, list_values)
+    own, kinds, lists, tagged = ask_all(_FIELDS, _KINDS, _LISTS, _TAGGED)
+    return Registry(by_key([*_CORE, *own]), kinds, lists, list_values, tagged)
 
 
 def _read_fields(rows: list[tuple[Any, ...]]) -> list[Field]:
@@ -38,6 +39,13 @@ def _read_fields(rows: list[tuple[Any, ...]]) -> list[Field]:
     ]
 
 
+def _by_tag(rows: list[tuple[str, list[int]]]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for tag, assets in rows:
+        found[plain_tag(tag)].update(assets)
+    return {tag: tuple(sorted(assets)) for tag, assets in sorted(found.items()) if tag}
+
+
 _FIELDS = Question(
     sql.SQL("SELECT key, label, type, choices, known, personal, active FROM leads_leadfield ORDER BY position, label, id"),
     [],
@@ -52,6 +60,9 @@ _LISTS: Question[Mapping[str, int]] = Question(
     sql.SQL("SELECT l.key, max(r.no) FROM leads_valuelist l JOIN leads_valuelistrevision r ON r.list_id = l.id GROUP BY l.id"),
     [],
     dict,
+)
+_TAGGED: Question[dict[str, tuple[int, ...]]] = Question(
+    sql.SQL("SELECT tag, array_agg(id) FROM leads_asset, unnest(tags) tag GROUP BY tag"), [], _by_tag
 )
 _ASSETS: Question[dict[int, str]] = Question(sql.SQL("SELECT id, name FROM leads_asset"), [], dict)
 _CAMPAIGNS: Question[dict[int, str]] = Question(sql.SQL("SELECT id, name FROM leads_campaign"), [], dict)

@@ -96,8 +96,13 @@ class Wording:
         """`Downloaded a white paper: “Cost of delay”, campaign “Spring”`."""
         kinds = [self.kind(kind) for kind in event.kinds]
         words = joined([*kinds[:1], *(_inside(kind) for kind in kinds[1:])]) or "Anything done"
-        if event.assets:
-            words += f": {joined([f'“{self.assets.get(one, one)}”' for one in event.assets])}"
+        assets = [f"“{self.assets.get(one, one)}”" for one in event.assets]
+        if event.tags:
+            tags = joined([f"“{tag}”" for tag in event.tags])
+            many = len(event.tagged)
+            assets.append(f"any of the {many} assets tagged {tags}" if many > 1 else f"the one asset tagged {tags}")
+        if assets:
+            words += f": {joined(assets)}"
         if event.campaigns:
             words += f", campaign {joined([f'“{self.campaigns.get(one, one)}”' for one in event.campaigns])}"
         return words

@@ -9,37 +9,31 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from leads.errors import Conflict, Invalid, NotFound
-from leads.models import Asset, Campaign
 from leads.pages import page, reader, render
 from scoring import spec
 from scoring.actions.criteria import add_criterion, edit_criterion
 from scoring.actions.drafting import Stale, thing_of, who_of
 from scoring.actions.parts import add_gate, edit_gate, set_decision, set_scope
-from scoring.clause_forms import Rows, Shown
+from scoring.clause_forms import Rows
 from scoring.compiler import criterion_data
 from scoring.condition_reader import read_condition
 from scoring.contradictions import refuse_contradictions
 from scoring.describe import describe
 from scoring.edit_words import detail_of, stands
 from scoring.forms import CriterionForm, DecisionForm, GateForm, TallyForm, make_key
-from scoring.matching import Offers, as_criterion, matches
+from scoring.matching import as_criterion, matches
 from scoring.models import Criterion, ModelVersion
+from scoring.offered import EVENT_PICKS, Offers, Shown
+from scoring.picking import Picked
 from scoring.reading import At
-from scoring.registry import Registry
 from scoring.spec_reader import read_criterion
 from scoring.views.seen import criterion_of, gate_of, written_on
 from scoring.views.workshop import EDIT, seen_rev
 from scoring.vocabulary import load_registry, load_wording
 
 
-def shown_by(registry: Registry) -> Shown:
-    """What the rows of a condition may ask about; activities with how many of the newest leads did them."""
-    offers = Offers()
-    counts = offers.kinds()
-    kinds = [(key, f"{label} ({counts[key]:,})" if key in counts else label) for key, label in registry.kinds.items()]
-    assets = [(str(pk), name) for pk, name in Asset.objects.values_list("pk", "name")]
-    campaigns = [(str(pk), name) for pk, name in Campaign.objects.values_list("pk", "name")]
-    return Shown(registry, kinds, assets, campaigns, offers)
+def _shown() -> Shown:
+    return Shown(load_registry(), Offers())
 
 
 class _Sheet:
@@ -56,6 +50,15 @@ class _Sheet:
         self.posted = request.POST if request.method == "POST" else None
         self.rows = Rows(shown, posted=self.posted, stored=stored, redraw=self.redraw if self.redraws else "") if rows else None
         self.doubt = ""
+
+    @property
+    def found(self) -> Picked | None:
+        """The field in which somebody is looking for something."""
+        if self.redraw != "find" or self.posted is None:
+            return None
+        forms = [*(self.rows.forms if self.rows is not None else ()), *([self.form] if self.form is not None else ())]
+        names = {field.html_name: field for form in forms for field in form if isinstance(field, Picked)}
+        return names.get(self.posted.get("of", ""))
 
     def condition(self) -> dict[str, Any] | None:
         """The condition as typed; None where it cannot even be read."""
@@ -123,6 +126,8 @@ def _run(
         return _answer(request, version, sheet, heading, rev=version.rev)
     rev = seen_rev(request)
     if sheet.redraws:
+        if sheet.found is not None and request.headers.get("HX-Request"):
+            return render(request, "scoring/_picks.html", {"field": sheet.found}, fragment="scoring/_picks.html")
         return _answer(request, version, sheet, heading, rev=rev)
     fine = sheet.form.is_valid() if sheet.form is not None else True
     condition = sheet.condition() if sheet.rows is not None else None
@@ -171,9 +176,9 @@ def _trial(sheet: _Sheet, condition: dict[str, Any] | None) -> spec.Criterion | 
         return as_criterion(read)
     if not isinstance(sheet.form, TallyForm):
         return None
-    part = sheet.form.part() if sheet.form.is_valid() else None
-    if part is None:
+    if not sheet.form.is_valid() and set(sheet.form.errors) != {"label"}:
         return None
+    part = sheet.form.part()
     return read_criterion(at, part | {"shape": "tally", "key": "trial", "group": None, "label": "Trial"}, sheet.registry, {})
 
 
@@ -224,14 +229,15 @@ def _criterion_page(
     initial: dict[str, Any],
     stored: dict[str, Any] | None,
 ) -> HttpResponse:
-    shown_rows = shown_by(load_registry())
+    shown_rows = _shown()
     groups = [(group.key, f"{group.label} ({group.dimension})") for group in version.groups.all()]
     redraw = _redraws(request)
-    shown: dict[str, Any] = dict(initial) | (dict(request.POST.items()) if redraw else {})
+    shown: dict[str, Any] = dict(initial)
+    if redraw:
+        shown |= dict(request.POST.items()) | {name: request.POST.getlist(name) for name in EVENT_PICKS}
     form: CriterionForm
     if shape == Criterion.Shape.TALLY:
-        names = {"kinds": shown_rows.kinds, "assets": shown_rows.assets, "campaigns": shown_rows.campaigns}
-        form = TallyForm(names, groups, _typed_or(request, redraw), initial=shown)
+        form = TallyForm(shown_rows, groups, _typed_or(request, redraw), initial=shown)
     else:
         form = CriterionForm(groups, _typed_or(request, redraw), initial=shown)
     sheet = _Sheet(request, shown_rows, form, stored, rows=shape == Criterion.Shape.TEST)
@@ -260,7 +266,7 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
     redraw = _redraws(request)
     label = request.POST.get("label", "") if redraw else gate.label if gate else ""
     form = GateForm(_typed_or(request, redraw), initial={"label": label})
-    sheet = _Sheet(request, shown_by(load_registry()), form, gate.condition if gate else None, rows=True)
+    sheet = _Sheet(request, _shown(), form, gate.condition if gate else None, rows=True)
     actor = reader(request)
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:
@@ -281,7 +287,7 @@ def gate_form(request: HttpRequest, pk: int, key: str = "") -> HttpResponse:
 def scope_form(request: HttpRequest, pk: int) -> HttpResponse:
     """Which leads the model judges; no row means all."""
     version = written_on(request, pk)
-    sheet = _Sheet(request, shown_by(load_registry()), None, version.scope, rows=True)
+    sheet = _Sheet(request, _shown(), None, version.scope, rows=True)
     actor = reader(request)
     unplaced: list[str] = []
 
@@ -299,7 +305,7 @@ def decision_form(request: HttpRequest, pk: int) -> HttpResponse:
     initial = dict(request.POST.items()) if redraw else DecisionForm.initial_of(version.decision)
     form = DecisionForm(_typed_or(request, redraw), initial=initial)
     mqo = version.decision.get("mqo") or {}
-    sheet = _Sheet(request, shown_by(load_registry()), form, mqo.get("when"), rows=True)
+    sheet = _Sheet(request, _shown(), form, mqo.get("when"), rows=True)
     actor = reader(request)
 
     def save(condition: dict[str, Any] | None, rev: int) -> None:

@@ -150,9 +150,13 @@
     const key = $("#presence")?.dataset.at ?? "";
     for (const row of $$("tr.is-led")) if (row.dataset.of !== key) row.classList.remove("is-led");
     const row = key && document.getElementById(`criterion-${key}`);
+    const following = $("#following");
+    if (following) following.hidden = !row;
     if (!row || row.classList.contains("is-led")) return;
     row.classList.add("is-led");
-    say(`${$("#presence").dataset.leader} is at ${row.getAttribute("aria-label")}`);
+    const words = `${$("#presence").dataset.leader} is at ${row.getAttribute("aria-label")}`;
+    if (following) Object.assign($("a", following), { textContent: words, href: `#${row.id}` });
+    say(words);
     if (!document.activeElement?.matches("input, textarea, select")) row.scrollIntoView({ block: "nearest" });
   }
   follow();
@@ -238,6 +242,27 @@
     else held.splice(at, 1);
     input.value = held.join(", ");
     input.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
+  /* Some of many: what is ticked becomes a chip above the list, what is unticked goes back into it; the keyboard stays in the list. */
+  const inPicker = (element) => element.closest?.("[data-picker]");
+  document.addEventListener("change", ({ target }) => {
+    const picker = inPicker(target);
+    const one = picker && target.closest(".p-pick-one");
+    if (!one) return;
+    const hadFocus = one.contains(document.activeElement);
+    const near = [one.nextElementSibling, one.previousElementSibling].find((other) => other?.matches(".p-pick-one"));
+    if (target.checked) $("[data-picked]", picker).append(one);
+    else $("[data-picks]", picker).prepend(one);
+    if (hadFocus) $("input", near ?? one).focus({ preventScroll: true });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("[type=search]") && inPicker(event.target)) event.preventDefault();
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    if (!target.matches?.("[data-picks]")) return;
+    const chosen = new Set($$("[data-picked] input", inPicker(target)).map((input) => input.value));
+    for (const input of $$("input", target)) if (chosen.has(input.value)) input.closest(".p-pick-one").remove();
   });
 
   /* What history suggests, above the criteria until it is closed. */

@@ -68,6 +68,37 @@ def test_choosing_a_field_shows_its_inputs_and_saving_leads_back(people, page_as
     expect(page.locator("#criterion-large_enough")).to_contain_text("Employees is 200 or more and Seniority is “C level”")
 
 
+def test_activities_are_found_and_chosen_by_keyboard(people, page_as, draft, complaints):
+    complaints.expect(422)
+    page = page_as(people.marketer)
+    page.goto(f"{address(draft)}criteria/add/?shape=tally")
+    expect(page.locator("#said")).to_have_css("border-left-width", "0px")
+    page.get_by_label("Activities: find among").focus()
+    page.keyboard.type("down")
+    listed = page.locator("#id_kinds_list .p-pick-one")
+    expect(listed).to_have_count(3)
+    settled(page)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    chips = page.locator("#div_id_kinds [data-picked] .p-pick-one")
+    expect(chips).to_have_count(1)
+    expect(listed).to_have_count(2)
+    expect(listed.first.locator("input")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(chips).to_have_count(2)
+    expect(page.locator("#said")).to_contain_text("Downloaded a")
+    page.get_by_label("Called").press("Enter")  # saves, as any form, and takes no question away
+    expect(page.get_by_text("This field is required.")).to_be_visible()
+    expect(chips).to_have_count(2)
+    assert unusable(page, complaints) == []
+    chips.first.locator("input").uncheck()
+    page.get_by_label("Called").fill("Took something")
+    page.get_by_label("Called").press("Enter")
+    page.wait_for_url(f"**{address(draft)}")
+    assert draft.criteria.get(key="took_something").event == {"kinds": ["whitepaper"]}
+
+
 def test_nonsense_is_told_in_place(people, page_as, draft, complaints):
     complaints.expect(422)
     page = page_as(people.marketer)

@@ -31,6 +31,7 @@ REGISTRY = Registry(
     {"whitepaper": "White paper", "webinar_attended": "Webinar", "demo_request": "Demo", "unsubscribed": "Unsubscribed"},
     {"free_mail": 2},
     lambda key, rev: frozenset(map(fold, LISTS[key, rev])) if (key, rev) in LISTS else None,
+    {"pricing": (2, 3), "guides": (1,)},
 )
 
 TOTAL: dict[str, Any] = {"kind": "total", "tiers": ["C", "B", "A"], "edges": [20, 40], "mql_from": "B"}

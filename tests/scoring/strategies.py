@@ -81,7 +81,7 @@ _presence = st.fixed_dictionaries(
 )
 _event_filter = st.fixed_dictionaries(
     {"kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2)},
-    optional={"assets": st.lists(st.sampled_from((1, 2)), max_size=2)},
+    optional={"assets": st.lists(st.sampled_from((1, 2)), max_size=2), "tags": st.just(["pricing"])},
 )
 
 

@@ -168,9 +168,60 @@ def test_a_criterion_of_what_they_did_is_added_through_the_form(browser: Client,
     )
 
 
+def test_what_they_did_is_chosen_among_thousands_by_tag_and_name_with_counts(
+    browser: Client, draft: ModelVersion, make: Any
+) -> None:
+    Asset.objects.bulk_create(Asset(key=f"a{n}", name=f"Guide {n}", kind="ebook") for n in range(2000))
+    Asset.objects.filter(key__in=["a7", "a1999"]).update(tags=["Pricing"])
+    taken = Asset.objects.get(key="a1999")
+    for lead in (make.lead(), make.lead()):
+        make.activity(lead, "ebook", asset=taken)
+        make.activity(lead, "ebook", asset=taken)
+
+    def listed(page: str, name: str) -> list[str]:
+        part = page.partition(f'id="id_{name}_list"')[2].partition("</fieldset>")[0] if "<form" in page else page
+        return re.findall(r'<span class="p-break">(.*?)</span> <span class="p-muted">(\d+)</span>', part)
+
+    address = url("criterion-add", draft.pk) + "?shape=tally"
+    with CaptureQueriesContext(connection) as queries:
+        page = text(browser.get(address))
+    assert len(queries) <= 14
+    assert len(page) < 60_000
+    assert listed(page, "assets")[:2] == [("Guide 1999", "2"), ("Guide 0", "0")]
+    assert listed(page, "tags") == [("pricing", "2")]
+    assert "1,960 more: find them by a word." in page
+    typed = {"shape": "tally", "rev": 2, "label": "Prices", "points": 9, "dimension": "engagement", "days": 30, "award": "once"}
+    typed |= {"freq_min": 1, "assets": [taken.pk], "tags": ["pricing"], "assets-find": "guide 199"}
+    found = browser.post(address, typed | {"redraw": "find", "of": "assets"}, headers=HTMX)
+    assert sorted(name for name, _ in listed(text(found), "assets")) == sorted(
+        f"Guide {n}" for n in range(1999) if "199" in str(n)
+    )
+    whole = text(browser.post(address, typed | {"redraw": "find"}))  # without script the page comes again
+    assert listed(whole, "assets") == listed(text(found), "assets")
+    assert f'value="{taken.pk}" checked' in whole
+    refused = text(browser.post(address, typed | {"days": ""}, headers=HTMX))
+    assert f'value="{taken.pk}" checked' in refused
+    assert 'value="pricing" checked' in refused
+    empty = text(browser.post(address, typed | {"assets": [], "tags": []}, headers=HTMX))
+    assert "Choose at least one activity, tag, asset or campaign." in empty
+    said = text(browser.post(address, typed | {"redraw": "say", "label": ""}, headers=HTMX))
+    assert "Anything done: “Guide 1999” or any of the 2 assets tagged “pricing” in the last 30 days, once" in said
+    assert browser.post(address, typed | {"keep": 1}).status_code == 302
+    row = draft.criteria.get(key="prices")
+    assert row.event == {
+        "tags": ["pricing"], "assets": [taken.pk], "tagged": sorted(Asset.objects.filter(tags=["Pricing"]).values_list("pk", flat=True)),
+    }  # fmt: skip
+    again = text(browser.get(url("criterion-edit", draft.pk, "prices")))
+    assert 'value="pricing" checked' in again
+    Asset.objects.filter(key="a7").update(tags=[])
+    assert "the one asset tagged “pricing”" in text(browser.get(url("criteria-draft", draft.pk)))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"when-0-field": "event", "when-0-days": "30"}, "Choose at least one activity, tag, asset or campaign."),
+        ({"when-0-field": "event", "when-0-kinds": "ebook"}, "Say how many days back it looks."),
         ({"when-0-text": ""}, "Nothing is given"),
         ({"when-0-text": "--"}, "holds no letter or digit"),
         ({"points": "5000"}, "less than or equal to 1000"),

@@ -181,6 +181,26 @@ def test_a_newer_list_leaves_a_spec_alone_that_names_its_revision() -> None:
     assert read_spec(asking(clause("lead.email_domain", "in_list", list="free_mail")), newer).hash != before.hash
 
 
+def test_a_tag_means_the_assets_that_bear_it_and_what_was_frozen_those_it_meant_then() -> None:
+    frozen = Registry(REGISTRY.fields, REGISTRY.kinds)
+    one = spec(a_tally("it", 5, event={"tags": [" Pricing ", "guides"], "assets": [9]}))
+    event = one.criteria[0].event
+    assert event is not None
+    assert (event.tags, event.tagged, event.of_assets) == (("guides", "pricing"), (1, 2, 3), {1, 2, 3, 9})
+    assert read_spec(one.as_json(), frozen) == one
+    more = Registry(REGISTRY.fields, REGISTRY.kinds, tagged={"pricing": (2, 3, 4), "guides": (1,)})
+    assert read_spec(one.as_json(), more).hash != one.hash
+    for data, registry, code in (
+        ({"tags": ["yard"]}, REGISTRY, "unknown_tag"),
+        ({"tags": [" "]}, REGISTRY, "wrong_value"),
+        ({"kinds": ["demo_request"], "tags": ["pricing"]}, frozen, "missing"),
+        ({"kinds": ["demo_request"], "tagged": [4]}, frozen, "missing"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            read_spec(model(a_tally("it", 5, event=data)), registry)
+        assert refused.value.code == code
+
+
 def test_a_criterions_hash_is_its_content_without_its_group() -> None:
     group = {"key": "role", "label": "Role", "dimension": "fit"}
     alone, grouped = spec(a_test("it", 5)), spec(a_test("it", 5, group="role"), groups=[group])

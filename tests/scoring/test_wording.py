@@ -60,6 +60,9 @@ def test_a_tally_says_what_counts_and_its_terms() -> None:
     one = a_tally("it", 5, award="each", freq_min=2, freq_max=5, half_life=30, cap=25)
     one["event"] = {"kinds": ["whitepaper"], "assets": [7], "campaigns": [3]}
     assert said(one) == "White paper: “Cost of delay”, campaign “Spring” at least 2 times in the last 90 days, each time"
+    tagged = one | {"event": {"kinds": ["whitepaper"], "assets": [7], "tags": ["pricing"]}}
+    assert said(tagged).startswith("White paper: “Cost of delay” or any of the 2 assets tagged “pricing” at least 2 times")
+    assert said(one | {"event": {"tags": ["guides"]}}).startswith("Anything done: the one asset tagged “guides” at least")
     assert WORDING.terms(spec(one).criteria[0]) == ["the newest 5 count", "half-life 30 days", "cap 25"]
 
 
