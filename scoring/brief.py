@@ -1,4 +1,7 @@
-"""A version on two sheets of paper: what changes in words and in effect, every criterion with both sides' views, signatures."""
+"""A version on paper: what changes in words and in effect on one sheet, all that is signed on the next.
+
+Nothing of what is signed is cut: many long criteria are set smaller, and still longer ones go on on a third sheet.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +23,9 @@ from scoring.spec import Spec
 from scoring.talk import SideView, talk_of
 from scoring.vocabulary import load_wording
 
-MOST_DIFFERENCES = 12
-MOST_CRITERIA = 20
 MOST_LEADS = 6
-NAMED_BESIDE = 30
-TIGHT_FROM = 13  # more criteria than this get one line each, so that the table stays on its sheet
+TIGHT_FROM = 45  # lines of criteria from which on they are set smaller, so that the table stays on its sheet
+A_LINE = 125  # letters of a condition in one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +60,14 @@ class Brief:
     problem: str = ""
     differences: list[Difference] = field(default_factory=list)
     criteria: list[BriefCriterion] = field(default_factory=list)
-    left_out: list[CriterionRow] = field(default_factory=list)
     effect: Any = None
     moving: list[Moving] = field(default_factory=list)
     named: list[tuple[str, list[tuple[Lead | None, Any]]]] = field(default_factory=list)
 
     @property
-    def shown_differences(self) -> list[Difference]:
-        return self.differences[:MOST_DIFFERENCES]
-
-    @property
-    def more_differences(self) -> int:
-        return max(0, len(self.differences) - MOST_DIFFERENCES)
-
-    @property
     def is_tight(self) -> bool:
-        return len(self.criteria) >= TIGHT_FROM
-
-    @property
-    def unchanged(self) -> list[CriterionRow]:
-        return self.left_out[:NAMED_BESIDE]
-
-    @property
-    def unnamed(self) -> int:
-        return max(0, len(self.left_out) - NAMED_BESIDE)
+        lines = [2 + sum(map(len, (one.words.sentence, *one.words.terms))) // A_LINE for one in self.criteria]
+        return sum(lines) >= TIGHT_FROM
 
 
 def brief_of(version: ModelVersion, reader: User) -> Brief:
@@ -110,7 +95,7 @@ def brief_of(version: ModelVersion, reader: User) -> Brief:
     before = {one.key: one for one in old.criteria} if old is not None else {}
     after = {one.key: one for one in new.criteria} if new is not None else {}
     figures = {one.key: one for one in brief.effect.preview.criteria} if brief.effect and brief.effect.preview else {}
-    rows = [
+    brief.criteria = [
         BriefCriterion(
             row,
             before[row.key].points if row.key in before else None,
@@ -120,7 +105,6 @@ def brief_of(version: ModelVersion, reader: User) -> Brief:
         )
         for row in chain.from_iterable(block.rows for block in brief.described.dimensions)
     ]
-    brief.criteria, brief.left_out = _fitting(rows)
     return brief
 
 
@@ -133,15 +117,6 @@ def _specs(brief: Brief) -> tuple[Spec | None, Spec | None]:
     except Invalid as problem:
         brief.problem = problem.message
         return old, None
-
-
-def _fitting(rows: list[BriefCriterion]) -> tuple[list[BriefCriterion], list[CriterionRow]]:
-    """The criteria that get a line: all, or where they are too many for a sheet those first that change, in their order."""
-    if len(rows) <= MOST_CRITERIA:
-        return rows, []
-    by_need = sorted(range(len(rows)), key=lambda place: (not rows[place].is_changed, -abs(rows[place].words.points)))
-    kept = set(by_need[:MOST_CRITERIA])
-    return [rows[place] for place in sorted(kept)], [row.words for place, row in enumerate(rows) if place not in kept]
 
 
 def _measure(brief: Brief, new: Spec, old: Spec | None, reader: User) -> None:

@@ -15,24 +15,33 @@ def pages_of(pdf: bytes) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", pdf))
 
 
+CUT = """() => [...document.querySelectorAll('.p-brief *')].filter((one) =>
+    getComputedStyle(one).overflow !== 'visible' && one.scrollHeight > one.clientHeight + 1).map((one) => one.className)"""
+
+
+def criteria(number, values):
+    asked = clause("lead.job_title", "words", values=LONG[:values])
+    return [a_test(f"c{n}", 5, asked, label=f"A criterion with a long name, number {n}") for n in range(number)]
+
+
 @pytest.mark.slow
-def test_a_draft_of_many_long_criteria_prints_on_two_pages(people, page_as, complaints):
+def test_a_draft_of_twenty_long_criteria_prints_on_two_pages_and_of_longer_ones_on_more(people, page_as, complaints):
     draft = create_model("Enterprise", actor=people.marketer, start="empty")
-    many = [
-        a_test(
-            f"c{number}",
-            5,
-            clause("lead.job_title", "words", values=LONG),
-            label=f"A criterion with a long name, number {number}",
-        )
-        for number in range(30)
-    ]
-    write_content(draft, {"criteria": many, "decision": TOTAL})
+    write_content(draft, {"criteria": criteria(20, 6), "decision": TOTAL})
     page = page_as(people.marketer, phone=True)
-    page.goto(f"/criteria/versions/{draft.pk}/brief/")
+    brief = f"/criteria/versions/{draft.pk}/brief/"
+    page.goto(brief)
     assert violations(page, complaints) == []
     assert not sideways(page)
     assert pages_of(page.pdf(prefer_css_page_size=True)) == 2
     page.goto(f"/criteria/drafts/{draft.pk}/")
     assert pages_of(page.pdf(prefer_css_page_size=True)) == 2
     assert page.locator("#print-brief > *").count() == 0
+    write_content(draft, {"criteria": criteria(30, 12), "decision": TOTAL})
+    page.goto(brief)
+    assert pages_of(page.pdf(prefer_css_page_size=True)) > 2
+    page.emulate_media(media="print")
+    assert page.evaluate(CUT) == []
+    told = page.locator(".p-paper-words").all_inner_texts()
+    assert len(told) == 30
+    assert all(f"“{word}”" in one for one in told for word in LONG)

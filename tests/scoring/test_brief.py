@@ -11,9 +11,9 @@ from scoring.actions.criteria import set_points
 from scoring.actions.talk import add_comment, begin_blind_round, give_verdict, state_view
 from scoring.actions.versions import create_draft
 from scoring.beside import read_against
-from scoring.brief import MOST_CRITERIA, brief_of
+from scoring.brief import brief_of
 from scoring.signoff import NOBODY
-from tests.scoring.samples import a_tally, a_test, clause
+from tests.scoring.samples import a_tally, a_test, clause, when
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 8, 9, 30, tzinfo=UTC)
@@ -84,17 +84,21 @@ def test_a_version_is_read_against_what_it_replaced_and_a_draft_against_what_is_
     assert "What it would have done" not in text
 
 
-def test_too_many_criteria_for_a_sheet_leave_out_those_that_stay(agree, cast):
-    many = [
-        a_test(f"c{number}", 2, clause("lead.job_title", "words", values=[f"word{number}"]))
-        for number in range(MOST_CRITERIA + 5)
-    ]
-    live = agree(*many)
+def test_many_criteria_are_set_smaller_and_every_one_is_there(agree, cast, client):
+    many = [a_test(f"c{number}", 2, clause("lead.job_title", "words", values=[f"word{number}"])) for number in range(25)]
+    gate = {"key": "rival", "label": "A rival", "when": when(clause("lead.email_domain", "in", values=["rival.test"]))}
+    live = agree(*many, gates=[gate])
     draft = create_draft(live.model, actor=cast.marketer, source=live)
-    set_points(draft.criteria.select_related("version").get(key=f"c{MOST_CRITERIA + 3}"), 3, actor=cast.marketer, rev=1)
+    for number in range(14):
+        set_points(draft.criteria.select_related("version").get(key=f"c{number}"), 3, actor=cast.marketer, rev=number + 1)
     brief = brief_of(draft, cast.marketer)
-    assert (len(brief.criteria), len(brief.left_out), brief.is_tight) == (MOST_CRITERIA, 5, True)
-    assert [one.words.key for one in brief.criteria if one.is_changed] == [f"c{MOST_CRITERIA + 3}"]
+    assert (len(brief.criteria), brief.is_tight) == (25, True)
+    assert [one.words.key for one in brief.criteria if one.is_changed] == [f"c{number}" for number in range(14)]
+    client.force_login(cast.marketer)
+    text = client.get(reverse("admin:version-brief", args=[draft.pk])).content.decode()
+    assert "E-mail domain is “rival.test”" in text
+    assert text.count("points <b>3</b>") == 14
+    assert all(f"Job title has the words “word{number}”" in text for number in range(25))
     assert brief.version.model.signers == NOBODY
     assert brief.seats
     assert not any(seat.missing for seat in brief.seats)
