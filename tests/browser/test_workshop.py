@@ -141,8 +141,8 @@ def test_three_at_once_one_leads_and_a_phone_agrees_and_comments(people, at_draf
     lead.set_viewport_size({"width": 1024, "height": 768})
     assert sideways(lead) == []
     expect(lead.get_by_text("3 here")).to_be_visible()
-    lead.get_by_role("button", name="Lead").click()
-    expect(lead.get_by_role("button", name="Stop leading")).to_be_visible()
+    lead.get_by_role("button", name="Drive").click()
+    expect(lead.get_by_role("button", name="Stop driving")).to_be_visible()
     points(lead, "Decides").focus()
     for page in (desk, phone):
         expect(page.locator("#criterion-decider")).to_have_class("is-led")
