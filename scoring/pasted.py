@@ -24,7 +24,8 @@ MOST_EVENTS = 500
 class Pasted:
     """`facts` are what was understood; `read` says how each was; `unknown` are names nothing here goes by.
 
-    `unread` are values that do not fit their field, with what would; `aside` are known names that no criterion can ask about.
+    `unread` are values that do not fit their field, with what would; `aside` are known names that no criterion can ask about;
+    `derived` are fields the text does not say, worked out from the job title.
     """
 
     values: dict[str, object] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Pasted:
     unknown: list[str] = field(default_factory=list)
     unread: list[tuple[str, str, str]] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
+    derived: list[str] = field(default_factory=list)
     rows_left: int = 0
 
     @property
@@ -87,8 +89,9 @@ def _derive(pasted: Pasted) -> None:
     title = pasted.values.get("lead.job_title")
     if isinstance(title, str):
         for key, derived in zip(("lead.seniority", "lead.department"), normalise.title(title), strict=True):
-            if derived:
-                pasted.values.setdefault(key, derived)
+            if derived and key not in pasted.values:
+                pasted.values[key] = derived
+                pasted.derived.append(key)
 
 
 def _pairs(text: str) -> tuple[list[tuple[str, object]], int]:

@@ -23,7 +23,8 @@ from scoring.spec import ALWAYS, Criterion, Spec
 HELD_BACK = 0.3
 LEAST_LABELLED = 200
 LEAST_OF_EITHER = 40
-LEAST_A_CRITERION = 10  # of the rarer label, for each criterion
+LEAST_A_CRITERION = 10  # leads with the rarer label, for each criterion
+_ENDS = {"won": ("were lost or rejected", "were won"), "accepted": ("were rejected", "were accepted")}
 LEAST_HITS = 30
 CAUTION = "Outcomes exist only for leads the earlier model let through. Caps, decay and counts are not part of this."
 
@@ -153,7 +154,7 @@ def suggest(
     held = evidence.held_back
     base = (goal, len(evidence.labels), int(evidence.labels.sum()), int(held.sum()), evidence.dated)
     current = auc(_points_of(spec.criteria, evidence.hits, held), evidence.labels[held])
-    refusal = _refuse_all(len(evidence.labels), rarer, len(spec.criteria))
+    refusal = _refuse_all(len(evidence.labels), rarer, _ENDS[goal][rarer == positive], len(spec.criteria))
     if refusal:
         return Suggestions(*base, current, None, (), refusal)
     asked = [history if criterion.asks_events else np.ones(rows, bool) for criterion in spec.criteria]
@@ -202,13 +203,16 @@ def _sum(points: Sequence[int], hits: list[Array], rows: Array) -> Array:
     return reduce(lambda total, pair: total + pair[1][rows] * pair[0], zip(points, hits, strict=True), np.zeros(count, np.int64))
 
 
-def _refuse_all(rows: int, rarer: int, criteria: int) -> str:
+def _refuse_all(rows: int, rarer: int, ended: str, criteria: int) -> str:
     if rows < LEAST_LABELLED:
         return f"{rows} leads have an outcome that counts; below {LEAST_LABELLED} nothing is suggested."
     if rarer < LEAST_OF_EITHER:
-        return f"Only {rarer} leads ended one of the two ways; below {LEAST_OF_EITHER} nothing is suggested."
+        return f"Only {rarer} of the leads it learns from {ended}; below {LEAST_OF_EITHER} nothing is suggested."
     if rarer < LEAST_A_CRITERION * criteria:
-        return f"{rarer} leads of the rarer end are too few for {criteria} criteria: {LEAST_A_CRITERION} are needed for each."
+        needed = LEAST_A_CRITERION * criteria
+        return (
+            f"Only {rarer} of the leads it learns from {ended}; {criteria} criteria need {needed}, {LEAST_A_CRITERION} for each."
+        )
     return ""
 
 

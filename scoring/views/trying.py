@@ -63,7 +63,9 @@ def _read(pasted: Pasted) -> dict[str, Any]:
     wording = load_wording(registry)
     return {
         "pasted": pasted,
-        "understood": [(wording.field(key), wording.fact(key, value)) for key, value in pasted.values.items()],
+        "understood": [
+            (wording.field(key), wording.fact(key, value), key in pasted.derived) for key, value in pasted.values.items()
+        ],
         "did": in_words(pasted.events, registry),
     }
 

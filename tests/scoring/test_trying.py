@@ -1,6 +1,7 @@
 """A lead on the test bench: what is read of a pasted one, and that the lines stand beside those of the version in force."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,7 +116,7 @@ def test_the_bench_shows_each_line_under_both_versions_and_stores_nothing(make, 
 
     answer = client.post(
         url,
-        {"pasted": "Title: VP IT\nE-mail: a@rival.test\nFavourite colour: red\nEmployees: lots"},
+        {"pasted": "Title: VP IT\nE-mail: a@rival.test\nFavourite colour: red\nEmployees: lots\nDepartment: Magic"},
         headers={"HX-Request": "true"},
     )
     text = answer.content.decode()
@@ -127,6 +128,11 @@ def test_the_bench_shows_each_line_under_both_versions_and_stores_nothing(make, 
         "1 criterion pays nothing here",
     ):
         assert words in text
+    told = re.sub(r"<[^>]*>|\s+", " ", text)
+    for name, said in (("Employees", "lots not understood"), ("Department", "Magic not understood")):
+        assert re.search(rf"{name} +{said.replace(' ', ' +')}", told), name
+    assert re.search(r"Favourite colour +not understood", told)
+    assert re.search(r"Department +IT +from the job title", told)
     assert answer.context["tried"].silent == ("White papers",)
     assert client.post(url, {"pasted": "hello"}).status_code == 422
     assert [model.objects.count() for model in (Lead, Activity, DraftEvent)] == stored
