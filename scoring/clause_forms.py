@@ -144,6 +144,11 @@ class ClauseForm(forms.Form):
                 self.add_error("kinds", NOTHING_PICKED)
             if given.get("days") is None and "days" not in self.errors:
                 self.add_error("days", "Say how many days back it looks.")
+        takes = OPERATORS[self.asked.type].get(given.get("op", "")) if self.asked else None
+        if takes and takes.takes.value == "values":
+            name = "values" if "values" in self.fields else "text"
+            if not given.get(name) and name not in self.errors:
+                self.add_error(name, "Say at least one value.")
         low, high = given.get("low"), given.get("high")
         if given.get("op") in RANGES and low is not None and high is not None and low > high:
             self.add_error("high", f"Nothing lies from {low} to {high}: “To” has to be {low} or more.")

@@ -164,6 +164,16 @@ def unusable(page: Page, heard: Complaints, *, thorough: bool = True) -> list[st
     return found
 
 
+def in_both_themes(page: Page, heard: Complaints) -> list[str]:
+    """What axe finds on the page in its own size, and by contrast in the dark."""
+    found = violations(page, heard)
+    page.emulate_media(color_scheme="dark")
+    page.evaluate(TRANSITIONS_END)
+    found += [f"dark: {one}" for one in violations(page, heard, only="color-contrast")]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
 def settled(page: Page) -> None:
     """Wait until htmx has taken over what it put into the page, which it does 20 ms after it is seen: nobody is faster but a test."""
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-added, .htmx-settling")).to_have_count(0)

@@ -10,8 +10,13 @@ from leads.actions.outcome import freeze_case
 from leads.choices import CaseKind, Outcome
 from scoring.actions.criteria import add_criterion
 from scoring.actions.versions import create_model
-from tests.browser.conftest import unusable
+from tests.browser.conftest import in_both_themes, unusable
 from tests.scoring.samples import a_test, clause
+
+# Tables with columns out of sight, and figures that stand on two lines.
+CUT = """() => [...document.querySelectorAll('.p-table-wrap')].filter((one) => one.scrollWidth > one.clientWidth)
+    .concat([...document.querySelectorAll('.p-figures-cell')].filter((one) => one.firstElementChild.offsetHeight > 30))
+    .map((one) => one.innerText)"""
 
 
 @pytest.fixture
@@ -57,3 +62,9 @@ def test_it_is_usable_by_everybody(people, page_as, draft, complaints):
     page.goto(f"/criteria/drafts/{draft.pk}/effect/")
     expect(page.get_by_role("heading", name="Each criterion on its own")).to_be_visible()
     assert unusable(page, complaints) == []
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(f"/criteria/drafts/{draft.pk}/?present")
+    expect(page.get_by_role("heading", name="By what became of them")).to_be_visible()
+    expect(page.locator("#figures-vp")).to_contain_text("×")
+    assert page.evaluate(CUT) == []
+    assert in_both_themes(page, complaints) == []

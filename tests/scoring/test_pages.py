@@ -222,7 +222,7 @@ def test_what_they_did_is_chosen_among_thousands_by_tag_and_name_with_counts(
     [
         ({"when-0-field": "event", "when-0-days": "30"}, "Choose at least one activity, tag, asset or campaign."),
         ({"when-0-field": "event", "when-0-kinds": "ebook"}, "Say how many days back it looks."),
-        ({"when-0-text": ""}, "Nothing is given"),
+        ({"when-0-text": ""}, "Say at least one value."),
         ({"when-0-text": "--"}, "holds no letter or digit"),
         ({"points": "5000"}, "less than or equal to 1000"),
         ({"label": ""}, "required"),
