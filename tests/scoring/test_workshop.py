@@ -121,7 +121,7 @@ def test_one_leads_and_the_others_see_where(cast: Any, client_of: Any, draft: Mo
     maya.post(url("meeting-lead", draft.pk), {"row": "title"})
     page = mona.get(url("criteria-delta", draft.pk), {"rev": 3}, headers=HTMX).content.decode()
     assert 'data-at="title"' in page
-    assert "Maya leads" in page
+    assert "Maya drives" in page
     maya.get(url("criteria-delta", draft.pk), {"rev": 3, "row": "size"}, headers=HTMX)
     assert 'data-at="size"' in mona.get(url("criteria-delta", draft.pk), {"rev": 3}, headers=HTMX).content.decode()
     mona.post(url("meeting-lead", draft.pk))
@@ -169,12 +169,12 @@ def test_the_lead_ends_when_the_leader_is_away_for_a_minute(cast: Any, client_of
     for _ in range(5):
         hands.advance(timedelta(seconds=11))
         page = poll(mona)
-    assert ("Maya leads" in page, "1 here" in page) == (True, True)
+    assert ("Maya drives" in page, "1 here" in page) == (True, True)
     hands.advance(timedelta(seconds=6))
-    assert "leads" not in poll(mona).split('id="presence"')[1].split("data-leads")[1].split("in sync")[0]
-    assert "you lead" not in poll(maya)  # who comes back does not lead again
+    assert "drives" not in poll(mona).split('id="presence"')[1].split("data-leads")[1].split("in sync")[0]
+    assert "you drive" not in poll(maya)  # who comes back does not lead again
     mona.post(url("meeting-lead", draft.pk))
-    assert "Mona leads" in poll(maya)
+    assert "Mona drives" in poll(maya)
     assert list(Presence.objects.filter(leads_meeting=True).values_list("user", flat=True)) == [cast.manager.pk]
 
 
