@@ -168,6 +168,9 @@ class AccordAdminSite(admin.AdminSite):
             "nav_items": nav,
             "tab_items": sorted(nav, key=lambda item: not item["tab"])[:4],
             "bell": _link(slots.bell, user) if slots.bell else None,
+            "account_items": [
+                _link(item, user) for item in slots.account if any(user.has_perm(name) for name in item.permissions)
+            ],
             "theme_choices": User.Theme.choices,
             "role_words": ", ".join(role.label for role in user.roles) or "Administrator",
             "search_url": next((item["url"] for item in nav if item["key"] == "leads"), ""),

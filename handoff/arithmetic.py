@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -26,7 +26,7 @@ class Line:
     """One step on the way to a deadline. Instants are in the calendar's zone.
 
     `what` is open (hours that count: `took` of them, `left` afterwards), waits (the start lies outside hours), closed (whole dates
-    from `start` to `end`, both included) or away (`took` would have been open). `room` is what was open from here to the end of
+    from `start` to `end`, both included) or held (on hold: `took` would have been open). `room` is what was open from here to the end of
     these hours (of hours begun before the start: `is_rest`), and `note` says in words what is special: the holiday's name, a night the clocks change.
     """
 
@@ -54,18 +54,35 @@ class Sum:
     lines: list[Line]
 
 
-def work_out(calendar: Calendar, start: datetime, duration: timedelta, reasons: Mapping[date, str] | None = None) -> Sum:
-    """How `duration` from `start` comes to its deadline in this calendar; `reasons` name its dates with own hours.
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A time in which a clock stood still, and why."""
+
+    since: datetime
+    until: datetime
+    why: str
+
+
+def work_out(
+    calendar: Calendar,
+    start: datetime,
+    duration: timedelta,
+    reasons: Mapping[date, str] | None = None,
+    holds: Sequence[Hold] = (),
+) -> Sum:
+    """How `duration` from `start` comes to its deadline in this calendar; `reasons` name its dates with own hours, and while on
+    hold nothing counts.
 
     Raises NoOpenTime as `businesstime.add` does.
     """
     zone, reasons = ZoneInfo(calendar.zone), reasons or {}
-    due = add(calendar, start, duration)
-    lines = [*_open(calendar, start, due, duration, zone, reasons), *_away(calendar, start, due, zone)]
+    running = without(calendar, ((_micros(hold.since), _micros(hold.until)) for hold in holds))
+    due = add(running, start, duration)
+    lines = [*_open(running, start, due, duration, zone, reasons), *_held(calendar, start, due, holds, zone)]
     lines += _closed(calendar, start, due, zone, reasons)
     if duration and not is_open(calendar, start):
         lines.append(Line("waits", start.astimezone(zone), next_open(calendar, start).astimezone(zone)))
-    order = ("waits", "closed", "away", "open")
+    order = ("waits", "closed", "held", "open")
     lines.sort(key=lambda line: (line.start, order.index(line.what)))
     return Sum(start.astimezone(zone), due.astimezone(zone), duration, lines)
 
@@ -92,18 +109,16 @@ def _change(start: datetime, end: datetime) -> str:
     return f"the clocks go {'forward' if moved > NONE else 'back'} {length_words(abs(moved))}"
 
 
-def _away(calendar: Calendar, start: datetime, due: datetime, zone: ZoneInfo) -> Iterator[Line]:
-    """Each span that was taken out, with how much would have been open in it."""
-    whole = without(calendar, ())
-    for gone, back in calendar.away:
-        since, until = _at(gone), _at(back)
-        lost = between(whole, max(since, start), min(until, due))
+def _held(calendar: Calendar, start: datetime, due: datetime, holds: Sequence[Hold], zone: ZoneInfo) -> Iterator[Line]:
+    """Each hold, with how much would have been open in it."""
+    for hold in holds:
+        lost = between(calendar, max(hold.since, start), min(hold.until, due))
         if lost:
-            yield Line("away", max(since, start).astimezone(zone), until.astimezone(zone), lost)
+            yield Line("held", max(hold.since, start).astimezone(zone), hold.until.astimezone(zone), lost, note=hold.why)
 
 
-def _at(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+def _micros(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _closed(calendar: Calendar, start: datetime, due: datetime, zone: ZoneInfo, reasons: Mapping[date, str]) -> Iterator[Line]:

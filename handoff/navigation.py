@@ -49,6 +49,9 @@ def connect() -> None:
             tab=True,
         )
     )
+    slots.account.append(
+        NavItem(key="leave", label="Time away", icon="calendar", url_name="admin:my-leave", order=10, permissions=(ANSWER,))
+    )
     slots.bell = NavItem(
         key="bell", label="Notifications", icon="bell", url_name="admin:notification-list", order=0, badge=bell.unread
     )

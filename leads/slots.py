@@ -68,6 +68,8 @@ class Slots:
     nav: list[NavItem] = field(default_factory=list)
     # The bell of the top bar: where a person reads what they were told, and how much of it is new.
     bell: NavItem | None = None
+    # A person's own pages, in the menu of their account.
+    account: list[NavItem] = field(default_factory=list)
     lead_panels: list[LeadPanel] = field(default_factory=list)
     lead_columns: list[LeadColumn] = field(default_factory=list)
     # Lines of the import check, given a sample of the facts that would come in: "would create 138 hand-offs".

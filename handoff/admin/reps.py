@@ -49,13 +49,6 @@ class RepForm(forms.ModelForm[Rep]):
         return cleaned
 
 
-class LeaveInline(admin.TabularInline[Leave, Rep]):
-    model = Leave
-    extra = 0
-    verbose_name = "time away"
-    verbose_name_plural = "times away"
-
-
 class AwayFilter(admin.SimpleListFilter):
     title = "presence"
     parameter_name = "away"
@@ -75,7 +68,7 @@ class RepAdmin(AccordModelAdmin[Rep]):
     setup_intro = "Who is offered leads: whose turn it is comes first, nobody away, switched off or at the cap is asked."
     empty_hint = "Until somebody is here, every hand-off waits in the queue."
     form = RepForm
-    inlines = (LeaveInline,)
+    change_form_template = "handoff/rep_change.html"
     list_display = ("person", "takes_leads", "load", "weekly_capacity", "away", "last_offered_at", "off_reason")
     list_filter = ("takes_leads", AwayFilter)
     list_select_related = ("user",)
@@ -155,14 +148,14 @@ class WhoFilter(admin.SimpleListFilter):
 class LeaveAdmin(AccordModelAdmin[Leave]):
     setup_group = "Hand-off"
     setup_intro = "Who is away and when. Nobody away is offered a lead."
-    empty_hint = "Enter holidays and sick days here or on the page of the rep."
-    list_display = ("rep", "starts_at", "ends_at", "days", "reason", "is_now")
+    empty_hint = "Reps enter their own in the menu of their account, managers on the page of the rep."
+    list_display = ("rep", "starts_at", "ends_at", "days", "reason", "cover", "source", "is_now")
     list_filter = (WhoFilter,)
-    list_select_related = ("rep__user",)
+    list_select_related = ("rep__user", "cover")
     search_fields = ("rep__user__full_name", "reason")
     date_hierarchy = "starts_at"
     ordering = ("-starts_at",)
-    fieldsets = (("Who", {"fields": ("rep",)}), ("From when to when", {"fields": ("starts_at", "ends_at", "reason")}))
+    fieldsets = (("Who", {"fields": ("rep",)}), ("From when to when", {"fields": ("starts_at", "ends_at", "reason", "cover")}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Leave]:
         leave = super().get_queryset(request)
@@ -172,6 +165,8 @@ class LeaveAdmin(AccordModelAdmin[Leave]):
         if db_field.name == "rep":
             reps = Rep.objects.select_related("user").order_by("user__full_name")
             kwargs["queryset"] = reps if sees_all(request) else reps.filter(user__in=team_mates(reader(request)))
+        if db_field.name == "cover":
+            kwargs["queryset"] = User.objects.filter(rep__isnull=False, is_active=True).order_by("full_name")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description="days")

@@ -173,12 +173,15 @@ class Migration(migrations.Migration):
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField()),
                 ('reason', models.CharField(blank=True, default='', max_length=120)),
+                ('cover', models.ForeignKey(blank=True, db_index=False, help_text='Who stands in meanwhile.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('source', models.CharField(choices=[('manual', 'By hand'), ('file', 'Calendar file')], default='manual', editable=False, max_length=6)),
+                ('uid', models.CharField(blank=True, default='', editable=False, max_length=255)),
             ],
             options={
                 'verbose_name_plural': 'leave',
                 'ordering': ('starts_at',),
                 'indexes': [models.Index(fields=['ends_at', 'starts_at'], name='leave_now')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='leave_ends_after_start')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('uid', ''), _negated=True), fields=('rep', 'uid', 'starts_at'), name='leave_of_file_once'), models.CheckConstraint(condition=models.Q(models.Q(('source', 'manual'), ('uid', '')), models.Q(('source', 'file'), models.Q(('uid', ''), _negated=True)), _connector='OR'), name='leave_uid_of_file'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='leave_ends_after_start')],
             },
         ),
         migrations.CreateModel(

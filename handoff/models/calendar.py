@@ -66,17 +66,37 @@ class Rep(models.Model):
 
 
 class Leave(models.Model):
-    """Days a rep is away; nobody away is offered a lead."""
+    """Whole and half days a rep is away; nobody away is offered a lead. What came from a calendar file keeps the `uid` it has there."""
+
+    class Source(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        FILE = "file", "Calendar file"
 
     rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="leave")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=120, blank=True, default="")
+    cover = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+        help_text="Who stands in meanwhile.",
+    )
+    source = models.CharField(max_length=6, choices=Source.choices, default=Source.MANUAL, editable=False)
+    uid = models.CharField(max_length=255, blank=True, default="", editable=False)
 
     class Meta:
         verbose_name_plural = "leave"
         ordering = ("starts_at",)
         constraints = (
+            models.UniqueConstraint(fields=("rep", "uid", "starts_at"), condition=~models.Q(uid=""), name="leave_of_file_once"),
+            models.CheckConstraint(
+                condition=models.Q(source="manual", uid="") | (models.Q(source="file") & ~models.Q(uid="")),
+                name="leave_uid_of_file",
+            ),
             models.CheckConstraint(condition=models.Q(ends_at__gt=models.F("starts_at")), name="leave_ends_after_start"),
         )
         indexes = (

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from handoff.arithmetic import Line, Sum, length_words, read_length, work_out
+from handoff.arithmetic import Hold, Line, Sum, length_words, read_length, work_out
 from handoff.businesstime import ELAPSED, Calendar, NoOpenTime
-from handoff.models import CalendarDay, SlaTimer, WorkCalendar
+from handoff.models import CalendarDay, SlaEvent, SlaTimer, WorkCalendar
 from handoff.policybook import PolicyBook
 from handoff.states import ClockKind
 from handoff.views.asking import handoff_or_404
@@ -116,15 +116,29 @@ def clock_arithmetic(request: HttpRequest, pk: int, timer_id: int) -> HttpRespon
 def _of_clock(timer: SlaTimer, hours: Calendar) -> tuple[Sum | None, bool]:
     """The way from where the clock began, or went on, to its deadline, and whether that is all of its time.
 
-    None while it is on hold, where its time was used up before it went on, and for one that ended after it had been on hold.
+    None where its time was used up before it went on, and for one that ended after it had been on hold.
     """
     reasons = _reasons(timer.calendar_id)
-    whole = work_out(hours, timer.started_at, timer.target_us * MICROSECOND, reasons)
+    whole = work_out(hours, timer.started_at, timer.target_us * MICROSECOND, reasons, _holds(timer))
     if whole.due == timer.due_at:
         return whole, True
     if timer.running_since is None or timer.consumed_us >= timer.target_us:
         return None, False
     return work_out(hours, timer.running_since, (timer.target_us - timer.consumed_us) * MICROSECOND, reasons), False
+
+
+def _holds(timer: SlaTimer) -> list[Hold]:
+    """When a clock was on hold, and until when it is."""
+    halts = SlaEvent.objects.filter(timer_id=timer.pk, step__in=("pause", "resume")).order_by("epoch")
+    holds: list[Hold] = []
+    since: datetime | None = None
+    for step, at in halts.values_list("step", "due_at"):
+        if step == "resume" and since is not None:
+            holds.append(Hold(since, at, ""))
+        since = at if step == "pause" else None
+    if since is not None and timer.paused_until is not None:
+        holds.append(Hold(since, timer.paused_until, timer.pause_reason))
+    return holds
 
 
 def _calendars(now: datetime, asked: int | None) -> list[WorkCalendar]:

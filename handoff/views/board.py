@@ -137,13 +137,14 @@ def rep_cover(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{done.count} hand-off{'' if done.count == 1 else 's'} of {rep} went to {_names(done)}.")
         return HttpResponseRedirect(reverse("admin:sla-board"))
     found = drawn_by_id(ids)
+    leave = Leave.objects.filter(rep_id=rep.pk, ends_at__gt=now).order_by("starts_at").first()
     context = {
         "rep": rep,
-        "leave": Leave.objects.filter(rep_id=rep.pk, ends_at__gt=now).order_by("starts_at").first(),
+        "leave": leave,
         "rows": rows_of(ids, found, faces_of(list(found.values()), now)),
         "form": form,
         "choices": [(one, load.get(one.pk, 0), away.get(one.pk)) for one in reps],
-        "chosen": {str(value) for value in request.POST.getlist("to")},
+        "chosen": set(request.POST.getlist("to")) if request.method == "POST" else {str(leave.cover_id)} if leave else set(),
         "done": done,
         "done_names": _names(done) if done else "",
         "timed": sum(handoff.state in TIMED for handoff in found.values()),

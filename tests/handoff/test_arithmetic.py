@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.arithmetic import length_words, read_length, work_out
+from handoff.arithmetic import Hold, length_words, read_length, work_out
 from handoff.businesstime import ELAPSED, Calendar, add, between, windows, without
 from handoff.templatetags.arithmetic import span_of_days, span_of_hours
 from leads.errors import Invalid
@@ -70,13 +70,12 @@ def test_the_nights_the_clocks_change_say_so():
     assert autumn.due == datetime(2026, 10, 25, 4, tzinfo=UTC)  # 05:00 by the later clock
 
 
-def test_leave_is_named_with_what_it_takes():
-    """Half of Monday and all of Tuesday: the leave says how much of the hours does not count."""
-    leave = without(OFFICE, [(us(berlin(6, 8, 13)), us(berlin(6, 10)))])
-    found = work_out(leave, berlin(6, 8, 12), 2 * HOUR)
+def test_a_hold_is_named_with_what_it_takes():
+    """From Monday 13:00 until Wednesday 00:00: the line says how much of the hours did not count, and why."""
+    found = work_out(OFFICE, berlin(6, 8, 12), 2 * HOUR, holds=[Hold(berlin(6, 8, 13), berlin(6, 10), "Call me then")])
     assert told(found) == [
         ("open", "Mon 8 Jun", "12:00–13:00", 1, 1),
-        ("away", "Mon 8 Jun", "", 12, 0),
+        ("held", "Mon 8 Jun", "Call me then", 12, 0),
         ("open", "Wed 10 Jun", "09:00–17:00", 1, 0),
     ]
     assert found.due == berlin(6, 10, 10)
@@ -95,24 +94,34 @@ weekly = st.dictionaries(
 spans = st.lists(st.tuples(st.integers(0, 90 * 24), st.integers(1, 200)), max_size=4)
 
 
+def apart(gone):
+    """Holds never overlap: those that would are left out."""
+    kept = []
+    for hour, length in sorted(gone):
+        if not kept or hour > sum(kept[-1]):
+            kept.append((hour, length))
+    return kept
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(ZONES), weekly, spans, st.integers(0, 80 * 24 * 60), st.integers(1, 90 * 60), st.sampled_from((0, 37)))
 def test_the_lines_add_up_to_what_add_says(zone, week, gone, minute, minutes, microsecond):
     first = datetime(2026, 3, 1, tzinfo=UTC) if minute % 2 else datetime(2026, 10, 1, tzinfo=UTC)
     exceptions = {first.date() + timedelta(days=9): [], first.date() + timedelta(days=20): [(600, 700)]}
     whole = Calendar.of(zone, week, exceptions)
-    away = [(us(first + hour * HOUR), us(first + (hour + length) * HOUR)) for hour, length in gone]
+    away = [(us(first + hour * HOUR), us(first + (hour + length) * HOUR)) for hour, length in apart(gone)]
+    holds = [Hold(first + hour * HOUR, first + (hour + length) * HOUR, "") for hour, length in apart(gone)]
     calendar, start = without(whole, away), first + minute * MINUTE
     duration = minutes * MINUTE + timedelta(microseconds=microsecond)
-    found = work_out(calendar, start, duration)
+    found = work_out(whole, start, duration, holds=holds)
     counted = [line for line in found.lines if line.what == "open"]
     assert found.due == add(calendar, start, duration)
     assert sum((line.took for line in counted), timedelta(0)) == duration
     assert counted[-1].start.astimezone(UTC) + counted[-1].took == found.due.astimezone(UTC)
     assert counted[-1].left == timedelta(0)
     assert [line.start for line in found.lines] == sorted(line.start for line in found.lines)
-    # Without what is away the same instants hold as much as with it, and as much more as the lines of leave say.
-    lost = sum((line.took for line in found.lines if line.what == "away"), timedelta(0))
+    # With the holds the same instants hold as much more as their lines say.
+    lost = sum((line.took for line in found.lines if line.what == "held"), timedelta(0))
     assert between(whole, start, found.due) == duration + lost
     assert sum((close - open_ for open_, close in windows(calendar, start, found.due)), timedelta(0)) == duration
 

@@ -82,8 +82,8 @@ def test_a_clock_that_was_on_hold_shows_what_is_left(work, cast, client_of):
     work.hands.advance(24 * HOUR)
     act("resume")
     words = texts(client.get(url))
-    assert "1 h of 8 h had been used before" in words
-    assert "7 h from Tue 9 Jun 2026, 11:00" in words
+    assert "8 h from Mon 8 Jun 2026, 10:00" in words
+    assert "on hold until Tue 9 Jun, 11:00 8 h do not count" in words
     assert "Due Wednesday, 10 June 2026, 10:00" in words
     act("meet")
-    assert "it was on hold, or moved to other hours" in texts(client.get(url))
+    assert "Due Wednesday, 10 June 2026, 10:00" in texts(client.get(url))

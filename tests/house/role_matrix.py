@@ -70,6 +70,10 @@ def clock(world: Any) -> list[Any]:
     return [world.handoff.pk, world.handoff.timers.order_by("-pk").first().pk]
 
 
+def away(world: Any) -> list[Any]:
+    return [world.leave.rep_id]
+
+
 def on_draft(world: Any) -> dict[str, Any]:
     """A save from the revision the page was drawn from."""
     return {"rev": str(world.draft.rev)}
@@ -252,6 +256,10 @@ ROWS: dict[str, Row] = {
         got=0,
         post=lambda world: {"reassign-to": world.stand_in.user_id, "reassign-reason": "Away"},
     ),
+    "admin:my-leave": Row("rep other_rep manager head_of_sales admin", got=302),
+    "admin:rep-leave": Row("rep manager head_of_sales admin", away, post={"first": ""}, did=422),
+    "admin:leave-file": Row("rep manager head_of_sales admin", away, got=0, post={}, did=422),
+    "admin:leave-take-back": Row("rep manager head_of_sales admin", lambda world: [world.leave.pk], got=0, post={}),
     "admin:arithmetic": Row(query={"day": "2026-06-12", "time": "09:40", "length": "4 h", "calendar": "elapsed"}),
     "admin:handoff-clock": Row(SEERS, clock),
     "admin:calendar-holidays": Row("admin", calendar, post={"country": "XX", "subdivision": ""}, did=409),

@@ -73,12 +73,15 @@ def world(work, cast, client_of, settings, tmp_path):
     suggestion = history_says(first, 17)
     question = add_question(draft.model, "Timing", "When do you need it?", actor=cast.manager)
     draft.refresh_from_db()
+    ahead = clock.now() + timedelta(days=300)
+    leave = Leave.objects.create(rep_id=cast.rep.pk, starts_at=ahead, ends_at=ahead + timedelta(days=1))
     told = [getattr(cast, name) for name in PEOPLE]
     notice = tell(told, kind="test", subject_id=1, title="The criteria changed", lines=["Size counts more."])
     people = {name: client_of(getattr(cast, name)) for name in (*PEOPLE, "outsider")} | {"anonymous": client_of(None)}
     return SimpleNamespace(
         people=people, handoff=handoff, lead=handoff.lead, rejected=rejected, worked=worked, reason=reason,
-        loss=loss, stand_in=stand_in, calendar=WorkCalendar.objects.first(), run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
+        loss=loss, stand_in=stand_in, calendar=WorkCalendar.objects.first(), leave=leave,
+        run=run, refusal=refusal, draft=draft, evidence=evidence, notice=notice,
         comment=comment, example=example, question=question, suggestion=suggestion,
         webhook=a_webhook("CRM"), mail_text=save_mail_text("handoff.offered", "x", "y", actor=cast.admin),
         criterion=draft.criteria.first().key, removed=removed.key, group="role", gate="competitor",
