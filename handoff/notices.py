@@ -119,34 +119,62 @@ def tell(
             )  # fmt: skip
 
 
-def step_messages(
-    matter: Matter, timer: Due, rungs: Sequence[Rung], *, people: People, book: PolicyBook, at: datetime
-) -> Iterator[Message]:
-    """What the fired steps of one clock tell: each person once a channel, by the gravest step that speaks to them."""
-    told: set[tuple[int, str]] = set()
-    owner = people.name_of(matter.owner_id)
-    for rung in sorted(rungs, key=lambda rung: GRAVITY.get(rung.action, 0), reverse=True):
-        payload = matter.facts | {
-            "clock": timer.kind, "action": rung.action, "owner": owner, "promised": timer.due_at.isoformat(),
-        }  # fmt: skip
-        if rung.action in STEP_EVENTS:
-            yield Message(
-                key=f"{timer.pk}:{timer.epoch}:{rung.code}", kind=STEP, channel=WEBHOOK, payload=payload | {"event": STEP_EVENTS[rung.action]},
-                handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch,
-            )  # fmt: skip
-        for user in people.of(rung.audience, matter.owner_id):
+class Address(NamedTuple):
+    """Where a step's message to one person goes, and when it may leave."""
+
+    channel: str
+    user_id: int
+    due_at: datetime
+    urgent: bool
+    digest_key: str
+
+
+class Addresses:
+    """To whom fired steps speak at `at`, worked out once for each owner and steps: a burst has thousands of clocks alike."""
+
+    def __init__(self, people: People, book: PolicyBook, at: datetime) -> None:
+        self.people, self.book, self.at = people, book, at
+        self._of: dict[tuple[int | None, tuple[Rung, ...]], list[tuple[Rung, list[Address]]]] = {}
+
+    def of(self, owner_id: int | None, rungs: tuple[Rung, ...]) -> list[tuple[Rung, list[Address]]]:
+        """By step, the gravest first: each person once a channel, by the gravest step that speaks to them."""
+        key = owner_id, rungs
+        if key not in self._of:
+            told: set[tuple[int, str]] = set()
+            ordered = sorted(rungs, key=lambda rung: GRAVITY.get(rung.action, 0), reverse=True)
+            self._of[key] = [(rung, list(self._by(rung, owner_id, told))) for rung in ordered]
+        return self._of[key]
+
+    def _by(self, rung: Rung, owner_id: int | None, told: set[tuple[int, str]]) -> Iterator[Address]:
+        for user in self.people.of(rung.audience, owner_id):
             for channel in rung.channels:
                 if (user.pk, channel) in told or (channel == MAIL and rung.action == "remind" and not user.mail_reminders):
                     continue
                 told.add((user.pk, channel))
-                mail = channel == MAIL
-                window = rung.digest_s or DIGEST_S
-                yield Message(
-                    key=f"{timer.pk}:{timer.epoch}:{rung.code}:{channel}:{user.pk}", kind=STEP, channel=channel, payload=payload,
-                    recipient_id=user.pk, due_at=mail_time(user, book, at, urgent=rung.urgent, digest_s=window) if mail else at,
-                    handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch, urgent=rung.urgent,
-                    digest_key=f"{user.pk}:{MAIL}:{STEP}" if mail and not rung.urgent else "",
-                )  # fmt: skip
+                due, digest = self.at, ""
+                if channel == MAIL:
+                    due = mail_time(user, self.book, self.at, urgent=rung.urgent, digest_s=rung.digest_s or DIGEST_S)
+                    digest = "" if rung.urgent else f"{user.pk}:{MAIL}:{STEP}"
+                yield Address(channel, user.pk, due, rung.urgent, digest)
+
+
+def step_messages(matter: Matter, timer: Due, rungs: Iterable[Rung], *, addresses: Addresses) -> Iterator[Message]:
+    """What the fired steps of one clock tell."""
+    owner, promised = addresses.people.name_of(matter.owner_id), timer.due_at.isoformat()
+    for rung, told in addresses.of(matter.owner_id, tuple(rungs)):
+        payload = matter.facts | {"clock": timer.kind, "action": rung.action, "owner": owner, "promised": promised}
+        key = f"{timer.pk}:{timer.epoch}:{rung.code}"
+        if rung.action in STEP_EVENTS:
+            yield Message(
+                key=key, kind=STEP, channel=WEBHOOK, payload=payload | {"event": STEP_EVENTS[rung.action]}, handoff_id=timer.handoff_id,
+                timer_id=timer.pk, epoch=timer.epoch,
+            )  # fmt: skip
+        for one in told:
+            yield Message(
+                key=f"{key}:{one.channel}:{one.user_id}", kind=STEP, channel=one.channel, payload=payload, recipient_id=one.user_id,
+                due_at=one.due_at, handoff_id=timer.handoff_id, timer_id=timer.pk, epoch=timer.epoch, urgent=one.urgent,
+                digest_key=one.digest_key,
+            )  # fmt: skip
 
 
 def spaced(messages: Sequence[Message], *, at: datetime) -> list[Message]:

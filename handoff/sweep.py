@@ -167,7 +167,7 @@ def _messages(
     owners = {matter.owner_id for matter in matters.values() if matter.owner_id}
     people.read(owners)
     book.read_reps(owners)
-    ladders = book.ladders_of(timer.target_id for timer in timers)
+    ladders, addresses = book.ladders_of(timer.target_id for timer in timers), notices.Addresses(people, book, now)
     messages: list[Message] = []
     for timer in timers:
         ladder, rungs = ladders.get(timer.target_id), list[Rung]()
@@ -177,7 +177,7 @@ def _messages(
                 messages.append(_work(timer, firing.code, rung.action if rung else PAUSE_CAP))
             if rung is not None:
                 rungs.append(rung)
-        messages += notices.step_messages(matters[timer.handoff_id], timer, rungs, people=people, book=book, at=now)
+        messages += notices.step_messages(matters[timer.handoff_id], timer, rungs, addresses=addresses)
     return notices.spaced(messages, at=now)
 
 

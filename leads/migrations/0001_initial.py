@@ -515,7 +515,7 @@ class Migration(migrations.Migration):
             name='Outbox',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=200, unique=True)),
+                ('key', models.CharField(max_length=200)),
                 ('kind', models.CharField(max_length=60)),
                 ('channel', models.CharField(choices=[('inapp', 'In the portal'), ('mail', 'Mail'), ('webhook', 'Webhook'), ('work', 'Work')], max_length=8)),
                 ('lane', models.CharField(max_length=40)),
@@ -546,7 +546,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'message',
                 'ordering': ('-id',),
                 'indexes': [models.Index(condition=models.Q(('next_attempt_at__isnull', False)), fields=['lane', 'next_attempt_at', 'id'], name='outbox_due'), models.Index(condition=models.Q(('state', 'pending')), fields=['digest_key'], name='outbox_digest'), models.Index(condition=models.Q(('channel', 'inapp'), ('seen_at__isnull', True)), fields=['recipient', 'id'], name='outbox_unseen'), models.Index(condition=models.Q(('channel', 'inapp')), fields=['recipient', '-id'], name='outbox_bell'), models.Index(condition=models.Q(('state', 'dead')), fields=['channel', 'id'], name='outbox_dead'), models.Index(condition=models.Q(('channel', 'webhook')), fields=['endpoint', '-id'], name='outbox_endpoint'), models.Index(condition=models.Q(('handoff_id__isnull', False)), fields=['handoff_id'], name='outbox_handoff')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('next_attempt_at__isnull', False), ('state__in', ('pending', 'leased'))), models.Q(models.Q(('state__in', ('pending', 'leased')), _negated=True), ('next_attempt_at__isnull', True)), _connector='OR'), name='outbox_next_while_open')],
+                'constraints': [models.UniqueConstraint(fields=('key',), name='outbox_once'), models.CheckConstraint(condition=models.Q(models.Q(('next_attempt_at__isnull', False), ('state__in', ('pending', 'leased'))), models.Q(models.Q(('state__in', ('pending', 'leased')), _negated=True), ('next_attempt_at__isnull', True)), _connector='OR'), name='outbox_next_while_open')],
             },
         ),
         migrations.CreateModel(

@@ -18,7 +18,7 @@ class Outbox(models.Model):
         DEAD = "dead", "Could not be sent"
         DROPPED = "dropped", "No longer needed"
 
-    key = models.CharField(max_length=200, unique=True)
+    key = models.CharField(max_length=200)
     kind = models.CharField(max_length=60)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     lane = models.CharField(max_length=40)
@@ -52,6 +52,8 @@ class Outbox(models.Model):
         verbose_name = "message"
         ordering = ("-id",)
         constraints = (
+            # Here and not at the field, which would add an index for beginnings of keys that nobody asks for.
+            models.UniqueConstraint(fields=("key",), name="outbox_once"),
             models.CheckConstraint(
                 condition=models.Q(state__in=("pending", "leased"), next_attempt_at__isnull=False)
                 | (~models.Q(state__in=("pending", "leased")) & models.Q(next_attempt_at__isnull=True)),

@@ -15,16 +15,20 @@ INAPP = Outbox.Channel.INAPP.value
 WEBHOOK = Outbox.Channel.WEBHOOK.value
 LANES = {INAPP: "inapp", Outbox.Channel.MAIL.value: "mail", Outbox.Channel.WORK.value: "work"}
 
-# One statement, as a sweep writes thousands at a time. What several messages share as their payload travels once.
+# One statement, as a sweep writes thousands at a time. What several messages share travels once: what they are about and its
+# payload, and to whom they go, where and when.
 _WRITE = """
 INSERT INTO leads_outbox (key, kind, channel, lane, recipient_id, handoff_id, timer_id, epoch, payload, due_at, created_at, expires_at,
        urgent, digest_key, state, sent_at, next_attempt_at, endpoint, batch, attempts, crashes, last_error, log)
-SELECT m.key, m.kind, m.channel, m.lane, m.recipient, m.handoff, m.timer, m.epoch, %(payloads)s::jsonb -> m.payload,
-       coalesce(m.due_at, %(at)s), %(at)s, m.expires_at, m.urgent, m.digest_key, CASE WHEN m.shown THEN 'sent' ELSE 'pending' END,
-       CASE WHEN m.shown THEN %(at)s END, CASE WHEN NOT m.shown THEN coalesce(m.due_at, %(at)s) END, m.endpoint, '', 0, 0, '', '[]'
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS m(
-     key text, kind text, channel text, lane text, recipient bigint, handoff bigint, timer bigint, epoch int, payload int,
-     due_at timestamptz, expires_at timestamptz, urgent boolean, digest_key text, shown boolean, endpoint text)
+SELECT m.key, a.kind, a.channel, a.lane, a.recipient, s.handoff, s.timer, s.epoch, s.payload,
+       coalesce(a.due_at, %(at)s), %(at)s, a.expires_at, a.urgent, a.digest_key, CASE WHEN a.shown THEN 'sent' ELSE 'pending' END,
+       CASE WHEN a.shown THEN %(at)s END, CASE WHEN NOT a.shown THEN coalesce(a.due_at, %(at)s) END, a.endpoint, '', 0, 0, '', '[]'
+FROM ROWS FROM (jsonb_array_elements_text(%(keys)s::jsonb), unnest(string_to_array(%(about)s, ',')::int[]),
+     unnest(string_to_array(%(to)s, ',')::int[])) WITH ORDINALITY AS m(key, subject, address, place)
+JOIN jsonb_to_recordset(%(subjects)s::jsonb) AS s(no int, handoff bigint, timer bigint, epoch int, payload jsonb) ON s.no = m.subject
+JOIN jsonb_to_recordset(%(addresses)s::jsonb) AS a(no int, kind text, channel text, lane text, recipient bigint, due_at timestamptz,
+     expires_at timestamptz, urgent boolean, digest_key text, shown boolean, endpoint text) ON a.no = m.address
+ORDER BY m.place
 ON CONFLICT DO NOTHING
 """
 
@@ -53,19 +57,37 @@ class Message(NamedTuple):
 
 def enqueue(messages: Iterable[Message], *, at: datetime) -> int:
     """Write messages into the caller's transaction; a key already there is left as it is. Returns how many were given."""
-    payloads: list[dict[str, Any]] = []
-    places: dict[int, int] = {}  # of a payload in the list, by its identity
-    rows = []
-    for message in _addressed(messages):
-        if id(message.payload) not in places:
-            places[id(message.payload)] = len(payloads)
-            payloads.append(message.payload)  # kept, so that its identity is not given to another
-        rows.append(_row(message, places[id(message.payload)], at))
-    if rows:
-        Lane.objects.bulk_create([Lane(name=name) for name in sorted({row["lane"] for row in rows})], ignore_conflicts=True)
+    keys: list[str] = []
+    about: list[int] = []  # each message's place in `subjects`
+    to: list[int] = []  # and in `addresses`
+    subjects: dict[tuple[Any, ...], tuple[int, Message]] = {}  # the message kept, so that its payload's identity is not another's
+    addresses: dict[tuple[Any, ...], tuple[int, Message]] = {}
+    for one in _addressed(messages):
+        subject = id(one.payload), one.handoff_id, one.timer_id, one.epoch
+        address = (
+            one.kind,
+            one.channel,
+            one.lane,
+            one.recipient_id,
+            one.due_at,
+            one.expires_at,
+            one.urgent,
+            one.digest_key,
+            one.endpoint,
+        )
+        keys.append(one.key)
+        about.append(subjects.setdefault(subject, (len(subjects), one))[0])
+        to.append(addresses.setdefault(address, (len(addresses), one))[0])
+    if keys:
+        sent_to = [_address(no, one, at) for no, one in addresses.values()]
+        Lane.objects.bulk_create([Lane(name=name) for name in sorted({row["lane"] for row in sent_to})], ignore_conflicts=True)
+        given: dict[str, Any] = {
+            "at": at, "keys": json.dumps(keys), "about": ",".join(map(str, about)), "to": ",".join(map(str, to)),
+            "subjects": json.dumps([_subject(no, one) for no, one in subjects.values()]), "addresses": json.dumps(sent_to),
+        }  # fmt: skip
         with connection.cursor() as cursor:
-            cursor.execute(_WRITE, {"payloads": json.dumps(payloads), "at": at, "rows": json.dumps(rows)})
-    return len(rows)
+            cursor.execute(_WRITE, given)
+    return len(keys)
 
 
 def _addressed(messages: Iterable[Message]) -> Iterator[Message]:
@@ -82,14 +104,18 @@ def _addressed(messages: Iterable[Message]) -> Iterator[Message]:
                 yield message._replace(key=f"{message.key}:{WEBHOOK}:{pk}", endpoint=str(pk), lane=Webhook(pk=pk).lane)
 
 
-def _row(message: Message, payload: int, at: datetime) -> dict[str, Any]:
-    """The columns that differ; without `due_at` it is due now, and then shown in the portal without a sender's help."""
+def _subject(no: int, message: Message) -> dict[str, Any]:
+    return {
+        "no": no, "handoff": message.handoff_id, "timer": message.timer_id, "epoch": message.epoch, "payload": message.payload,
+    }  # fmt: skip
+
+
+def _address(no: int, message: Message, at: datetime) -> dict[str, Any]:
+    """Without `due_at` it is due now, and then shown in the portal without a sender's help."""
     waits = message.due_at is not None and message.due_at > at
     return {
-        "key": message.key, "kind": message.kind, "channel": message.channel, "lane": message.lane or LANES[message.channel],
-        "recipient": message.recipient_id, "handoff": message.handoff_id, "timer": message.timer_id, "epoch": message.epoch,
-        "payload": payload, "due_at": message.due_at.isoformat() if message.due_at and waits else None,
+        "no": no, "kind": message.kind, "channel": message.channel, "lane": message.lane or LANES[message.channel],
+        "recipient": message.recipient_id, "due_at": message.due_at.isoformat() if message.due_at and waits else None,
         "expires_at": message.expires_at.isoformat() if message.expires_at else None, "urgent": message.urgent,
-        "digest_key": message.digest_key, "shown": message.channel == INAPP and not waits,
-        "endpoint": message.endpoint,
+        "digest_key": message.digest_key, "endpoint": message.endpoint, "shown": message.channel == INAPP and not waits,
     }  # fmt: skip
