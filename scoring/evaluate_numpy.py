@@ -92,9 +92,12 @@ class Scores:
         found: Array = (self.flags & FLAG_MQO) != 0
         return found
 
-    def hits(self, key: str) -> Array:
-        """Whether the criterion pays: its test is true, or it counts at least `freq_min` events. Raises KeyError."""
-        return self._rows.hits(self._criterion(key)) & self.in_scope
+    def hits(self, key: str, among: Array | None = None) -> Array:
+        """Whether the criterion pays: its test is true, or it counts at least `freq_min` events. Raises KeyError.
+
+        Of rows in scope or, of those, only `among` these (bool).
+        """
+        return self._rows.hits(self._criterion(key)) & (self.in_scope if among is None else among)
 
     def points(self, key: str, rows: Array | None = None) -> Array:
         """The criterion's points with its own decay and cap, before any group's; of these rows only. Raises KeyError."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -26,37 +27,59 @@ def figures_of(spec: Spec, judged: Sequence[Judged], reasons: Mapping[int, Reaso
 
     Where a criterion counts events, cases that came without their history are left out: nobody knows what they did.
     """
-    rejected = [one.part.counted & (one.part.group == REJECTED) for one in judged if one.part.counted is not None]
-    return tuple(_figures(one, judged, rejected, reasons) for one in spec.criteria)
+    every = [_Asked.of(one) for one in judged if not one.part.is_open]
+    known = [one.of_known_history() for one in every] if any(one.asks_events for one in spec.criteria) else every
+    return tuple(_figures(one, judged, known if one.asks_events else every, reasons) for one in spec.criteria)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Asked:
+    """Cases that a criterion is asked of: which rows (bool), which of them are labelled and which good, and how many are. All
+    that were rejected.
+    """
+
+    judged: Judged
+    asked: Array
+    labelled: Array
+    positive: Array
+    rejected: Array
+    rows: int
+    good: int
+
+    @classmethod
+    def of(cls, judged: Judged, known: Array | None = None) -> Self:
+        """Of all cases in scope, or of those that are `known`."""
+        part = judged.part
+        assert part.labelled is not None
+        assert part.positive is not None
+        assert part.counted is not None
+        asked = judged.scores.in_scope if known is None else judged.scores.in_scope & known
+        labelled, positive = asked & part.labelled, asked & part.positive
+        rejected = part.counted & (part.group == REJECTED)
+        return cls(judged, asked, labelled, positive, rejected, int(np.count_nonzero(labelled)), int(np.count_nonzero(positive)))
+
+    def of_known_history(self) -> Self:
+        known = self.judged.part.segment.has_activity()
+        return self if known is None else self.of(self.judged, known)
 
 
 def _figures(
-    criterion: Criterion, judged: Sequence[Judged], rejected: Sequence[Array], reasons: Mapping[int, Reason]
+    criterion: Criterion, judged: Sequence[Judged], asked: Sequence[_Asked], reasons: Mapping[int, Reason]
 ) -> CriterionFigures:
-    counts = np.zeros(4, np.int64)
+    hit = good = 0
     spoken = {number: reason for number, reason in reasons.items() if reason.fields & _fields(criterion)}
     said = {number: [0, 0] for number in spoken}
-    open_hits = 0
-    for place, one in enumerate(judged):
-        hits = one.scores.hits(criterion.key)
-        part = one.part
-        if part.is_open:
-            open_hits += int(np.count_nonzero(hits))
-            continue
-        assert part.labelled is not None
-        assert part.positive is not None
-        assert part.reason is not None
-        asked = one.scores.in_scope
-        known = part.segment.has_activity() if criterion.asks_events else None
-        if known is not None:
-            asked, hits = asked & known, hits & known
-        for at, picked in enumerate((hits & part.labelled, hits & part.positive, asked & part.labelled, asked & part.positive)):
-            counts[at] += np.count_nonzero(picked)
+    for one in asked:
+        hits = one.judged.scores.hits(criterion.key, one.labelled)
+        hit += int(np.count_nonzero(hits))
+        good += int(np.count_nonzero(hits & one.positive))
         for number, found in said.items():
-            with_reason = rejected[place] & (part.reason == number)
+            assert one.judged.part.reason is not None
+            with_reason = one.rejected & (one.judged.part.reason == number)
             found[0] += int(np.count_nonzero(with_reason))
-            found[1] += int(np.count_nonzero(with_reason & hits))
-    hit, good, base, base_good = map(int, counts)
+            found[1] += int(np.count_nonzero(one.judged.scores.hits(criterion.key, with_reason & one.asked)))
+    open_hits = sum(int(np.count_nonzero(one.scores.hits(criterion.key))) for one in judged if one.part.is_open)
+    base, base_good = sum(one.rows for one in asked), sum(one.good for one in asked)
     told = tuple(ReasonSaid(spoken[number].label, rows, hits) for number, (rows, hits) in said.items() if rows)
     return CriterionFigures(
         criterion.key, open_hits, Rate(criterion.key, hit, good), Rate(None, base, base_good),
