@@ -1,4 +1,4 @@
-"""Having the C library give back what columns of a preview took for a moment."""
+"""Having the C library give back what columns took for a moment."""
 
 import ctypes
 
@@ -17,3 +17,10 @@ def return_large_blocks() -> None:
         mallopt(_MMAP_THRESHOLD, _LARGE)
         mallopt(_TRIM_THRESHOLD, _LARGE)
         mallopt(_ARENA_MAX, 2)
+
+
+def give_back() -> None:
+    """What is free goes back to the system at once: for a process that needs much now and then, and else sleeps."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

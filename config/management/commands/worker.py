@@ -74,9 +74,18 @@ def run_part(only: str) -> None:
         repeat("jobs", stop, lambda: jobs.run_once(beat=pulse, stopping=stop.is_set), pulse=pulse, pause=0.5)
     elif only == "snapshot":
         limit_statements("10min", "0")
+        from config.memory import give_back
         from scoring.snapshot.keeping import Keeper  # numpy stays out of the other processes
 
-        repeat("snapshot", stop, Keeper().step, pulse=Pulse("snapshot", every=5.0, busy_for=timedelta(minutes=5)), pause=0.5)
+        keeper = Keeper()
+
+        def step() -> int:
+            done = keeper.step()
+            if done:  # a build takes several times what the process needs afterwards
+                give_back()
+            return done
+
+        repeat("snapshot", stop, step, pulse=Pulse("snapshot", every=5.0, busy_for=timedelta(minutes=5)), pause=0.5)
 
 
 def stop_on_signal() -> threading.Event:
