@@ -20,7 +20,7 @@ from scoring.holds import HELD_STAGES
 from scoring.operators import day_of
 from scoring.snapshot import packing, reading, reading_leads
 from scoring.snapshot.building import REREAD_AFTER, fields_kept
-from scoring.snapshot.coding import coders
+from scoring.snapshot.coding import alone, coders
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.mark import Mark
 from scoring.snapshot.merging import merge, places_of
@@ -148,19 +148,19 @@ class _Reading:
         ones from the first to the last, which is read faster than very many one by one.
         """
         fields = dict(self.source[2])
-        core = coders(
-            {key: kind for key, kind in fields.items() if not key.startswith("custom.")}, self.dictionaries, as_json=False
-        )
-        own = coders({key: kind for key, kind in fields.items() if key.startswith("custom.")}, self.dictionaries, as_json=True)
+        own = {key: kind for key, kind in fields.items() if key.startswith("custom.")}
+        read = coders(fields, self.dictionaries, of_facts=False, careful=fields)
+        read |= coders(own, self.dictionaries, of_facts=True, careful=fields)
+        bundles = alone(reading_leads.texts_of(read))
         kinds = reading.known_kinds(ACTIVITY_KINDS, self.dictionaries)
         on, parts = packing.session(), []
         companies: reading_leads.Companies | None = None
         for piece in _pieces(lead_ids, ranged):
-            answer = reading_leads.ask_leads(piece, core, own, on, _CLOSED)
+            answer = reading_leads.ask_leads(piece, read, bundles, on, _CLOSED)
             if companies is None or not ranged:  # once all, for ranges
                 some = None if ranged else np.unique(reading_leads.answered_companies(answer)).tolist()
-                companies = reading_leads.read_companies(reading_leads.ask_companies(some, core, on), core)
-            parts.append(reading_leads.read_leads(answer, core, own, companies))
+                companies = reading_leads.read_companies(reading_leads.ask_companies(some, read, on), read)
+            parts.append(reading_leads.read_leads(answer, read, bundles, companies))
         rows = joined(parts).in_order()
         stands = np.append(standings["since"].astype(np.int64), BEGINNING)  # the last: of who changed in between
         place = np.searchsorted(standings["lead"], rows.ids)

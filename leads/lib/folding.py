@@ -2,9 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _SEPARATORS = re.compile(r"[^\w+#&]|_")
 _ASCII_SEPARATORS = re.compile(r"[^a-z0-9+#&]+")
+_ASCII_LINES = bytes(
+    ord(char) if (char := chr(code).lower()) in "abcdefghijklmnopqrstuvwxyz0123456789+#&\n" else 32 for code in range(256)
+)
 
 
 def fold(text: str | None) -> str:
@@ -21,6 +25,21 @@ def fold(text: str | None) -> str:
         normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
         inner = " ".join(_SEPARATORS.sub(" ", normal).split())
     return f" {inner} " if inner else ""
+
+
+def fold_all(texts: Sequence[str]) -> list[str]:
+    """Each of these folded. Those of ASCII all at once, several times faster than one by one."""
+    lines = [text for text in texts if text.isascii() and "\n" not in text]
+    if not lines:
+        return [fold(text) for text in texts]
+    spaced = " " + "\n".join(lines).encode().translate(_ASCII_LINES).decode().replace("\n", " \n ") + " "
+    while "  " in spaced:
+        spaced = spaced.replace("  ", " ")
+    folded = ["" if line == " " else line for line in spaced.split("\n")]
+    if len(lines) == len(texts):
+        return folded
+    one_by_one = iter(folded)
+    return [next(one_by_one) if text.isascii() and "\n" not in text else fold(text) for text in texts]
 
 
 def email_key(text: str | None) -> str:

@@ -17,6 +17,7 @@ from leads.choices import FieldType, Known
 from scoring.operators import day_of
 from scoring.registry import Registry
 from scoring.snapshot import files, packing, reading
+from scoring.snapshot.coding import Ambiguous
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.mark import Mark
@@ -74,6 +75,7 @@ class _Last:
 
 
 _last: _Last | None = None
+_careful: set[str] = set()  # fields of which an ambiguous text was met
 
 
 def _run(
@@ -85,15 +87,26 @@ def _run(
     with files.builders_lock(folder, wait=wait), packing.roomy():
         # forgotten until all went well: dictionaries grow on the way
         last, _last = _last, None
-        held = _usable_one(folder, last) if make is not None else None
-        work = Work(folder, _next_number(folder), fields_kept(load_registry()), progress)
-        if make is None or held is None or not _usable(held, work):
-            made = _built(work)
-        else:
-            work.take_over(held, last.dictionaries if last is not None and last.snapshot is held else None)
-            made = make(work, held)
-        _last = _Last(made, work.dictionaries)
-        return made
+        while _last is None:
+            try:
+                _last = _made(folder, last, progress, make)
+            except Ambiguous as problem:
+                if _careful >= problem.keys:
+                    raise
+                _careful.update(problem.keys)
+                last = None
+        return _last.snapshot
+
+
+def _made(
+    folder: Path, last: _Last | None, progress: Progress | None, make: "Callable[[Work, Snapshot], Snapshot] | None"
+) -> _Last:
+    held = _usable_one(folder, last) if make is not None else None
+    work = Work(folder, _next_number(folder), fields_kept(load_registry()), progress, careful=frozenset(_careful))
+    if make is None or held is None or not _usable(held, work):
+        return _Last(_built(work), work.dictionaries)
+    work.take_over(held, last.dictionaries if last is not None and last.snapshot is held else None)
+    return _Last(make(work, held), work.dictionaries)
 
 
 def _usable_one(folder: Path, last: _Last | None) -> Snapshot | None:
@@ -125,8 +138,8 @@ def _usable(held: Snapshot, work: "Work") -> bool:
 
 
 def _built(work: Work) -> Snapshot:
-    cases, leads = work.anew(reading.case_ids(), SEALED)
-    decided = [with_outcomes(some, sealed=len(some) >= SEALED) for some in cases]
+    leads, cases, outcomes = work.anew(SEALED)
+    decided = [with_outcomes(some, len(some) >= SEALED, outcomes) for some in cases]
     update_counted(decided)
     return work.publish(decided, [leads])
 
@@ -147,7 +160,7 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
     anew = all_leads or today - held.open[0].base_day >= REREAD_AFTER
     leads: Sequence[Segment]
     if anew:
-        leads = [work.anew(np.empty(0, np.int64), SEALED)[1]]
+        leads = [work.anew()[0]]
     else:
         leads = _leads(work, held.open, np.array(sorted(changed_leads), np.int64), whole_anew=erased is not None)
     same = leads is held.open and _contents(decided) == before and held.open[0].as_of_day == today

@@ -1,6 +1,7 @@
 """What the codes of text columns mean: per field a list that only grows, so that a code means the same in every segment."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 Value = str | tuple[str, ...]
@@ -68,15 +69,20 @@ class Dictionary:
 
     def code(self, value: Value) -> int:
         """The code of a value, a new one if need be. For the builder only."""
-        codes = self._codes if self._codes is not None else self._by_value()
-        found = codes.get(value)
-        if found is None:
+        return self.codes([value])[0]
+
+    def codes(self, values: Sequence[Value]) -> list[int]:
+        """The codes of these values, new ones where need be. For the builder only."""
+        codes = self._by_value()
+        found = list(map(codes.get, values))
+        if None in found:
             if self.stored is None:
                 self.note_stored()
-            values = self.values
-            found = codes[value] = len(values)
-            values.append(value)
-        return found
+            new = dict.fromkeys(value for value, code in zip(values, found, strict=True) if code is None)
+            codes.update(zip(new, count(len(self.values))))
+            self.values.extend(new)
+            found = [codes[value] if code is None else code for value, code in zip(values, found, strict=True)]
+        return found  # type: ignore[return-value]
 
     def forget(self, code: int) -> None:
         """Take a value away; the whole dictionary is stored anew."""

@@ -16,7 +16,6 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
@@ -25,12 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from scoring.snapshot.dictionaries import Dictionary, Value, from_plain, plain
+from scoring.snapshot.dictionaries import Dictionary, Value, from_plain
 from scoring.snapshot.segment import Array
 
 FORMAT = 5
 ALIGNED = 64
-_FORCED_AT_ONCE = 8
 CURRENT = "CURRENT"
 LOOKED = "LOOKED"
 
@@ -62,73 +60,6 @@ def is_being_built(folder: Path) -> bool:
             return False
     except Busy:
         return True
-
-
-class Writer:
-    """Writes the files of one generation. Nothing of it counts before `publish`."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.folder = folder
-        self.number = number
-        self._unforced: list[Path] = []
-
-    def bytes(self, name: str, data: bytes) -> dict[str, Any]:
-        """Store a file; returns its entry for the manifest."""
-        path = self.folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        digest = sha256(data).hexdigest()
-        with path.open("wb") as file:
-            file.write(data)
-            file.flush()
-            if len(data) >= _LARGE:
-                _note_verified(name, os.fstat(file.fileno()), digest)
-        self._unforced.append(path)
-        return {"name": name, "size": len(data), "sha256": digest}
-
-    def arrays(self, name: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Store arrays of one dimension in one file, each beginning at a multiple of `ALIGNED` bytes."""
-        places, pieces, offset = {}, [], 0
-        for key, array in arrays.items():
-            places[key] = [array.dtype.str, len(array), offset]
-            data = array.tobytes()
-            pieces.append(data.ljust(-(-len(data) // ALIGNED) * ALIGNED, b"\0"))
-            offset += len(pieces[-1])
-        return self.bytes(name, b"".join(pieces) or b"\0") | {"arrays": places}
-
-    def dictionary(self, field: str, dictionary: Dictionary, held: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Store the values that are not in the files `held` yet; returns all files' entries."""
-        kept = held if dictionary.stored != 0 else []
-        if dictionary.is_stored and kept:
-            return kept
-        data = json.dumps(plain(dictionary.values[dictionary.stored :]), ensure_ascii=False).encode()
-        entry = self.bytes(f"dict/{field}/{self.number:06}.json", data)
-        dictionary.note_stored()
-        return [*kept, entry]
-
-    def publish(self, manifest: Mapping[str, Any]) -> str:
-        """Force everything to disk, then make this the current generation in one step; returns the manifest's checksum."""
-        text = json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1).encode()
-        entry = self.bytes(f"gen/{self.number:06}/manifest.json", text)
-        folders = {folder for path in self._unforced for folder in (path.parent, path.parent.parent)}
-        with ThreadPoolExecutor(_FORCED_AT_ONCE) as several:  # the disk forces what waits at the same time in one go
-            for paths in (self._unforced, folders):
-                list(several.map(_force, paths))
-        aside = self.folder / f"{CURRENT}.new"
-        aside.write_text(f"{self.number} {entry['sha256']}\n")
-        _force(aside)
-        aside.replace(self.folder / CURRENT)
-        _force(self.folder)
-        digest: str = entry["sha256"]
-        return digest
-
-
-def _force(path: Path) -> None:
-    """Have the file or folder on disk before going on."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def current(folder: Path) -> tuple[int, str] | None:
@@ -182,14 +113,15 @@ def entries(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 _verified: set[tuple[str, int, int, str]] = set()
-_LARGE = 1 << 20  # smaller files are read again rather than believed to be what was just written
+LARGE = 1 << 20  # smaller files are read again rather than believed to be what was just written
 
 
 def _seen(name: str, state: os.stat_result, digest: str) -> tuple[str, int, int, str]:
     return name, state.st_ino, state.st_mtime_ns, digest
 
 
-def _note_verified(name: str, state: os.stat_result, digest: str) -> None:
+def note_verified(name: str, state: os.stat_result, digest: str) -> None:
+    """This file is known to have the checksum it has to have, until somebody writes to it."""
     if len(_verified) > 10_000:
         _verified.clear()
     _verified.add(_seen(name, state, digest))
@@ -213,7 +145,7 @@ def verify(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise Damaged(f"{entry['name']} cannot be read: {error.strerror}") from error
         if digest.hexdigest() != entry["sha256"]:
             raise Damaged(f"{entry['name']} has another checksum")
-        _note_verified(entry["name"], state, entry["sha256"])
+        note_verified(entry["name"], state, entry["sha256"])
 
 
 def map_arrays(folder: Path, entry: Mapping[str, Any]) -> dict[str, Array]:

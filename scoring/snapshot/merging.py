@@ -143,20 +143,22 @@ def differing(old: Segment, new: Segment) -> Array:
         for a, b in pairs:
             held = a[mine]
             same &= (held == b) | ((held != held) & (b != b))  # not a number is equal to itself here
-        same &= _same_events(old, new, mine, there)
+        if same.any():
+            same &= _same_events(old, new, mine, same)
     found: Array = new.ids[~same]
     return found
 
 
-def _same_events(old: Segment, new: Segment, mine: Array, there: Array) -> Array:
-    """For each row of `new` whether `old` has the same events for it."""
+def _same_events(old: Segment, new: Segment, mine: Array, asked: Array) -> Array:
+    """For each row of `new` whether `old` has the same events for it, of those that are asked of (bool)."""
     place = np.full(len(old), -1, np.int32)
-    place[mine[there]] = np.flatnonzero(there)
+    place[mine[asked]] = np.flatnonzero(asked)
     theirs = place[old.events.row]
     at = np.flatnonzero(theirs >= 0)
     same = np.ones(len(new), bool)
     one = _listed(old.events, theirs[at], at)
-    two = _listed(new.events, new.events.row, np.arange(len(new.events.row)))
+    at = np.flatnonzero(asked[new.events.row])
+    two = _listed(new.events, new.events.row[at], at)
     counts = [np.bincount(rows[:, 0] >> 32, minlength=len(new)) for rows in (one, two)]
     same &= counts[0] == counts[1]
     one, two = one[same[one[:, 0] >> 32]], two[same[two[:, 0] >> 32]]

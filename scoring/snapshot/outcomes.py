@@ -26,12 +26,14 @@ class Decided:
         return Cases(self.segment, self.outcome, self.reason, self.counted)
 
 
-def with_outcomes(segment: Segment, sealed: bool) -> Decided:
-    """A new segment with what became of its cases as it is now; which of them stand for their leads is not worked out yet."""
+def with_outcomes(segment: Segment, sealed: bool, sent: Array | None = None) -> Decided:
+    """A new segment with what became of its cases, among others in `sent` (None: read now); which of them stand for their leads
+    is not worked out yet.
+    """
     count = len(segment)
     made = Decided(segment, sealed, np.full(count, -1, np.int8), np.zeros(count, np.int32), np.zeros(count, np.uint8))
     if count:
-        _take(made, read_outcomes(range(int(segment.ids[0]), int(segment.ids[-1]) + 1), OUTCOMES))
+        _take(made, read_outcomes(range(int(segment.ids[0]), int(segment.ids[-1]) + 1), OUTCOMES) if sent is None else sent)
     return made
 
 

@@ -12,7 +12,7 @@ from scoring.evaluate_numpy import NO_GATE, NO_TIER, evaluate
 from scoring.evaluate_python import Facts, Result
 from scoring.models.score import FLAG_GATED, FLAG_MQL, FLAG_MQO
 from scoring.registry import Registry
-from scoring.snapshot.coding import coders
+from scoring.snapshot.coding import ROW, Bundle, coders
 from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Segment
 from scoring.snapshot.shaping import BEGINNING, SINCE_2000, Rows, Sent, make_segment, microseconds
@@ -39,10 +39,11 @@ def segment_of(
     dictionaries = {} if dictionaries is None else dictionaries
     kinds = dictionaries.setdefault(KINDS, Dictionary())
     ids = np.arange(first_id, first_id + len(rows))
-    read = coders(fields, dictionaries, as_json=True)
     columns = {
-        name: read[name].column(["" if one.values.get(name) is None else json.dumps(one.values[name]) for one in rows])
-        for name in fields
+        name: Bundle({name: coder}).columns(
+            ROW.join("" if one.values.get(name) is None else json.dumps(one.values[name]) for one in rows), len(rows)
+        )[name]
+        for name, coder in coders(fields, dictionaries, of_facts=True, careful=fields).items()
     }
     sent = [
         (

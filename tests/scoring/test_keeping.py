@@ -158,11 +158,11 @@ def test_a_keeper_killed_while_building_leaves_the_old_generation_and_another_go
     slowly = (
         "import sys, time, pathlib; sys.argv = ['manage.py', 'worker', '--only', 'snapshot']\n"
         "import django; django.setup()\n"
-        "from scoring.snapshot import files\n"
-        "right = files.Writer.publish\n"
+        "from scoring.snapshot import writing\n"
+        "right = writing.Writer.publish\n"
         "def publish(self, manifest):\n"
         f"    pathlib.Path({str(gate)!r}).touch(); time.sleep(60)\n"
-        "files.Writer.publish = publish\n"
+        "writing.Writer.publish = publish\n"
         "from django.core.management import execute_from_command_line; execute_from_command_line(sys.argv)\n"
     )
 
