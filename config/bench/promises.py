@@ -41,8 +41,11 @@ UPDATE handoff_slatimer SET due_at = at, next_fire_at = at, plan = jsonb_build_a
 """
 
 
-def open_clocks(number: int) -> list[User]:
-    """`number` leads, each offered to one of the reps with a running clock to answer; returns the reps."""
+def open_clocks(number: int, *, tidy: bool = True) -> list[User]:
+    """`number` leads, each offered to one of the reps with a running clock to answer; returns the reps.
+
+    `tidy` arms the clocks and vacuums, which cannot be done inside a transaction.
+    """
     install_defaults()
     reps = _sales()
     base = min(number, TAKEN_IN)
@@ -77,7 +80,8 @@ def open_clocks(number: int) -> list[User]:
                 " WHERE NOT EXISTS (SELECT FROM handoff_slatimer t WHERE t.handoff_id = h.id)"
             ).format(**_copied(SlaTimer, made))
         )
-    arm_all()
+    if tidy:
+        arm_all()
     return reps
 
 

@@ -20,6 +20,7 @@ from leads.notify.registry import Kind, Rendered, kinds, register
 from leads.notify.undelivered import Undelivered
 
 TEST = "leads.mail_test"
+MOST_LINES = 50  # of a digest in a mail
 # What of a payload an own text may use as it is; of several messages each value once.
 FACTS = ("lead", "company", "why", "score", "owner", "actor", "reason", "note")
 NOWHERE = "/answer/example/"  # in place of a link that would answer for somebody
@@ -138,12 +139,18 @@ def mail_context(rendered: Rendered, name: str) -> dict[str, Any]:
         "lines": [
             (words, f"{site}{path}" if path else "", f"{site}{answer}" if answer else "")
             for (words, path), (_, answer) in zip_longest(
-                rendered.lines, rendered.answers if rendered.lines else (), fillvalue=("", "")
+                _shown(rendered), rendered.answers[:MOST_LINES] if rendered.lines else (), fillvalue=("", "")
             )
         ],
         "answers": [] if rendered.lines else [(words, f"{site}{path}") for words, path in rendered.answers],
         "site": site,
     }
+
+
+def _shown(rendered: Rendered) -> list[tuple[str, str]]:
+    """The first lines of a digest, and how many more there are: after an outage there may be thousands."""
+    more = len(rendered.lines) - MOST_LINES
+    return [*rendered.lines[:MOST_LINES], *([(f"and {more} more in the portal", rendered.url)] if more > 0 else [])]
 
 
 def message_id(key: str) -> str:

@@ -7,6 +7,7 @@ are the notification itself and work is marked in the transaction that does it, 
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -108,7 +109,7 @@ def _group(row: Outbox, now: datetime) -> list[Outbox]:
     if not row.digest_key:
         return [row]
     waiting = _locked().filter(digest_key=row.digest_key, state=State.PENDING, batch="", next_attempt_at__lte=now)
-    members = list(waiting.order_by("id")[:200]) or [row]
+    members = list(waiting.order_by("id")) or [row]  # all of them: one mail a person, however long nobody sent
     batch = min(member.key for member in members)
     Outbox.objects.filter(pk__in=[member.pk for member in members]).update(batch=batch)
     for member in members:
@@ -202,14 +203,14 @@ def _makes_sense(row: Outbox, claim: Claim, at: datetime) -> bool:
     kind = kinds.get(row.kind)
     if kind is None:
         if at >= row.created_at + MAIL_LIFE:
-            _mark(row, claim, state=State.DEAD, last_error=f"nobody knows messages of the kind {row.kind}")
+            _mark([row], claim, state=State.DEAD, last_error=f"nobody knows messages of the kind {row.kind}")
         else:
-            _mark(row, claim, state=State.PENDING, next_attempt_at=at + UNKNOWN_KIND_WAITS, attempts=F("attempts") - 1)
+            _mark([row], claim, state=State.PENDING, next_attempt_at=at + UNKNOWN_KIND_WAITS, attempts=F("attempts") - 1)
         return False
     expired = row.expires_at is not None and at >= row.expires_at
     gone = not row.recipient.is_active if row.recipient is not None else not endpoints.is_on(row)
     if expired or gone or not kind.still_valid(row):
-        _mark(row, claim, state=State.DROPPED, last_error="expired" if expired else "no longer needed")
+        _mark([row], claim, state=State.DROPPED, last_error="expired" if expired else "no longer needed")
         return False
     return True
 
@@ -222,7 +223,7 @@ def _work(row: Outbox, claim: Claim, now: datetime | None) -> None:
         with transaction.atomic():
             handle(row)
             at = now or clock.now()
-            if not _mark(row, claim, state=State.SENT, sent_at=at, log=_log(row, at, "done")):
+            if not _mark([row], claim, state=State.SENT, sent_at=at, log=_log(row, at, "done")):
                 transaction.set_rollback(True)
     except Exception as error:
         logger.exception("work %s failed", row.key)
@@ -232,8 +233,11 @@ def _work(row: Outbox, claim: Claim, now: datetime | None) -> None:
 
 
 def _sent(rows: Sequence[Outbox], claim: Claim, at: datetime, facts: dict[str, Any]) -> None:
+    logs: dict[str, list[Outbox]] = {}  # a digest may have thousands of rows, most with the same past
     for row in rows:
-        _mark(row, claim, state=State.SENT, sent_at=at, last_error="", log=_log(row, at, "sent", facts))
+        logs.setdefault(json.dumps(row.log), []).append(row)
+    for alike in logs.values():
+        _mark(alike, claim, state=State.SENT, sent_at=at, last_error="", log=_log(alike[0], at, "sent", facts))
     Lane.objects.filter(pk=claim.lane).update(fails=0, paused_until=None, last_ok_at=at)
 
 
@@ -247,7 +251,7 @@ def _failed(rows: Sequence[Outbox], claim: Claim, failure: Undelivered, at: date
             changes |= {"state": State.PENDING, "next_attempt_at": at + wait}
         if failure.lane:
             changes["attempts"] = F("attempts") - 1
-        _mark(row, claim, **changes)
+        _mark([row], claim, **changes)
     if rows[0].channel == Outbox.Channel.WORK or failure.own:
         return
     endpoints.after_failure(rows[0], failure, at)
@@ -260,10 +264,10 @@ def _failed(rows: Sequence[Outbox], claim: Claim, failure: Undelivered, at: date
     claim.paused = pause is not None
 
 
-def _mark(row: Outbox, claim: Claim, **changes: Any) -> bool:
+def _mark(rows: Sequence[Outbox], claim: Claim, **changes: Any) -> bool:
     """Write the end of an attempt if the claim still holds."""
     changes = {"next_attempt_at": None, "lease": None} | changes
-    return bool(Outbox.objects.filter(pk=row.pk, lease=claim.token).update(**changes))
+    return bool(Outbox.objects.filter(pk__in=[row.pk for row in rows], lease=claim.token).update(**changes))
 
 
 def _log(row: Outbox, at: datetime, result: str, facts: dict[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from handoff import packet
 from handoff.actions import accept_handoff, open_handoffs, reassign, reject_handoff
 from handoff.defaults import install_defaults
+from handoff.ladder import to_us
 from handoff.models import Handoff, HandoffEvent, Packet, Rep, SlaEvent, SlaTimer
 from handoff.routing import offer, route_waiting
 from handoff.states import ClockKind, HandoffState
@@ -246,3 +247,66 @@ def test_a_packet_being_rebuilt_is_offered_whole(work):
     assert offered == 0
     assert route_waiting() == 1
     assert Packet.objects.get(handoff=handoff).built_at == at
+
+
+@pytest.mark.faults
+def test_accepting_at_the_moment_of_breach_is_one_verdict_by_time_two_hundred_times(work, cast):
+    """Each breach is due while its answer is on its way: some answers hold the clock first, others find it swept.
+
+    Every tenth offer is taken away instead, so that three kinds of locks are taken in the same moment.
+    """
+    times, hands = 200, 8
+    handoffs = [work.queued() for _ in range(times)]
+    assert route_waiting(limit=times) == times
+    work.rep(cast.other_rep, open_cap=500)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        deadlocks = cursor.fetchone()
+    over, answered = threading.Event(), []
+
+    def fire():
+        while not over.is_set():
+            sweep_batch(clock.now())
+
+    def answer(number):
+        errors = []
+        for place in range(number, times, hands):
+            due = clock.now() + timedelta(milliseconds=2 ** (place % 9))  # an answer takes some time in the middle of these
+            plan = [[to_us(due), "breach"], [to_us(due) + 10**12, "reassign"]]
+            SlaTimer.objects.filter(handoff=handoffs[place], kind=ClockKind.ACCEPT).update(
+                due_at=due, plan=plan, next_fire_at=due
+            )
+            try:
+                if place % 10 == 9:
+                    reassign(handoffs[place].pk, actor=cast.manager, to=cast.other_rep)
+                else:
+                    accept_handoff(handoffs[place].pk, actor=cast.rep)
+            except Exception as error:
+                errors.append(error)
+        answered.append(number)
+        if len(answered) == hands:
+            over.set()
+        return errors
+
+    answers = together(*[lambda number=number: answer(number) for number in range(hands)], fire, fire)
+    assert answers == [*[[]] * hands, None, None]
+    sweep_batch(clock.now())
+    outcomes = Counter()
+    for handoff in handoffs:
+        timer = handoff.timers.filter(kind=ClockKind.ACCEPT).order_by("pk")[0]
+        breaches = list(SlaEvent.objects.filter(timer_id=timer.pk, step="breach").values_list("outcome", "fired_at", "due_at"))
+        ended = timer.met_at or SlaEvent.objects.get(timer_id=timer.pk, step="cancel").fired_at
+        if ended <= timer.due_at:
+            assert breaches == []
+            outcomes["in time"] += 1
+            continue
+        ((outcome, at, due),) = breaches
+        assert due == timer.due_at < at <= ended or due == timer.due_at == at <= ended
+        assert (at == ended) if outcome == "recorded" else (outcome == "fired")
+        told = Outbox.objects.filter(timer_id=timer.pk, kind="handoff.step")
+        assert told.exists() is (outcome == "fired")
+        outcomes[outcome] += 1
+    assert set(outcomes) == {"in time", "fired", "recorded"}, outcomes
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert cursor.fetchone() == deadlocks
