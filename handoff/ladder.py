@@ -55,7 +55,10 @@ class Ladder:
     rungs: tuple[Rung, ...]
 
     def rung(self, code: str) -> Rung | None:
-        return next((rung for rung in self.rungs if rung.code == code), None)
+        for rung in self.rungs:
+            if rung.code == code:
+                return rung
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,11 +134,11 @@ class Addresses:
 
     def __init__(self, people: People, book: PolicyBook, at: datetime) -> None:
         self.people, self.book, self.at = people, book, at
-        self._of: dict[tuple[int | None, tuple[Rung, ...]], list[tuple[Rung, list[Address]]]] = {}
+        self._of: dict[tuple[int | None, ...], list[tuple[Rung, list[Address]]]] = {}
 
-    def of(self, owner_id: int | None, rungs: tuple[Rung, ...]) -> list[tuple[Rung, list[Address]]]:
+    def of(self, owner_id: int | None, rungs: Sequence[Rung]) -> list[tuple[Rung, list[Address]]]:
         """By step, the gravest first: each person once a channel, by the gravest step that speaks to them."""
-        key = owner_id, rungs
+        key = (owner_id, *map(id, rungs))  # the book keeps its rungs, and to hash their values takes longer than the rest
         if key not in self._of:
             told: set[tuple[int, str]] = set()
             ordered = sorted(rungs, key=lambda rung: GRAVITY.get(rung.action, 0), reverse=True)
@@ -158,10 +158,10 @@ class Addresses:
                 yield Address(channel, user.pk, due, rung.urgent, digest)
 
 
-def step_messages(matter: Matter, timer: Due, rungs: Iterable[Rung], *, addresses: Addresses) -> Iterator[Message]:
+def step_messages(matter: Matter, timer: Due, rungs: Sequence[Rung], *, addresses: Addresses) -> Iterator[Message]:
     """What the fired steps of one clock tell."""
     owner, promised = addresses.people.name_of(matter.owner_id), timer.due_at.isoformat()
-    for rung, told in addresses.of(matter.owner_id, tuple(rungs)):
+    for rung, told in addresses.of(matter.owner_id, rungs):
         payload = matter.facts | {"clock": timer.kind, "action": rung.action, "owner": owner, "promised": promised}
         key = f"{timer.pk}:{timer.epoch}:{rung.code}"
         if rung.action in STEP_EVENTS:

@@ -63,19 +63,9 @@ def enqueue(messages: Iterable[Message], *, at: datetime) -> int:
     subjects: dict[tuple[Any, ...], tuple[int, Message]] = {}  # the message kept, so that its payload's identity is not another's
     addresses: dict[tuple[Any, ...], tuple[int, Message]] = {}
     for one in _addressed(messages):
-        subject = id(one.payload), one.handoff_id, one.timer_id, one.epoch
-        address = (
-            one.kind,
-            one.channel,
-            one.lane,
-            one.recipient_id,
-            one.due_at,
-            one.expires_at,
-            one.urgent,
-            one.digest_key,
-            one.endpoint,
-        )
-        keys.append(one.key)
+        key, kind, channel, payload, recipient, due, expires, handoff, timer, epoch, *rest = one
+        subject, address = (id(payload), handoff, timer, epoch), (kind, channel, recipient, due, expires, *rest)
+        keys.append(key)
         about.append(subjects.setdefault(subject, (len(subjects), one))[0])
         to.append(addresses.setdefault(address, (len(addresses), one))[0])
     if keys:
