@@ -200,13 +200,23 @@
   function confirmBefore(form, submitter) {
     const dialog = document.createElement("dialog");
     dialog.className = "p-dialog p-narrow";
-    dialog.innerHTML = `<h2></h2><div class="p-dialog-foot"><button class="p-button" type="button">Cancel</button><button class="p-button p-primary" type="button"></button></div>`;
+    dialog.innerHTML = `<h2></h2><p class="p-muted"></p><div class="p-dialog-foot"><button class="p-button" type="button">Cancel</button><button class="p-button p-primary" type="button"></button></div>`;
     $("h2", dialog).textContent = form.dataset.confirm;
+    const chosen = $$("[data-confirm-tell]", form).map((one) => {
+      if (one.type === "radio") return one.checked && one.closest("label").textContent.trim();
+      return one.value ? new Date(one.value).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" }) : one.dataset.confirmTell;
+    }).filter(Boolean);
+    if (chosen.length) $("p", dialog).textContent = `${chosen.join("; ")}.`;
+    else $("p", dialog).remove();
     const [no, yes] = $$("button", dialog);
     yes.textContent = submitter?.textContent.trim() || "Go on";
     no.addEventListener("click", () => dialog.close());
     yes.addEventListener("click", () => {
       dialog.close();
+      if (!form.isConnected) {
+        toast({ text: "The page changed while you were asked. Look at it again before you go on.", kind: "bad" });
+        return;
+      }
       form.dataset.confirmed = "1";
       form.requestSubmit(submitter);
       delete form.dataset.confirmed;

@@ -101,6 +101,30 @@
   };
   document.addEventListener("focusout", () => setTimeout(freshen, 700));
 
+  /* A threshold that is tried stays as the figures are drawn anew; where the draft hands over from another one by now, its form goes
+     on from the revision it was tried on, so that a save says so. */
+  let tried = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    if (target?.id !== "effect") return;
+    const number = $("[data-threshold-number]", target);
+    const isTried = number && number.value !== number.defaultValue;
+    tried = isTried ? { value: number.value, was: number.defaultValue, rev: number.form.elements.rev.value, focused: number === document.activeElement } : null;
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => {
+    if (target?.id !== "effect" || !tried) return; // settled: what listens to the new control is there
+    const { value, was, rev, focused } = tried;
+    tried = null;
+    const number = $("[data-threshold-number]", target);
+    if (!number || number.value === value) return;
+    if (number.defaultValue !== was) {
+      number.form.elements.rev.value = rev;
+      say(`Hand over from ${number.defaultValue} by now`);
+    }
+    number.value = value;
+    if (focused) number.focus({ preventScroll: true });
+    number.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   /* A number typed on while an earlier one is saved stays: the next save is on its way. */
   document.addEventListener("htmx:beforeSwap", (event) => {
     const form = event.detail.requestConfig?.elt;
@@ -174,10 +198,10 @@
   /* Order: Alt and the arrows anywhere in a row, or the grip by pointer, on touch as well. */
   const send = (row, values, again) => {
     const grip = $("[data-grip]", row);
-    if (!grip) return;
+    if (!grip) return Promise.resolve();
     const name = row.getAttribute("aria-label");
     const key = row.dataset.of;
-    window.htmx.ajax("POST", grip.dataset.move, { source: grip, target: "#criteria", swap: "outerHTML", values: { ...values, rev: $("#poller").dataset.rev } }).then(() => {
+    return window.htmx.ajax("POST", grip.dataset.move, { source: grip, target: "#criteria", swap: "outerHTML", values: { ...values, rev: $("#poller").dataset.rev } }).then(() => {
       const now = document.getElementById(`criterion-${key}`);
       if (!now) return;
       const rows = $$("tr[data-of]", now.parentElement);
@@ -185,14 +209,25 @@
       (document.getElementById(again) ?? $("[data-grip]", now))?.focus({ preventScroll: false });
     });
   };
+  // Keys pressed before an answer is there wait for it: each is a step from where the row is by then.
+  let moves = Promise.resolve();
+  let moving = null;
+  const step = (key, to, again) => {
+    const row = document.getElementById(`criterion-${key}`);
+    const near = to === "up" ? row?.previousElementSibling : row?.nextElementSibling;
+    if (near?.matches("tr[data-of]")) return send(row, { to }, again);
+    if (row) say(`${row.getAttribute("aria-label")} is at the ${to === "up" ? "top" : "end"}`);
+  };
   document.addEventListener("keydown", (event) => {
-    const row = rowOf(event.target);
-    if (!row || !event.altKey || event.ctrlKey || event.metaKey || !/^Arrow(Up|Down)$/.test(event.key)) return;
+    const held = event.target === document.body ? moving : null; // the row is drawn anew just now
+    const key = rowOf(event.target)?.dataset.of ?? held?.key;
+    if (!key || !event.altKey || event.ctrlKey || event.metaKey || !/^Arrow(Up|Down)$/.test(event.key)) return;
     event.preventDefault();
-    const to = event.key === "ArrowUp" ? "up" : "down";
-    const near = to === "up" ? row.previousElementSibling : row.nextElementSibling;
-    if (near?.matches("tr[data-of]")) send(row, { to }, event.target.id);
-    else say(`${row.getAttribute("aria-label")} is at the ${to === "up" ? "top" : "end"}`);
+    const mine = { key, again: held?.again ?? event.target.id };
+    moving = mine;
+    moves = moves.then(() => step(key, event.key === "ArrowUp" ? "up" : "down", mine.again)).catch(() => {}).then(() => {
+      if (moving === mine) moving = null;
+    });
   });
   document.addEventListener("pointerdown", (event) => {
     const grip = event.target.closest?.("[data-grip]");

@@ -117,6 +117,15 @@ def test_a_head_puts_the_draft_into_force(people, page_as, draft):
     page.goto(address(draft))
     page.get_by_label("Why", exact=True).fill("Agreed on Monday")
     page.get_by_role("button", name="Put v1 into force").click()
+    page.evaluate(
+        "document.querySelector('form[data-confirm]:has(button.p-primary)').replaceWith(\"\")"
+    )  # drawn anew behind the question
+    page.locator("dialog[open]").get_by_role("button").last.click()
+    expect(page.get_by_text("The page changed while you were asked")).to_be_visible()
+    page.goto(address(draft))
+    page.get_by_label("Why", exact=True).fill("Agreed on Monday")
+    page.get_by_role("button", name="Put v1 into force").click()
+    expect(page.locator("dialog[open]")).to_contain_text("; at once.")
     page.locator("dialog[open]").get_by_role("button").last.click()
     expect(page.get_by_text("Waiting for the worker")).to_be_visible()
     jobs.run_once()

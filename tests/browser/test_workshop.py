@@ -109,6 +109,13 @@ def test_order_changes_by_keyboard_and_by_pointer_and_is_spoken(people, at_draft
     marketing.mouse.up()
     expect(rows(sales).nth(0)).to_contain_text(SIZE)
     assert draft.criteria.first().key == "size"
+    settled(marketing)
+    points(marketing).focus()
+    for _ in range(3):  # faster than the server answers: one after the other
+        marketing.keyboard.press("Alt+ArrowDown")
+    expect(marketing.locator("#told")).to_contain_text(f"{SIZE}, place 4 of")
+    expect(points(marketing)).to_be_focused()
+    expect(rows(sales).nth(3)).to_contain_text(SIZE)
 
 
 def test_an_older_edit_is_taken_back_and_a_collision_is_told(people, at_draft, draft):
