@@ -49,12 +49,14 @@ def test_every_step_is_measured_and_checked(here):
 
 
 def test_a_wrong_figure_prints_none(monkeypatch, here):
-    right = counting._points
+    right = counting._group_of
 
-    def one_row_short(values, group):
-        return right(values[1:], group[1:])
+    def one_row_nowhere(one, sums):
+        group = right(one, sums)
+        group[:1] = counting.STALE
+        return group
 
-    monkeypatch.setattr(counting, "_points", one_row_short)
+    monkeypatch.setattr(counting, "_group_of", one_row_nowhere)
     with pytest.raises(CommandError, match="no figures: a histogram does not hold every row once"):
         run("--leads", "1000", "--rounds", "1")
 
