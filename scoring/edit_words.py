@@ -45,7 +45,7 @@ def _edges_in_words(before: Any, after: Any) -> str:
     """Which tiers begin elsewhere by an edit of the decision: `B from 40 → 50`, or `sum → grid`; "" where the tiers are others."""
     kinds = [one.get("kind") if isinstance(one, dict) else None for one in (before, after)]
     if all(kinds) and kinds[0] != kinds[1]:
-        return " → ".join({"total": "sum"}.get(kind, kind) for kind in kinds if kind)
+        return " → ".join("sum" if kind == "total" else str(kind) for kind in kinds)
     if not (isinstance(before, dict) and isinstance(after, dict)) or before.get("tiers") != after.get("tiers"):
         return ""
     edges = zip(after.get("tiers", ())[1:], before.get("edges") or (), after.get("edges") or (), strict=False)
