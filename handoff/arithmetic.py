@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from handoff.businesstime import Calendar, add, between, is_open, next_open, windows, without
+from handoff.ladder import to_us
 from leads.errors import Invalid
 
 NONE = timedelta(0)
@@ -76,7 +77,7 @@ def work_out(
     Raises NoOpenTime as `businesstime.add` does.
     """
     zone, reasons = ZoneInfo(calendar.zone), reasons or {}
-    running = without(calendar, ((_micros(hold.since), _micros(hold.until)) for hold in holds))
+    running = without(calendar, ((to_us(hold.since), to_us(hold.until)) for hold in holds))
     due = add(running, start, duration)
     lines = [*_open(running, start, due, duration, zone, reasons), *_held(calendar, start, due, holds, zone)]
     lines += _closed(calendar, start, due, zone, reasons)
@@ -115,10 +116,6 @@ def _held(calendar: Calendar, start: datetime, due: datetime, holds: Sequence[Ho
         lost = between(calendar, max(hold.since, start), min(hold.until, due))
         if lost:
             yield Line("held", max(hold.since, start).astimezone(zone), hold.until.astimezone(zone), lost, note=hold.why)
-
-
-def _micros(at: datetime) -> int:
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _closed(calendar: Calendar, start: datetime, due: datetime, zone: ZoneInfo, reasons: Mapping[date, str]) -> Iterator[Line]:

@@ -178,3 +178,8 @@ class SettleForm(forms.Form):
 def reps_to_choose(actor: User) -> QuerySet[User]:
     """Whom `actor` may give a hand-off to, by name; who is away or full is for the manager to know."""
     return may_be_given(actor).filter(is_active=True, rep__takes_leads=True).order_by("full_name", "pk")
+
+
+def problems_of(form: forms.Form) -> str:
+    """All that is wrong with a form in one line, for where its inputs are not drawn again."""
+    return " ".join(str(words) for errors in form.errors.values() for words in errors)

@@ -15,7 +15,7 @@ from leads.choices import FieldType
 from scoring import operators
 from scoring.decay import decayed, next_steps, weights
 from scoring.operators import date_of, day_of
-from scoring.spec import DIMENSIONS, Condition, Criterion, Dimension, EventClause, EventFilter, FieldClause, Spec
+from scoring.spec import DIMENSIONS, Condition, Criterion, Decision, Dimension, EventClause, EventFilter, FieldClause, Spec
 
 
 class Event(NamedTuple):
@@ -377,7 +377,7 @@ class Evaluator:
                     sums[group] = sums.get(group, 0) + points
         fit, engagement = self._dimensions(sums, loose, lines)
         gate = next((gate.key for gate, bars in self._gates if bars(view)), None)
-        tier = None if gate else self.tier(fit, engagement)
+        tier = None if gate else tier_of(self.spec.decision, fit, engagement)
         decision = self.spec.decision
         mql = tier is not None and tier >= decision.mql_from
         mqo = mql and tier in decision.mqo_tiers and (self._mqo is None or self._mqo(view))
@@ -405,18 +405,18 @@ class Evaluator:
             loose[dimension] = total
         return loose["fit"], loose["engagement"]
 
-    def tier(self, fit: int, engagement: int) -> int:
-        """The tier of these sums; an edge belongs to the band above it."""
-        decision = self.spec.decision
-        if decision.kind == "grid":
-            return decision.grid[_band(fit, decision.fit_edges)][_band(engagement, decision.engagement_edges)]
-        return _band(fit + engagement, decision.edges)
-
     def _due_on(self, view: _View, clauses: list[_Dues], dues: list[int]) -> date | None:
         days = dues + [day for due in clauses for day in due(view)]
         if view.awaited is not None:
             days.append(view.awaited)
         return date_of(min(days)) if days else None
+
+
+def tier_of(decision: Decision, fit: int, engagement: int) -> int:
+    """The tier of these sums; an edge belongs to the band above it."""
+    if decision.kind == "grid":
+        return decision.grid[_band(fit, decision.fit_edges)][_band(engagement, decision.engagement_edges)]
+    return _band(fit + engagement, decision.edges)
 
 
 def _band(value: int, edges: tuple[int, ...]) -> int:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 from handoff.actions.revising import hold_newest, refuse_too_closed, version_to_write
 from handoff.holidaybook import CopyPlan, copy_plan, place_words
 from handoff.models import CalendarDay, WorkCalendar
 from handoff.policybook import PolicyBook
-from leads import clock
+from leads import clock, setup_log
 from leads.actions.authority import demand
 from leads.errors import Invalid
 from leads.models import User
@@ -46,13 +44,10 @@ def copy_holidays(
     target.country, target.subdivision = country, subdivision
     target.save(update_fields=["country", "subdivision"])
     refuse_too_closed(PolicyBook(now).calendar(target.pk), now)
-    LogEntry.objects.create(
-        user=actor,
-        content_type=ContentType.objects.get_for_model(WorkCalendar),
-        object_id=str(target.pk),
-        object_repr=str(target)[:200],
-        action_flag=CHANGE,
-        change_message=f"Copied the public holidays of {place_words(country, subdivision)} until {until:%-d %b %Y}: "
+    setup_log.note(
+        target,
+        actor,
+        f"Copied the public holidays of {place_words(country, subdivision)} until {until:%-d %b %Y}: "
         f"{plan.new} new, {plan.changed} with another name, {len(plan.gone)} gone, {plan.kept} by hand kept.",
     )
     return target, plan

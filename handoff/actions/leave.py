@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import ADDITION, DELETION
 from django.db import connection, transaction
 
 from handoff.businesstime import Calendar, add, between
@@ -19,7 +18,7 @@ from handoff.icalendars import Absence
 from handoff.models import Leave, Rep
 from handoff.policybook import PolicyBook
 from handoff.states import ANSWER
-from leads import clock
+from leads import clock, setup_log
 from leads.errors import Conflict, Invalid, NotAllowed
 from leads.models import User
 from leads.querysets import team_mates
@@ -104,7 +103,7 @@ def enter_leave(
     if other is not None:
         raise Conflict(f"{rep.user} is away then already: {leave_words(other, ZoneInfo(hours.zone))}.", code="away_already")
     leave = Leave.objects.create(rep=rep, starts_at=starts, ends_at=ends, reason=reason.strip()[:120], cover=cover)
-    _log(leave, actor, ADDITION, f"Away {leave_words(leave, ZoneInfo(hours.zone))}.")
+    setup_log.note(leave, actor, f"Away {leave_words(leave, ZoneInfo(hours.zone))}.", flag=ADDITION)
     return leave
 
 
@@ -134,7 +133,7 @@ def withdraw_leave(leave: Leave, *, actor: User) -> None:
     if held.ends_at <= now:
         raise Conflict("This leave is over.", code="over")
     zone = ZoneInfo(PolicyBook(now).hours_of(leave.rep_id).zone)
-    _log(held, actor, DELETION, f"No longer away {leave_words(held, zone)}.")
+    setup_log.note(held, actor, f"No longer away {leave_words(held, zone)}.", flag=DELETION)
     if held.starts_at < now:
         held.ends_at = now
         held.save(update_fields=["ends_at"])
@@ -175,7 +174,7 @@ def take_in_leave(rep: Rep, found: Sequence[Absence], cancelled: Sequence[str], 
     Leave.objects.bulk_create(fresh)
     done = TakenIn(len(fresh), changed, same, len(old))
     if fresh or changed or old:
-        _log_for(rep, actor, f"Leave from a calendar file: {done.new} new, {done.changed} changed, {done.gone} gone.")
+        setup_log.note(rep, actor, f"Leave from a calendar file: {done.new} new, {done.changed} changed, {done.gone} gone.")
     return done
 
 
@@ -188,17 +187,3 @@ def leave_words(leave: Leave, zone: ZoneInfo) -> str:
     times = [f"from {starts:%H:%M}"] if starts.time() != datetime.min.time() else []
     times += [] if until_midnight else [f"until {ends:%H:%M}"]
     return f"{told} ({', '.join(times)})" if times else told
-
-
-def _log(leave: Leave, actor: User, flag: int, words: str) -> None:
-    LogEntry.objects.create(
-        user=actor, content_type=ContentType.objects.get_for_model(Leave), object_id=str(leave.pk), object_repr=str(leave)[:200],
-        action_flag=flag, change_message=words,
-    )  # fmt: skip
-
-
-def _log_for(rep: Rep, actor: User, words: str) -> None:
-    LogEntry.objects.create(
-        user=actor, content_type=ContentType.objects.get_for_model(Rep), object_id=str(rep.pk), object_repr=str(rep)[:200],
-        action_flag=CHANGE, change_message=words,
-    )  # fmt: skip

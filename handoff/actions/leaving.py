@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from handoff.absence import away_until
 from handoff.actions.assigning import take_back
 from handoff.models import Handoff, SlaPolicy, SlaTimer
-from handoff.moves import OPEN_CLOCKS, Held, go, hold
+from handoff.moves import Held, go, hold
 from handoff.states import OWNER_CLOCKS, HandoffState, transition
 from leads import clock
 from leads.errors import AccordError
@@ -63,7 +63,7 @@ def _tend(pk: int) -> bool:
         return False
     if any(timer.next_fire_at is not None and timer.next_fire_at <= held.now for timer in held.timers):
         return False  # the sweep tells of that first
-    back = away_until(held.now).get(owner.pk)
+    back = away_until(held.now, [owner.pk]).get(owner.pk)
     if owner.is_active and back is None:
         return False
     if owner.is_active and back is not None and _waits(held, back):
@@ -89,8 +89,3 @@ def _waits(held: Held, back: datetime) -> bool:
     assert move is not None  # the table: what waits for a rep can be on hold
     go(held, move, detail={"reason": AWAY, "until": back.isoformat()})
     return True
-
-
-def clocks_of_absent() -> int:
-    """How many clocks somebody inactive has; a moment after a round of `tend_absent` there are none."""
-    return SlaTimer.objects.filter(state__in=OPEN_CLOCKS, owner__is_active=False).count()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 from handoff.models import SlaPolicy
-from leads import clock
-from leads.errors import Conflict, Invalid, NotAllowed, NotFound
+from leads import clock, setup_log
+from leads.actions.authority import demand
+from leads.errors import Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
     from leads.models import User
@@ -36,7 +35,7 @@ def move_policy(key: str, *, actor: User, up: bool, seen: Sequence[str]) -> None
     keys[at], keys[to] = keys[to], keys[at]
     for position, one in enumerate(keys):
         SlaPolicy.objects.filter(key=one).exclude(position=position).update(position=position)
-    _log(rows[at], actor, "Asked earlier" if up else "Asked later")
+    setup_log.note(rows[at], actor, "Asked earlier" if up else "Asked later")
 
 
 @transaction.atomic
@@ -54,7 +53,7 @@ def switch_policy(key: str, *, actor: User, on: bool) -> None:
     if (policy.retired_at is None) == on:
         return
     SlaPolicy.objects.filter(key=key).update(retired_at=None if on else clock.now())
-    _log(policy, actor, "Switched on" if on else "Switched off")
+    setup_log.note(policy, actor, "Switched on" if on else "Switched off")
 
 
 def next_position() -> int:
@@ -70,14 +69,6 @@ def newest_of_each() -> list[SlaPolicy]:
 
 
 def _held(actor: User) -> list[SlaPolicy]:
-    if not (actor.is_active and actor.has_perm("handoff.change_slapolicy")):
-        raise NotAllowed("You may not change policies.")
+    demand(actor, "handoff.change_slapolicy", to="change policies")
     list(SlaPolicy.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return newest_of_each()
-
-
-def _log(policy: SlaPolicy, actor: User, words: str) -> None:
-    LogEntry.objects.create(
-        user=actor, content_type=ContentType.objects.get_for_model(SlaPolicy), object_id=str(policy.pk), object_repr=str(policy)[:200],
-        action_flag=CHANGE, change_message=words,
-    )  # fmt: skip

@@ -9,20 +9,21 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
-from handoff.businesstime import between
+from handoff.businesstime import MICROSECOND, between
 from handoff.models import Handoff, HandoffEvent, SlaPolicy, SlaTimer
 from handoff.moves import OPEN_CLOCKS, next_due
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
 from handoff.states import OPEN
 from leads import clock
-from leads.errors import NotAllowed, NotFound
+from leads.actions.authority import demand
+from leads.errors import NotFound
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 BATCH = 500
 BUDGET_S = 10.0
-MICROSECOND = timedelta(microseconds=1)
 
 _MOVE = """
 UPDATE handoff_handoff h SET due_at = v.due_at, policy_id = v.policy_id, version = h.version + 1
@@ -85,8 +85,7 @@ def preview_replan(key: str, *, now: datetime) -> Replan:
 
 def replan_policy(key: str, *, actor: User, budget_s: float = BUDGET_S) -> Replan:
     """Re-plan all that runs on older versions of the policy, batch by batch, for about `budget_s` seconds; say again to go on."""
-    if not (actor.is_active and actor.has_perm("handoff.change_slapolicy")):
-        raise NotAllowed("You may not re-plan promises.")
+    demand(actor, "handoff.change_slapolicy", to="re-plan promises")
     newest, started, after = newest_in_force(key, clock.now()), time.monotonic(), 0
     told = Replan(newest)
     while True:

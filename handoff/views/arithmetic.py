@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from handoff.arithmetic import Hold, Line, Sum, length_words, read_length, work_out
-from handoff.businesstime import ELAPSED, Calendar, NoOpenTime
+from handoff.businesstime import ELAPSED, MICROSECOND, Calendar, NoOpenTime
 from handoff.models import CalendarDay, SlaEvent, SlaTimer, WorkCalendar
 from handoff.policybook import PolicyBook
 from handoff.states import ClockKind
@@ -28,7 +28,6 @@ from leads.errors import Invalid
 from leads.pages import page, reader, render
 
 FIRST, LAST = 60, 10
-MICROSECOND = timedelta(microseconds=1)
 AROUND_THE_CLOCK = "elapsed"
 
 

@@ -16,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from handoff.actions.reviewing import review_rejection, undo_review
 from handoff.clocks import review_faces
 from handoff.filters import RejectionFilter
-from handoff.forms import ReviewForm
+from handoff.forms import ReviewForm, problems_of
 from handoff.models import Handoff, RejectionReview
 from handoff.packet import readable
 from handoff.rejections import answered, findings, known_sources, listed, reason_bars, rejections, unreviewed_count
@@ -86,8 +86,7 @@ def rejection_review(request: HttpRequest) -> HttpResponse:
     known = list(Handoff.objects.visible_to(user).filter(pk__in=given).values_list("pk", flat=True))
     form = ReviewForm(request.POST, actor=reader(request), now=clock.now(), known=known)
     if not form.is_valid():
-        problem = " ".join(str(error) for errors in form.errors.values() for error in errors)
-        return _refused(request, known, problem, status=422)
+        return _refused(request, known, problems_of(form), status=422)
     done, refused = [], []
     for handoff in Handoff.objects.filter(pk__in=form.cleaned_data["ids"]).select_related("lead").order_by("lead_id", "pk"):
         try:

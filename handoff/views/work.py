@@ -24,6 +24,7 @@ from handoff.forms import (
     SettleForm,
     WinForm,
     WithdrawForm,
+    problems_of,
     reps_to_choose,
 )
 from handoff.models import Handoff
@@ -41,17 +42,19 @@ def attempt(request: HttpRequest, pk: int) -> HttpResponse:
     """Log one attempt; from the inbox the row comes back, from the packet the page."""
     handoff = handoff_or_404(request, pk)
     channel, _, result = request.POST.get("what", "").partition(":")
-    try:
+
+    def act() -> object:
         note = request.POST.get("note", "")
-        log_attempt(handoff, actor=reader(request), channel=channel, result=result, note=note, once=True)
+        return log_attempt(handoff, actor=reader(request), channel=channel, result=result, note=note, once=True)
+
+    if wants_row(request):
+        return _row_after(request, handoff, act)
+    try:
+        act()
     except Conflict as other:
         return conflicted(request, handoff.pk, other)
     except Invalid as wrong:
-        if wants_row(request):
-            return in_place_of_row(request, handoff.pk, wrong.message, status=422)
         return drawn(request, handoff.pk, problem=wrong.message, status=422)
-    if wants_row(request):
-        return drawn_row(request, handoff.pk)
     messages.success(request, "The attempt is logged.")
     return HttpResponseRedirect(next_url(request, _packet(handoff)))
 
@@ -117,8 +120,7 @@ def pause(request: HttpRequest, pk: int) -> HttpResponse:
     if not wants_row(request):
         return _carried_out(request, handoff, "pause", form, act, "On hold.")
     if not form.is_valid():
-        wrong = " ".join(str(words) for errors in form.errors.values() for words in errors)
-        return in_place_of_row(request, handoff.pk, wrong, status=422)
+        return in_place_of_row(request, handoff.pk, problems_of(form), status=422)
     return _row_after(request, handoff, act)
 
 
@@ -136,6 +138,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _row_after(request: HttpRequest, handoff: Handoff, act: Callable[[], object]) -> HttpResponse:
+    """Do it and draw the row of the inbox; what is wrong stands in its place."""
     try:
         act()
     except Conflict as other:

@@ -10,6 +10,7 @@ from leads import clock
 from leads.actions.authority import demand
 from leads.errors import AccordError, Conflict, Invalid
 from leads.models import User
+from leads.templatetags.accord import signed
 from scoring.actions.criteria import set_points
 from scoring.actions.drafting import EDIT
 from scoring.actions.talk import talking
@@ -169,12 +170,8 @@ def _is_open(comment: CriterionComment) -> bool:
 def _words(one: dict[str, Any]) -> str:
     if one["points"] is None:
         return f"History suggests nothing: {one['refusal']}"
-    now = "as it is now" if one["points"] == one["current"] else f"it is {_signed(one['current'])} now"
+    now = "as it is now" if one["points"] == one["current"] else f"it is {signed(one['current'])} now"
     return (
-        f"History suggests {_signed(one['points'])} ({_signed(one['low'])} to {_signed(one['high'])}), "
+        f"History suggests {signed(one['points'])} ({signed(one['low'])} to {signed(one['high'])}), "
         f"from {one['hits']:,} of {one['rows']:,} leads it hit; {now}."
     )
-
-
-def _signed(points: int) -> str:
-    return f"{points:+d}".replace("-", "\u2212") if points else "0"

@@ -1,8 +1,9 @@
 """Why a lead enters or leaves: what moved it over the line, and nothing that pulled the other way."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 
+from leads.templatetags.accord import signed
+from scoring.evaluate_python import tier_of
 from scoring.preview.result import FlipLine
 from scoring.spec import Decision
 
@@ -55,21 +56,14 @@ def _over_the_line(
 
 
 def _passes(decision: Decision, sums: Sums) -> bool:
-    return _tier(decision, sums) >= decision.mql_from
-
-
-def _tier(decision: Decision, sums: Sums) -> int:
-    if decision.kind == "total":
-        return bisect_right(decision.edges, sum(sums))
-    row = decision.grid[bisect_right(decision.fit_edges, sums[0])]
-    return row[bisect_right(decision.engagement_edges, sums[1])]
+    return tier_of(decision, *sums) >= decision.mql_from
 
 
 def _moved(live: Decision, draft: Decision, now: Sums) -> str:
     lines = [one.edges[one.mql_from - 1] if one.kind == "total" and one.mql_from else None for one in (live, draft)]
     if None not in lines and lines[0] != lines[1]:
         return f"line moved from {lines[0]} to {lines[1]}"
-    tiers = [one.tiers[_tier(one, now)] for one in (live, draft)]
+    tiers = [one.tiers[tier_of(one, *now)] for one in (live, draft)]
     if tiers[0] == tiers[1]:
         return f"MQL from tier {draft.tiers[draft.mql_from]} instead of {live.tiers[live.mql_from]}"
     return f"the same fit and engagement are tier {tiers[1]} instead of {tiers[0]}"
@@ -77,9 +71,5 @@ def _moved(live: Decision, draft: Decision, now: Sums) -> str:
 
 def _line(line: FlipLine) -> str:
     if not line.key:
-        return f"{line.label} {_signed(line.after - line.before)}"
-    return f"{line.label} {_signed(line.before)} → {_signed(line.after)}"
-
-
-def _signed(points: int) -> str:
-    return f"{points:+d}".replace("-", "\u2212") if points else "0"
+        return f"{line.label} {signed(line.after - line.before)}"
+    return f"{line.label} {signed(line.before)} → {signed(line.after)}"

@@ -6,8 +6,9 @@ import pytest
 
 from handoff.absence import away_until
 from handoff.actions import accept_handoff, log_attempt
-from handoff.actions.leaving import clocks_of_absent, tend_absent
-from handoff.models import HandoffEvent, Leave, SlaPolicy, SlaTarget
+from handoff.actions.leaving import tend_absent
+from handoff.models import HandoffEvent, Leave, SlaPolicy, SlaTarget, SlaTimer
+from handoff.moves import OPEN_CLOCKS
 from handoff.routing import route_waiting
 from handoff.states import ClockKind
 from handoff.sweep import sweep
@@ -25,6 +26,10 @@ def leave(work, cast):
         return Leave.objects.create(rep=cast.rep.rep, starts_at=start, ends_at=end)
 
     return take
+
+
+def clocks_of_absent():
+    return SlaTimer.objects.filter(state__in=OPEN_CLOCKS, owner__is_active=False).count()
 
 
 def test_nobody_inactive_keeps_a_clock(work, cast):
