@@ -7,7 +7,6 @@ Source: the `holidays` package. It is imported where it is asked, as pages that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -153,13 +152,11 @@ def place_words(country: str, subdivision: str) -> str:
     return ", ".join(part for part in (dict(countries()).get(country, country), region) if part)
 
 
-def ends(keys: Iterable[str] | None = None) -> dict[WorkCalendar, date | None]:
+def ends() -> dict[WorkCalendar, date | None]:
     """Until when the holidays of each calendar that follows a country are known, by its newest version: the end of the year of
-    the last of them, None without any. `keys` asks for some calendars only; one query."""
+    the last of them, None without any. One query."""
     newer = WorkCalendar.objects.filter(key=OuterRef("key"), version__gt=OuterRef("version"))
     rows = WorkCalendar.objects.filter(~Exists(newer)).exclude(country="")
-    if keys is not None:
-        rows = rows.filter(key__in=keys)
     last = Max("days__date", filter=Q(days__source=CalendarDay.Source.HOLIDAYS))
     found = rows.annotate(last_holiday=last).order_by("name")
     return {row: date(row.last_holiday.year, 12, 31) if row.last_holiday else None for row in found}

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handoff.businesstime import Calendar, add
+from handoff.businesstime import MICROSECOND, Calendar, add
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 BREACH = "breach"
 # Steps that move the hand-off itself. They are handed to the sender as work, as the sweep locks clocks only.
 ACTS = frozenset({"reassign", "recycle"})

@@ -225,6 +225,11 @@ def start_clock(held: Held, kind: ClockKind) -> None:
     held.timers.append(held.clocks.start(handoff.pk, ladder, at=held.now, owner_id=owner_id, calendar_id=calendar_id))
 
 
+def is_firing(timer: SlaTimer, now: datetime) -> bool:
+    """Whether a step of the clock is due that nobody fired yet: the sweep tells of it first."""
+    return timer.next_fire_at is not None and timer.next_fire_at <= now
+
+
 def next_due(timers: list[SlaTimer]) -> datetime | None:
     """The next promise due of whoever has the hand-off."""
     return min((timer.due_at for timer in timers if timer.kind in OWNER_CLOCKS and timer.state in OPEN_CLOCKS), default=None)

@@ -130,14 +130,17 @@ def _ladders(targets: Iterable[SlaTarget]) -> list[Ladder]:
     rows = list(targets)
     rungs: dict[int, list[Rung]] = defaultdict(list)
     for step in SlaStep.objects.filter(target_id__in=[row.pk for row in rows]).order_by("percent", "after_us", "pk"):
-        rungs[step.target_id].append(
-            Rung(
-                step.code, step.action, step.percent, step.after_us, tuple(step.audience), tuple(step.channels), step.urgent, step.digest_s
-            )
-        )  # fmt: skip
+        rungs[step.target_id].append(rung_of(step))
     return [
         Ladder(
             row.pk, row.kind, row.clock, row.calendar_from, row.duration_us, row.pause_cap_us or 0, row.backdate_us, tuple(rungs[row.pk])
         )
         for row in rows
     ]  # fmt: skip
+
+
+def rung_of(step: SlaStep) -> Rung:
+    """A stored step, ready to plan with."""
+    return Rung(
+        step.code, step.action, step.percent, step.after_us, tuple(step.audience), tuple(step.channels), step.urgent, step.digest_s
+    )  # fmt: skip

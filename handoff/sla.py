@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.utils import timezone
 
-from handoff.businesstime import add, between
+from handoff.businesstime import MICROSECOND, add, between
 from handoff.ladder import BREACH, PAUSE_CAP, Ladder, Plan, advance, due_at, from_us, plan, to_us
 from handoff.models import SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
 from leads.errors import Invalid
+from leads.templatetags.dates import moment_words
 
 if TYPE_CHECKING:
     from leads.models import User
 
 State = SlaTimer.State
 Outcome = SlaEvent.Outcome
-MICROSECOND = timedelta(microseconds=1)
 
 _WRITE = """
 UPDATE handoff_slatimer t SET state = v.state, epoch = v.epoch, consumed_us = v.consumed_us, running_since = v.running_since,
@@ -131,9 +131,8 @@ class Clocks:
             )
         until = until or limit
         if not self.now < until <= limit:
-            at = timezone.localtime(limit)
             raise Invalid(
-                f"This promise may be on hold until {at:%-d %b, %H:%M} ({at.tzname()}) at most.",
+                f"This promise may be on hold until {moment_words(timezone.localtime(limit))} at most.",
                 code="hold_too_long", field="until", value=until.isoformat(), expected="a time from now to then",
             )  # fmt: skip
         self._stop(timer, State.PAUSED, self.now)
@@ -146,12 +145,9 @@ class Clocks:
         if not cap or timer.state != State.RUNNING:
             return None
         calendar = self.book.calendar(timer.calendar_id)
-        halts = SlaEvent.objects.filter(timer_id=timer.pk, step__in=("pause", "resume")).order_by("epoch")
-        since: datetime | None = None
-        for step, at in halts.values_list("step", "due_at"):
-            if step == "resume" and since is not None:
-                cap -= between(calendar, since, at) // MICROSECOND
-            since = at if step == "pause" else None
+        for since, until in holds_of(timer.pk):
+            if until is not None:
+                cap -= between(calendar, since, until) // MICROSECOND
         return add(calendar, self.now, timedelta(microseconds=cap)) if cap > 0 else None
 
     def resume(self, timer: SlaTimer) -> None:
@@ -282,3 +278,15 @@ def verdict(timer: SlaTimer, now: datetime) -> bool | None:
     if timer.state == State.RUNNING and now >= timer.due_at:
         return False
     return None
+
+
+def holds_of(timer_id: int) -> list[tuple[datetime, datetime | None]]:
+    """When a clock was on hold, each time from and until when, in order; None of one that goes on. One query."""
+    holds: list[tuple[datetime, datetime | None]] = []
+    halts = SlaEvent.objects.filter(timer_id=timer_id, step__in=("pause", "resume")).order_by("epoch")
+    for step, at in halts.values_list("step", "due_at"):
+        if step == "pause":
+            holds.append((at, None))
+        elif holds and holds[-1][1] is None:
+            holds[-1] = holds[-1][0], at
+    return holds

@@ -20,9 +20,9 @@ from scoring.models import FLAG_GATED, FLAG_MQL
 from scoring.operators import day_of
 from scoring.snapshot.building import refresh
 from scoring.snapshot.mark import Mark
+from scoring.snapshot.merging import due_of
 from scoring.snapshot.reader import Snapshot
 from scoring.snapshot.segment import Array, Segment
-from scoring.snapshot.shaping import microseconds
 
 HOLDS = tuple(HOLD_WORDS)  # stored in place of a gate
 _HELD_AS = {
@@ -71,7 +71,7 @@ class Columns:
         self.snapshot, self.closed = snapshot, closed
         self.parts: tuple[Segment, ...] = (*snapshot.open, closed.leads)
         # of these an event counts by now that did not when they were read
-        self.unknown: list[int] = np.unique(np.concatenate([_late(part, snapshot.as_of) for part in self.parts])).tolist()
+        self.unknown: list[int] = np.unique(np.concatenate([due_of(part, snapshot.as_of) for part in self.parts])).tolist()
         self._rows = [_rows(part, wanted, self.unknown) for part in self.parts]
         found = np.concatenate([part.ids[rows] for part, rows in zip(self.parts, self._rows, strict=True)])
         order = np.argsort(found, kind="stable")
@@ -156,12 +156,6 @@ class Columns:
             return np.zeros(len(lead_ids), bool)
         found: Array = since.mql[rows] & (since.engagement[rows] > 0) & (self.closed.since.ids[rows] == lead_ids)
         return found
-
-
-def _late(part: Segment, now: datetime) -> Array:
-    assert part.awaited is not None
-    found: Array = part.awaited["lead"][part.awaited["at"] <= microseconds(now)]
-    return found
 
 
 def _rows(part: Segment, wanted: Array | None, unknown: list[int]) -> Array:

@@ -23,10 +23,10 @@ from scoring.snapshot.building import REREAD_AFTER, fields_kept
 from scoring.snapshot.coding import alone, coders
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.mark import Mark
-from scoring.snapshot.merging import merge, places_of
+from scoring.snapshot.merging import due_of, merge, places_of
 from scoring.snapshot.reader import snapshot_folder
 from scoring.snapshot.segment import Array, Segment
-from scoring.snapshot.shaping import BEGINNING, Gathering, Rows, joined, microseconds, segment_of
+from scoring.snapshot.shaping import BEGINNING, Gathering, Rows, joined, segment_of
 from scoring.vocabulary import load_registry
 
 STAGES = sorted(str(stage) for stage in HELD_STAGES)
@@ -86,9 +86,7 @@ def closed_leads(*, anew: bool = False) -> ClosedLeads:
 
 def _brought_up_to_date(held: ClosedLeads, mark: Mark, now: datetime) -> ClosedLeads | None:
     changed = np.array(sorted(reading.changed_leads(held.mark)), np.int64)
-    awaited = held.leads.awaited
-    assert awaited is not None
-    changed = np.union1d(changed, awaited["lead"][awaited["at"] <= microseconds(now)])
+    changed = np.union1d(changed, due_of(held.leads, now))
     if len(changed) > max(len(held.leads) * _SHARE_ANEW, reading.AT_ONCE):
         return None
     leads, since, standings = held.leads, held.since, held.standings

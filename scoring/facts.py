@@ -7,7 +7,8 @@ from typing import Any
 
 from psycopg import sql
 
-from leads.facts import bigints, core_keys, fact_question, fact_row, facts_from
+from leads.facts import core_keys, fact_question, fact_row, facts_from
+from leads.lib.numbers import array_text
 from leads.models import Case
 from scoring.evaluate_python import Event, Facts
 from scoring.holds import Standing
@@ -34,7 +35,7 @@ def _instant(microseconds: int) -> datetime:
 
 
 def _events(lead_ids: Iterable[int], since: datetime) -> Question[dict[int, list[Event]]]:
-    return Question(_EVENTS, [bigints(lead_ids), since], _read_events)
+    return Question(_EVENTS, [array_text(lead_ids), since], _read_events)
 
 
 def _read_events(rows: list[tuple[Any, ...]]) -> dict[int, list[Event]]:
@@ -94,7 +95,7 @@ def load_facts(lead_ids: Iterable[int], since: datetime = _LONG_AGO) -> dict[int
 
 def standings_of_leads(lead_ids: Iterable[int]) -> Question[dict[int, tuple[Standing, datetime]]]:
     """Where these leads stand now, and when each was created."""
-    return Question(_STANDINGS, [bigints(lead_ids)], _read_standings)
+    return Question(_STANDINGS, [array_text(lead_ids)], _read_standings)
 
 
 def _read_standings(rows: list[tuple[Any, ...]]) -> dict[int, tuple[Standing, datetime]]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import BooleanField, F, Func, QuerySet, TextField, Value
 
 from leads.choices import SCORED_OPEN
-from leads.facts import bigints
+from leads.lib.numbers import array_text
 from leads.models import Lead
 from scoring.evaluate_python import evaluator
 from scoring.evaluate_query import hits, holds, reaches_far
@@ -31,7 +31,7 @@ def open_leads_hit(leads: QuerySet[Lead], scope: Condition, criterion: Criterion
 def _among(ids: list[int]) -> Func:
     """Leads with one of these ids, which may be very many: as one value, not as many."""
     return Func(
-        F("pk"), Value(bigints(ids), TextField()), template="%(expressions)s::bigint[])", arg_joiner=" = ANY(", output_field=BooleanField()
+        F("pk"), Value(array_text(ids), TextField()), template="%(expressions)s::bigint[])", arg_joiner=" = ANY(", output_field=BooleanField()
     )  # fmt: skip
 
 
@@ -42,9 +42,9 @@ def _in_snapshot(scope: Condition, criterion: Criterion, now: datetime) -> list[
     from scoring.columns import NotInSnapshot
     from scoring.evaluate_numpy import evaluate
     from scoring.snapshot import files
+    from scoring.snapshot.merging import due_of
     from scoring.snapshot.reader import current_snapshot
     from scoring.snapshot.reading import changed_leads
-    from scoring.snapshot.shaping import microseconds
 
     plain = replace(criterion, points=1, group=None, cap=None)
     spec = Spec("listed", scope, Limits(), Limits(), (), (plain,), (), _DECISION)
@@ -54,8 +54,7 @@ def _in_snapshot(scope: Condition, criterion: Criterion, now: datetime) -> list[
             return None
         unsettled = set(changed_leads(snapshot.mark))
         for part in snapshot.open:
-            if part.awaited is not None:  # an event that counts by now and did not when it was read
-                unsettled.update(part.awaited["lead"][part.awaited["at"] <= microseconds(now)].tolist())
+            unsettled.update(due_of(part, now).tolist())
         if len(unsettled) > MOST_UNSETTLED:
             return None
         hit = np.concatenate([part.ids[evaluate(spec, part).hits(criterion.key)] for part in snapshot.open])

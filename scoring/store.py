@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from psycopg import sql
 
-from leads.facts import bigints
+from leads.lib.numbers import array_text
 from scoring.models import Activation
 from scoring.questions import Question, ask
 
@@ -49,7 +49,7 @@ def states_of(lead_ids: Sequence[int]) -> Question[dict[int, State]]:
         sql.SQL(
             "SELECT lead_id, rev, scored_at FROM scoring_leadstate WHERE lead_id = ANY(%s::bigint[]) ORDER BY lead_id FOR NO KEY UPDATE"
         ),
-        [bigints(lead_ids)],
+        [array_text(lead_ids)],
         lambda rows: {lead_id: State(rev, scored_at) for lead_id, rev, scored_at in rows},
     )
 
@@ -82,7 +82,7 @@ def lock_states(lead_ids: Sequence[int], at: datetime) -> dict[int, State]:
 def revisions_of(lead_ids: Sequence[int]) -> Question[dict[int, int]]:
     """The revisions of these leads' facts; to be read before the facts, so that what is newer only comes again."""
     return Question(
-        sql.SQL("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s::bigint[])"), [bigints(lead_ids)], dict
+        sql.SQL("SELECT lead_id, rev FROM leads_leadrevision WHERE lead_id = ANY(%s::bigint[])"), [array_text(lead_ids)], dict
     )
 
 
@@ -90,7 +90,7 @@ def scores_of(
     lead_ids: Sequence[int], version_ids: Sequence[int], table: str = "scoring_leadscore"
 ) -> Question[dict[tuple[int, int], Score]]:
     """Stored scores by (version, lead); `table` names a version's own one that is not attached yet."""
-    return Question(_SCORES.format(table=sql.Identifier(table)), [list(version_ids), bigints(lead_ids)], _scores)
+    return Question(_SCORES.format(table=sql.Identifier(table)), [list(version_ids), array_text(lead_ids)], _scores)
 
 
 def _scores(rows: Sequence[tuple[Any, ...]]) -> dict[tuple[int, int], Score]:
@@ -176,9 +176,9 @@ def write_states(states: Mapping[int, tuple[int, date | None]], at: datetime) ->
             " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS n (lead_id, rev, due_on) WHERE s.lead_id = n.lead_id",
             [
                 at,
-                bigints(ids),
-                bigints(states[lead_id][0] for lead_id in ids),
-                f"{{{','.join(str(states[lead_id][1] or 'NULL') for lead_id in ids)}}}",
+                array_text(ids),
+                array_text(states[lead_id][0] for lead_id in ids),
+                array_text(states[lead_id][1] for lead_id in ids),
             ],
         )
 

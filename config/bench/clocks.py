@@ -12,10 +12,10 @@ from config.bench.measure import Probe, Result, check, interleave, load_result, 
 from config.bench.promises import TOLD, arm_all, first_clocks, let_fall_due, open_clocks
 from config.bench.promptness import lateness, mail_delivery
 from config.bench.scratch import scratch_database
-from handoff.businesstime import between
+from handoff.businesstime import MICROSECOND, between
 from handoff.models import Handoff, SlaEvent, SlaTimer
 from handoff.policybook import PolicyBook
-from handoff.sla import MICROSECOND, Clocks
+from handoff.sla import Clocks
 from handoff.states import ClockKind
 from handoff.sweep import sweep
 from leads import clock

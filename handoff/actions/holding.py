@@ -19,6 +19,7 @@ from handoff.sla import Clocks
 from handoff.states import OWNER_CLOCKS
 from leads.errors import Conflict, Invalid
 from leads.notify.messages import enqueue
+from leads.templatetags.dates import moment_words
 
 if TYPE_CHECKING:
     from leads.models import User
@@ -111,7 +112,7 @@ def _check_day(until: date, what: MayHold, actor: User, now: datetime) -> None:
     if until > last_day(what.limit, actor):
         at = timezone.localtime(what.limit, actor.zone)
         raise Invalid(
-            f"It may be on hold until {at:%-d %b, %H:%M} ({at.tzname()}) at most.",
+            f"It may be on hold until {moment_words(at)} at most.",
             code="hold_too_long", field="until", value=until.isoformat(), expected=f"{at:%Y-%m-%d} at the latest",
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from handoff.absence import away_until
 from handoff.actions.assigning import take_back
 from handoff.models import Handoff, SlaPolicy, SlaTimer
-from handoff.moves import Held, go, hold
+from handoff.moves import Held, go, hold, is_firing
 from handoff.states import OWNER_CLOCKS, HandoffState, transition
 from leads import clock
 from leads.errors import AccordError
@@ -61,8 +61,8 @@ def _tend(pk: int) -> bool:
     handoff, owner = held.handoff, held.handoff.owner
     if handoff.state not in WAITING or owner is None:
         return False
-    if any(timer.next_fire_at is not None and timer.next_fire_at <= held.now for timer in held.timers):
-        return False  # the sweep tells of that first
+    if any(is_firing(timer, held.now) for timer in held.timers):
+        return False
     back = away_until(held.now, [owner.pk]).get(owner.pk)
     if owner.is_active and back is None:
         return False

@@ -14,6 +14,7 @@ from handoff.moves import allow, go, hold
 from handoff.states import ClockKind, HandoffState
 from leads.errors import Conflict
 from leads.notify.messages import enqueue
+from leads.templatetags.dates import moment_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,8 +43,7 @@ def nudge(handoff: Handoff | int, *, actor: User, at: datetime | None = None) ->
         raise Conflict(f"{rep} is switched off and would never read it. Reassign the hand-off.")
     resting = [timer.paused_until for timer in held.timers if timer.paused_until is not None]
     if resting:
-        until = timezone.localtime(min(resting))
-        raise Conflict(f"It is on hold until {until:%-d %b, %H:%M} ({until.tzname()}).")
+        raise Conflict(f"It is on hold until {moment_words(timezone.localtime(min(resting)))}.")
     asked = ClockKind.ACCEPT if fresh.state == HandoffState.OFFERED else ClockKind.FIRST_CONTACT
     event = go(held, move, detail={"to": rep.pk})
     payload = notices.facts(fresh, actor=str(actor), clock=asked.value)

@@ -17,7 +17,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from handoff.businesstime import MICROSECOND, between
 from handoff.models import Handoff, HandoffEvent, SlaPolicy, SlaTimer
-from handoff.moves import OPEN_CLOCKS, next_due
+from handoff.moves import OPEN_CLOCKS, is_firing, next_due
 from handoff.policybook import PolicyBook
 from handoff.sla import Clocks
 from handoff.states import OPEN
@@ -74,7 +74,7 @@ def preview_replan(key: str, *, now: datetime) -> Replan:
     told, book = Replan(newest, handoffs=_behind(newest).count()), PolicyBook(now)
     timers = list(_clocks_behind(newest).order_by("pk"))
     book.read_reps(timer.owner_id for timer in timers if timer.owner_id is not None)
-    due = {timer.handoff_id for timer in timers if _is_due(timer, now)}
+    due = {timer.handoff_id for timer in timers if is_firing(timer, now)}
     for timer in timers:
         if timer.handoff_id not in due:
             _count(told, timer, book, now)
@@ -110,7 +110,7 @@ def _replan_batch(told: Replan, actor: User, after: int) -> int | None:
     now = clock.now()
     book = PolicyBook(now)
     clocks, last = Clocks(book, now, actor), max(handoffs)
-    waits = {timer.handoff_id for timer in timers if _is_due(timer, now)}  # the sweep tells of it first
+    waits = {timer.handoff_id for timer in timers if is_firing(timer, now)}
     timers = [timer for timer in timers if timer.handoff_id not in waits]
     behind = [timer for timer in timers if timer.target.policy.key == newest.key and timer.target.policy_id != newest.pk]
     book.read_reps(timer.owner_id for timer in behind if timer.owner_id is not None)
@@ -159,10 +159,6 @@ def _count(told: Replan, timer: SlaTimer, book: PolicyBook, now: datetime) -> No
     if timer.running_since is not None:
         used += between(book.calendar(timer.calendar_id), timer.running_since, now) // MICROSECOND
     told.overdue += timer.running_since is not None and timer.due_at >= now and used >= ladder.duration_us
-
-
-def _is_due(timer: SlaTimer, now: datetime) -> bool:
-    return timer.next_fire_at is not None and timer.next_fire_at <= now
 
 
 def _clocks_behind(newest: SlaPolicy) -> QuerySet[SlaTimer]:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from handoff.admin.fields import hours_of
 from handoff.models import SlaStep, SlaTarget
+from handoff.policybook import rung_of
 
 LEFT, WIDE = 3.0, 94.0  # percent of the width: where the line begins and how long it is
 NEAR = 5.0  # steps nearer than this stand above one another
@@ -16,18 +17,13 @@ ROW, DOT, BELOW = 24, 10, 30  # pixels
 TONES = {SlaStep.Action.REMIND: "remind", SlaStep.Action.BREACH: "breach", SlaStep.Action.ESCALATE: "tell"}
 
 
-def threshold(step: SlaStep, target_us: int) -> int:
-    """Where a step stands, in microseconds of the promise's own time."""
-    return target_us * step.percent // 100 if step.percent is not None else target_us + (step.after_us or 0)
-
-
 def ladder_picture(target: SlaTarget, words: Callable[[SlaStep], str]) -> SafeString | str:
     """The line from the start to the last step, the promised time on it, and every step by its number in the list below."""
-    steps = sorted(target.steps.all(), key=lambda step: (threshold(step, target.duration_us), step.code))
+    steps = sorted(target.steps.all(), key=lambda step: (rung_of(step).threshold(target.duration_us), step.code))
     if not steps:
         return "No steps yet: nobody is told and nothing happens."
-    most = max(target.duration_us, *(threshold(step, target.duration_us) for step in steps))
-    places = [LEFT + WIDE * threshold(step, target.duration_us) / most for step in steps]
+    most = max(target.duration_us, *(rung_of(step).threshold(target.duration_us) for step in steps))
+    places = [LEFT + WIDE * rung_of(step).threshold(target.duration_us) / most for step in steps]
     rows = _rows(places)
     line = DOT + ROW * max(rows) + 14
     due = LEFT + WIDE * target.duration_us / most
@@ -51,7 +47,9 @@ def ladder_picture(target: SlaTarget, words: Callable[[SlaStep], str]) -> SafeSt
         ((_of(x), line + 22, anchor, label) for label, x, anchor in ticks),
     )
     told = format_html_join(
-        "", "<li>{} <span>after {}</span></li>", ((words(step), hours_of(threshold(step, target.duration_us))) for step in steps)
+        "",
+        "<li>{} <span>after {}</span></li>",
+        ((words(step), hours_of(rung_of(step).threshold(target.duration_us))) for step in steps),
     )
     return format_html(
         '<svg class="p-ladder" width="100%" height="{}" role="img" aria-label="Steps of the promise on a time line">'

@@ -18,8 +18,9 @@ from django.views.decorators.http import require_GET
 
 from handoff.arithmetic import Hold, Line, Sum, length_words, read_length, work_out
 from handoff.businesstime import ELAPSED, MICROSECOND, Calendar, NoOpenTime
-from handoff.models import CalendarDay, SlaEvent, SlaTimer, WorkCalendar
+from handoff.models import CalendarDay, SlaTimer, WorkCalendar
 from handoff.policybook import PolicyBook
+from handoff.sla import holds_of
 from handoff.states import ClockKind
 from handoff.views.asking import handoff_or_404
 from handoff.views.packet import READERS
@@ -128,15 +129,12 @@ def _of_clock(timer: SlaTimer, hours: Calendar) -> tuple[Sum | None, bool]:
 
 def _holds(timer: SlaTimer) -> list[Hold]:
     """When a clock was on hold, and until when it is."""
-    halts = SlaEvent.objects.filter(timer_id=timer.pk, step__in=("pause", "resume")).order_by("epoch")
-    holds: list[Hold] = []
-    since: datetime | None = None
-    for step, at in halts.values_list("step", "due_at"):
-        if step == "resume" and since is not None:
-            holds.append(Hold(since, at, ""))
-        since = at if step == "pause" else None
-    if since is not None and timer.paused_until is not None:
-        holds.append(Hold(since, timer.paused_until, timer.pause_reason))
+    holds = []
+    for since, until in holds_of(timer.pk):
+        if until is not None:
+            holds.append(Hold(since, until, ""))
+        elif timer.paused_until is not None:
+            holds.append(Hold(since, timer.paused_until, timer.pause_reason))
     return holds
 
 

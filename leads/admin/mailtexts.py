@@ -71,22 +71,18 @@ class MailTextAdmin(AccordModelAdmin[MailText]):
     def of(self, text: MailText) -> str:
         return str(text)
 
-    @admin.display(description="mail")
-    def kind_words(self, text: MailText) -> str:
-        return str(text)
-
     @admin.display(description="what can be put in")
     def values(self, text: MailText) -> SafeString:
         return SafeString(render_to_string("leads/_mail_values.html", {"values": VARIABLES}))
 
     def get_fieldsets(self, request: HttpRequest, obj: MailText | None = None) -> Any:
         return (
-            ("Which mail", {"fields": ("kind_words" if obj else "kind",)}),
+            ("Which mail", {"fields": ("of" if obj else "kind",)}),
             ("Its words", {"fields": ("subject", "text", "values")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: MailText | None = None) -> tuple[str, ...]:
-        return ("kind_words", "values") if obj else ("values",)
+        return ("of", "values") if obj else ("values",)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None

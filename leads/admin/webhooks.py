@@ -23,6 +23,7 @@ from leads.models import Lane, Outbox, Webhook
 from leads.notify.endpoints import TEST
 from leads.notify.registry import events
 from leads.pages import reader
+from leads.templatetags.dates import moment_words
 from leads.views.webhooks import secret_shown
 
 LOGGED = 50
@@ -126,8 +127,8 @@ class WebhookAdmin(AccordModelAdmin[Webhook]):
         if webhook.form == Webhook.Form.SLACK:
             return "None: Slack knows its messages by the address."
         if webhook.old_secret_until is not None and clock.now() < webhook.old_secret_until:
-            until = timezone.localtime(webhook.old_secret_until)
-            return f"A new one. The old one stays valid until {until:%-d %b, %H:%M} ({until.tzname()})."
+            until = moment_words(timezone.localtime(webhook.old_secret_until))
+            return f"A new one. The old one stays valid until {until}."
         return "One, shown when it was made. A new one can be made; the old one stays valid for a day."
 
     @admin.display(description="newest first")

@@ -15,3 +15,8 @@ def day_words(day: date, *, with_year: bool = False) -> str:
 def minute_words(local: datetime, *, with_year: bool = False) -> str:
     """ "28 Nov, 14:32" of an instant already in the reader's zone."""
     return f"{day_words(local.date(), with_year=with_year)}, {local:%H:%M}"
+
+
+def moment_words(local: datetime) -> str:
+    """ "28 Nov, 14:32 (CET)" likewise, for where the zone is not told beside it."""
+    return f"{minute_words(local)} ({local.tzname()})"

@@ -7,7 +7,6 @@ after it and comes with the next refresh, however late it commits.
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
@@ -21,11 +20,10 @@ from scoring.snapshot.coding import Ambiguous
 from scoring.snapshot.dictionaries import Dictionary
 from scoring.snapshot.files import Damaged
 from scoring.snapshot.mark import Mark
-from scoring.snapshot.merging import awaited_of, differing, merge, places_of, whole
+from scoring.snapshot.merging import awaited_of, differing, due_of, merge, places_of, whole
 from scoring.snapshot.outcomes import Decided, carried_over, update_counted, update_outcomes, with_outcomes
 from scoring.snapshot.reader import Snapshot, open_snapshot, snapshot_folder
 from scoring.snapshot.segment import CODED, Array, Segment
-from scoring.snapshot.shaping import microseconds
 from scoring.snapshot.work import Progress, Work
 from scoring.vocabulary import load_registry
 
@@ -146,7 +144,7 @@ def _built(work: Work) -> Snapshot:
 
 def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: int | None = None) -> Snapshot:
     mark, settled = held.marks
-    changed_leads = set(reading.changed_leads(mark)) | _due(held.open, work.moment)
+    changed_leads = {*reading.changed_leads(mark), *(lead for one in held.open for lead in due_of(one, work.moment).tolist())}
     changed_cases = {*reading.changed_cases(mark), *reading.cases_of(sorted(changed_leads), settled)}
     if erased is not None:
         changed_leads.add(erased)
@@ -176,12 +174,6 @@ def _refreshed(work: Work, held: Snapshot, *, all_leads: bool = False, erased: i
 def _contents(decided: Iterable[Decided]) -> list[tuple[object, ...]]:
     """Which arrays the decided segments are made of: those that change are made anew."""
     return [(one.segment.key, id(one.outcome), id(one.reason), id(one.counted)) for one in decided]
-
-
-def _due(leads: Iterable[Segment], moment: datetime) -> set[int]:
-    """Leads with an event that did not count at the last look and does now."""
-    waiting = [awaited_of(one) for one in leads]
-    return {lead for some in waiting for lead in some["lead"][some["at"] <= microseconds(moment)].tolist()}
 
 
 def _leads(work: Work, held: tuple[Segment, ...], changed: Array, *, whole_anew: bool) -> Sequence[Segment]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
 from scoring.snapshot.dictionaries import KINDS
 from scoring.snapshot.segment import Array, Events, Segment, narrow
+from scoring.snapshot.shaping import microseconds
 
 _SHIFT = 2**31
 
@@ -74,6 +76,13 @@ def awaited_of(segment: Segment) -> Array:
     if segment.stale is None or not len(segment.awaited):
         return segment.awaited
     return segment.awaited[~segment.stale[np.searchsorted(segment.ids, segment.awaited["lead"])]]
+
+
+def due_of(segment: Segment, moment: datetime) -> Array:
+    """The leads with an event that did not count as of the segment's moment and does at `moment`."""
+    awaited = awaited_of(segment)
+    found: Array = awaited["lead"][awaited["at"] <= microseconds(moment)]
+    return found
 
 
 def places_of(ids: Array, wanted: Sequence[int] | Array) -> Array:

@@ -6,10 +6,11 @@ import numpy as np
 from psycopg import sql
 
 from leads.choices import Basis
+from leads.lib.numbers import array_text
 from scoring.snapshot.coding import Bundle, Coder
 from scoring.snapshot.dictionaries import KINDS, Dictionary
 from scoring.snapshot.mark import Mark
-from scoring.snapshot.packing import SINCE, Answer, Session, ask, ask_all, listed, numbers, pack, pack_texts, rows_named
+from scoring.snapshot.packing import SINCE, Answer, Session, ask, ask_all, numbers, pack, pack_texts, rows_named
 from scoring.snapshot.segment import DATED, HAS_ACTIVITY, Array
 from scoring.snapshot.shaping import SINCE_2000, Rows, Sent
 
@@ -107,7 +108,7 @@ _REST = np.dtype([("known", ">i8"), ("asset", ">i8"), ("campaign", ">i8")])
 def ask_events(of: Sequence[int] | range, on: Session) -> list[Answer]:
     """All events of these leads, those of the future and of earlier engagements too; or, as a range, those with these ids."""
     source, where = sql.SQL("leads_activity AS a"), sql.SQL("a.id BETWEEN %s AND %s")
-    parameters: list[object] = [of.start, of.stop - 1] if isinstance(of, range) else [listed(of)]
+    parameters: list[object] = [of.start, of.stop - 1] if isinstance(of, range) else [array_text(of)]
     if not isinstance(of, range):  # joined, as the server knows how many these are, not how many of the activities
         source = sql.SQL("unnest(%s::bigint[]) AS r(id) JOIN leads_activity AS a ON a.lead_id = r.id")
         where = sql.SQL("TRUE")
@@ -154,7 +155,7 @@ def changed_cases(mark: Mark) -> list[int]:
 def cases_of(lead_ids: Sequence[int], since: Mark) -> list[int]:
     """Cases of these leads that were written by a transaction that is not behind the mark."""
     query = sql.SQL("SELECT array_agg(id) FROM leads_case WHERE {} AND lead_id = ANY(%s::bigint[])").format(since.is_passed)
-    return list(ask(query, [listed(lead_ids)])[0] or ())
+    return list(ask(query, [array_text(lead_ids)])[0] or ())
 
 
 def _ids(changed: sql.SQL, noted: Sequence[str], mark: Mark) -> list[int]:

@@ -9,9 +9,10 @@ from psycopg import sql
 
 from leads.choices import SCORED_OPEN, Consent, FieldType
 from leads.facts import CORE_FIELDS, CoreField
+from leads.lib.numbers import array_text
 from leads.models import Lead
 from scoring.snapshot.coding import Bundle, Coder, alone
-from scoring.snapshot.packing import SINCE, Answer, Session, ask, cleaned, listed, numbers, pack, pack_texts, rows_named
+from scoring.snapshot.packing import SINCE, Answer, Session, ask, cleaned, numbers, pack, pack_texts, rows_named
 from scoring.snapshot.reading import columns_of, fact
 from scoring.snapshot.segment import Array
 from scoring.snapshot.shaping import Rows
@@ -154,7 +155,7 @@ def ask_companies(ids: Sequence[int] | None, coders: Mapping[str, Coder], on: Se
     wanted += [*map(_number, _numbers_of(coders, company=True)), *_texts(_about_companies(coders))]
     where = sql.SQL("TRUE") if ids is None else sql.SQL("company.id = ANY(%s::bigint[])")
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(sql.SQL(", ").join(wanted), _COMPANIES, where)
-    return ask(query, [] if ids is None else [listed(ids)], on)
+    return ask(query, [] if ids is None else [array_text(ids)], on)
 
 
 def read_companies(answer: Answer, coders: Mapping[str, Coder]) -> Companies:

@@ -1,15 +1,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from config.bench import scoring
-from config.bench.measure import CheckFailed, Result, as_json, table
+from config.bench.command import BenchCommand
 
 QUICK = [10_000]
 
 
-class Command(BaseCommand):
+class Command(BenchCommand):
     help = (
         "Measure preview, snapshot and scoring beside their physical limits, in databases of its own that are dropped afterwards."
     )
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--rounds", type=int, default=9, help="how often each step is timed (default 9)")
         parser.add_argument("--quick", action="store_true", help="10,000 leads, three rounds, twice the time")
         parser.add_argument("--keep", action="store_true", help="leave the databases")
-        parser.add_argument("--json", action="store_true", help="the last line is all results as JSON")
+        super().add_arguments(parser)
 
     def handle(self, *args: Any, leads: str, seed: int, rounds: int, quick: bool, keep: bool, **options: Any) -> None:
         try:
@@ -31,13 +31,4 @@ class Command(BaseCommand):
             raise CommandError("--leads: the smallest size is 1000")
         if rounds < 1:
             raise CommandError("--rounds: at least 1")
-        results: list[Result] = []
-        try:
-            for result in scoring.run(sizes, seed=seed, rounds=3 if quick else rounds, quick=quick, keep=keep):
-                results.append(result)
-                self.stderr.write(f"{result.step} at {result.size:,}: done")
-        except CheckFailed as error:
-            raise CommandError(f"A check failed, so there are no figures: {error}") from error
-        self.stdout.write(table(results))
-        if options["json"]:
-            self.stdout.write(as_json(results))
+        self.tell(scoring.run(sizes, seed=seed, rounds=3 if quick else rounds, quick=quick, keep=keep), json=options["json"])
