@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leads.choices import FieldType
@@ -22,6 +22,18 @@ _facts = st.one_of(
     st.none(), _texts, st.text(max_size=3), st.booleans(), st.integers(-9, 9), st.just(2.5), st.lists(_texts, max_size=2)
 )
 _rows = st.lists(st.fixed_dictionaries(dict.fromkeys(FIELDS, _facts)), max_size=6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tables() -> None:
+    """The first text a process draws waits for tables of all letters: that is no slowness of what is drawn here."""
+
+    @settings(max_examples=1, suppress_health_check=list(HealthCheck))
+    @given(st.text())
+    def draw(_: str) -> None:
+        pass
+
+    draw()
 
 
 def sent(fact: object, *, as_json: bool) -> str:
