@@ -21,7 +21,7 @@ class HandoffConfig(AppConfig):
             [f"handoff.{verb}_{name}" for name in ("rep", "leave") for verb in ("view", "add", "change")]
             + ["handoff.delete_leave"],
         )
-        from handoff import broadcasts, navigation, notices, panels
+        from handoff import broadcasts, navigation, notice_words, panels
         from handoff.actions.working import close_by_outcome
         from handoff.forgetting import follow_merged, forget_erased
         from handoff.in_use import cases_that_ended, leads_handed_over, left_by, open_since
@@ -37,7 +37,7 @@ class HandoffConfig(AppConfig):
         hooks.leads_in_use.append(leads_handed_over)
         hooks.cases_in_use.append(cases_that_ended)
         hooks.left_by_people.append(left_by)
-        notices.register_kinds()
+        notice_words.register_kinds()
         broadcasts.register_events()
         navigation.connect()
         panels.connect()
